@@ -1,0 +1,46 @@
+PYTHON ?= python3
+PORT ?= 8000
+BIN = .venv/bin
+.DEFAULT_GOAL = help
+.PHONY: help serve publish test bench lock screenshot clean browser
+
+help: ## show these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+serve: .venv/site ## build the site, serve it with a working form, rebuild and reload on a change (PORT=8000)
+	@$(BIN)/python -m press serve --port $(PORT)
+
+publish: .venv/site ## write the site for the address in SITE_URL into output/
+	@$(BIN)/python -m press publish
+
+test: .venv/tests browser ## check and test everything, the real browser included
+	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
+	@$(BIN)/python -m pytest
+
+bench: .venv/tests browser ## measure the pages
+	@$(BIN)/python bench/page.py
+
+screenshot: .venv/tests browser ## take the picture at the head of the README
+	@$(BIN)/python bench/screenshot.py
+
+lock: .venv/tests ## pin the dependencies again, with their hashes
+	@$(BIN)/pip install -q uv
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.txt
+	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt
+
+clean: ## delete what was made, but not what readers sent
+	rm -rf .venv output var/site
+
+.venv/site: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is needed: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/tests: .venv/site requirements-dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Debian's own browser where we may install it, else Playwright's.
+browser: .venv/tests
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; else $(BIN)/playwright install chromium; fi
