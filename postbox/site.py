@@ -1,0 +1,117 @@
+"""What the build hands to the intake: the public facts of the site, and the theme that shows them.
+
+The build writes the facts as one JSON file (``var/site/site.json``); everything in it is public.
+Both sides draw the theme with the environment made here, so a page of the intake is a page of the site.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from postbox.markup import render
+
+# Handed to Pelican too. Pelican's own default has no autoescape: a commenter called <script> came out live.
+JINJA_OPTIONS: dict[str, Any] = {
+    "autoescape": select_autoescape(enabled_extensions=("html", "xml"), disabled_extensions=("txt",), default=True),
+    "undefined": StrictUndefined,
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+}
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What the intake knows of an article: its title, its address from the root, and whether it takes comments."""
+
+    title: str
+    url: str
+    is_open: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The facts of the site; an empty one shows nothing.
+
+    ``url`` is the site's address without a closing slash; ``intake`` the path the forms post to, or empty for no forms.
+    ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
+    ``telephone`` is dialled (E.164), ``telephone_shown`` is read.
+    ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
+    ``conversations`` are by article id, ``redirects`` from the path of a former slug to today's.
+    """
+
+    name: str
+    tagline: str
+    language: str
+    timezone: str
+    author: str
+    telephone: str
+    telephone_shown: str
+    invitation: str
+    role: str
+    trading_name: str
+    postal_address: str
+    email: str
+    area: str
+    hours: str
+    portrait: str
+    url: str
+    intake: str
+    name_length: int
+    comment_length: int
+    is_preview: bool
+    style: str
+    headers: dict[str, str]
+    article_count: int = 0
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def styles(self) -> Markup:
+        """The stylesheet as it stands between the style tags, where it may not be escaped."""
+        return Markup(self.style)  # noqa: S704  # made by the build from its own theme
+
+
+def dumps(site: Site) -> str:
+    """Return the facts as JSON; ``loads(dumps(site)) == site``."""
+    return json.dumps(asdict(site), ensure_ascii=False, indent=1)
+
+
+def load(path: Path) -> Site:
+    """Read the facts that the build has written.
+
+    Raises:
+        OSError: if there are none yet.
+        ValueError: if they are another version's, or damaged.
+    """
+    try:
+        facts = json.loads(path.read_text("utf-8"))
+        conversations = {id: Conversation(**c) for id, c in facts.pop("conversations").items()}
+        return Site(**facts, conversations=conversations)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path}: damaged, or another version's ({error}); build the site again") from None
+
+
+def prepare(environment: Environment) -> None:
+    """Give an environment with ``JINJA_OPTIONS`` what the theme's templates call."""
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+    environment.filters["day"] = day
+    environment.filters["reader_html"] = lambda text: Markup(render(text))  # noqa: S704  # the one place where sanitised HTML becomes markup
+
+
+def environment(loader: BaseLoader) -> Environment:
+    """Return the environment that draws the theme outside the build."""
+    made = Environment(loader=loader, **JINJA_OPTIONS)  # noqa: S701  # the options have it
+    prepare(made)
+    return made
+
+
+def day(date: datetime, timezone: str) -> str:
+    """Return the day in the site's own zone, like “22 November 2026”."""
+    local = date.astimezone(ZoneInfo(timezone))
+    return f"{local.day} {local:%B %Y}"
