@@ -1,0 +1,102 @@
+"""The facts of the site, then how the engine is set.
+
+Templates, feeds and structured data read every fact from here; an empty one shows nothing.
+"""
+
+from postbox.site import JINJA_OPTIONS
+
+# The facts
+
+SITENAME = "From the ground up"  # the author's own words, until he says otherwise
+TAGLINE = "David helps people move well from the feet up."
+AUTHOR = "David"
+TELEPHONE = "+447504439555"  # as dialled
+TELEPHONE_SHOWN = "07504 439555"  # as read
+INVITATION = "To learn more about getting your feet talking to your core musculature and more, ring David."
+ROLE = ""
+TRADING_NAME = ""
+POSTAL_ADDRESS = ""
+EMAIL = ""
+AREA = ""
+HOURS = ""
+PORTRAIT = ""  # a file below content/, like images/david.jpg
+DEFAULT_LANG = "en-GB"
+TIMEZONE = "Europe/London"
+LOCALE = ["C.UTF-8", "C"]  # the same bytes on a machine of another language
+ACCENT = ("#0e5c52", "#82d3c1")  # links and buttons, on light paper and on dark
+
+# Comments
+
+INTAKE = "/comments"  # the path the forms post to; empty for pages with the conversation and no form
+NAME_LENGTH = 80  # characters, as a browser counts them
+COMMENT_LENGTH = 4000
+
+# The engine
+
+SITE_URL = "http://localhost:8000"
+SITEURL = ""  # so that Pelican's own links start at the root
+PREVIEW = False  # True shows drafts and future articles, marked
+PATH = "content"
+OUTPUT_PATH = "output"
+SITE_JSON = "var/site/site.json"  # what the intake reads
+THEME = "theme"
+THEME_STATIC_PATHS: list[str] = []
+TEMPLATE_EXTENSIONS = [".html", ".xml", ".txt"]
+JINJA_ENVIRONMENT = JINJA_OPTIONS
+PLUGINS = ["press.plugin"]
+MARKDOWN = {
+    "output_format": "html5",
+    "extensions": ["markdown.extensions.extra", "markdown.extensions.meta"],
+    # Aligned columns as an attribute: a style attribute is a policy error.
+    "extension_configs": {"markdown.extensions.extra": {"tables": {"use_align_attribute": True}}},
+}
+FORMATTED_FIELDS: list[str] = []  # the summary is plain text
+
+ARTICLE_PATHS = ["articles"]  # the default would read every comment as an article
+PAGE_PATHS = ["pages"]
+STATIC_PATHS = ["extra"]  # and what published texts link to with {static}
+PATH_METADATA = r"extra/(?P<save_as>.+)"  # files of extra/ go to the root of the site
+USE_FOLDER_AS_CATEGORY = False
+WITH_FUTURE_DATES = False
+
+ARTICLE_URL = "articles/{slug}/"
+ARTICLE_SAVE_AS = "articles/{slug}/index.html"
+PAGE_URL = "{slug}/"
+PAGE_SAVE_AS = "{slug}/index.html"
+DRAFT_URL = "drafts/{slug}/"
+DRAFT_SAVE_AS = ""
+DRAFT_PAGE_URL = "drafts/{slug}/"
+DRAFT_PAGE_SAVE_AS = ""
+AUTHOR_SAVE_AS = CATEGORY_SAVE_AS = TAG_SAVE_AS = ""
+FEED_ALL_ATOM = CATEGORY_FEED_ATOM = TRANSLATION_FEED_ATOM = AUTHOR_FEED_ATOM = AUTHOR_FEED_RSS = (
+    None  # the theme has its own
+)
+
+DIRECT_TEMPLATES = [
+    "index",
+    "archives",
+    "contact",
+    "privacy",
+    "404",
+    "feed",
+    "comments",
+    "sitemap",
+    "robots",
+    "headers",
+    "redirects",
+]
+ARCHIVES_URL = "articles/"
+ARCHIVES_SAVE_AS = "articles/index.html"
+CONTACT_SAVE_AS = "contact/index.html"
+PRIVACY_SAVE_AS = "privacy/index.html"
+FEED_SAVE_AS = "feed.xml"
+COMMENTS_SAVE_AS = "comments.xml"
+SITEMAP_SAVE_AS = "sitemap.xml"
+ROBOTS_SAVE_AS = "robots.txt"
+HEADERS_SAVE_AS = "_headers"
+REDIRECTS_SAVE_AS = "_redirects"
+PAGINATED_TEMPLATES = {"archives": 100}
+PAGINATION_PATTERNS = [
+    (1, "articles/", "articles/index.html"),
+    (2, "articles/page/{number}/", "articles/page/{number}/index.html"),
+]

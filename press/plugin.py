@@ -1,0 +1,234 @@
+"""The Pelican plugin: published comments into articles and feeds, the facts of the site into every template.
+
+A file of a comment that breaks a rule is set aside with a line on standard error; every other fault stops the build.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import lightningcss
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
+from pelican import signals
+from pelican.contents import Article, Content
+from pelican.generators import ArticlesGenerator, Generator, PagesGenerator
+from pelican.urlwrappers import Category
+from pelican.writers import Writer
+
+from postbox.comment import ARTICLE_ID, Comment, Entry, count, read_all
+from postbox.site import Conversation, Site, dumps, prepare
+from press import structured
+
+FEED_ENTRIES = 50
+FACTS = (
+    "tagline",
+    "author",
+    "telephone",
+    "telephone_shown",
+    "invitation",
+    "role",
+    "trading_name",
+    "postal_address",
+    "email",
+    "area",
+    "hours",
+    "portrait",
+    "timezone",
+    "intake",
+    "name_length",
+    "comment_length",
+)
+
+# Pelican loads these even where it writes no such page.
+UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "tag", "period_archives")}
+
+
+class SiteError(ValueError):
+    """The site cannot be built as it stands; the text names the file and the cure."""
+
+
+def register() -> None:
+    """Connect to Pelican; it calls this once for each build."""
+    signals.generator_init.connect(_prepare_templates)
+    signals.article_generator_context.connect(_check_header)
+    signals.page_generator_finalized.connect(_forget_files_of_drafts)
+    signals.all_generators_finalized.connect(_add_facts)
+    signals.article_writer_finalized.connect(_write_comment_feeds)
+    signals.article_writer_finalized.connect(_write_facts)
+
+
+def _prepare_templates(generator: Generator) -> None:
+    """Load templates from this theme alone; Pelican would take a missing one from its own without a word."""
+    theme = Path(generator.theme, "templates")
+    generator.env.loader = ChoiceLoader([FileSystemLoader(theme), DictLoader(UNUSED_TEMPLATES)])
+    generator.env.globals |= {"structured": structured, "tag": _tag, "latest": _latest, "feed_entries": FEED_ENTRIES}
+    generator.env.filters["absolute"] = _absolute
+    prepare(generator.env)
+
+
+def _check_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> None:
+    """Refuse an article whose header lacks what its address and its comments hang on; Pelican adds the file's name."""
+    for key in ("title", "date", "slug", "id", "summary"):
+        if not metadata.get(key):
+            raise SiteError(f"the header has no {key.capitalize()}; add it")
+    metadata["formerly"] = metadata.get("formerly", "").split()
+    for key, value in [
+        ("Slug", metadata["slug"]),
+        ("Id", metadata["id"]),
+        *(("Formerly", s) for s in metadata["formerly"]),
+    ]:
+        if not ARTICLE_ID.fullmatch(value):
+            raise SiteError(f"{key} “{value}” must be small letters, digits and single hyphens, 100 at most")
+    # Pelican 4.12 gives published articles one, and then asks drafts for theirs.
+    metadata.setdefault("category", Category("articles", generator.settings))
+
+
+def _forget_files_of_drafts(generator: PagesGenerator) -> None:
+    """Let only what a reader can see bring its images along, and the portrait; Pelican copies those of drafts too."""
+    context = generator.context
+    shown: list[Content] = [
+        *context["articles"],
+        *context["hidden_articles"],
+        *context["pages"],
+        *context["hidden_pages"],
+    ]
+    if generator.settings["PREVIEW"]:
+        shown += [*context["drafts"], *context["draft_pages"]]
+    context["static_links"] = set(chain.from_iterable(content.get_static_links() for content in shown))
+    context["static_links"] |= {generator.settings["PORTRAIT"]} - {""}
+
+
+def _add_facts(generators: list[Generator]) -> None:
+    """Give each article its conversation and every template the facts of the site."""
+    generator = next(g for g in generators if isinstance(g, ArticlesGenerator))
+    settings, context = generator.settings, generator.context
+    listed, unlisted = (
+        generator.articles,
+        [*generator.hidden_articles, *(generator.drafts if settings["PREVIEW"] else [])],
+    )
+    shown = [*listed, *unlisted]
+    _check_addresses([*listed, *generator.hidden_articles, *generator.drafts])
+
+    conversations, problems = read_all(Path(settings["PATH"], "comments"))
+    for problem in problems:
+        print(f"set aside: {os.path.relpath(problem.path)}: {problem.cause}", file=sys.stderr)  # noqa: T201  # a log would make it a fault
+    for article in shown:
+        article.conversation = conversations.get(article.id, [])
+        article.comment_count = count(article.conversation)
+        article.edited = getattr(article, "modified", article.date)
+        article.updated = max([article.edited, *(e.comment.date for e in article.conversation if e.comment.date)])
+
+    style = _style(generator)
+    context["site"] = Site(
+        name=settings["SITENAME"],
+        language=settings["DEFAULT_LANG"],
+        url=settings["SITE_URL"],
+        is_preview=settings["PREVIEW"],
+        style=style,
+        headers=_headers(style),
+        article_count=len(listed),
+        conversations={a.id: Conversation(a.title, f"/{a.url}", is_open=True) for a in shown},
+        redirects={f"/articles/{slug}/": f"/{a.url}" for a in shown for slug in a.formerly},
+        **{fact: settings[fact.upper()] for fact in FACTS},
+    )
+    context["comment_entries"] = _newest(listed)
+
+
+def _check_addresses(articles: Iterable[Article]) -> None:
+    """Refuse two articles with one id or one address: one would take over the other's comments or readers."""
+    seen: dict[tuple[str, str], Article] = {}
+    for article in articles:
+        for kind, value in [("Id", article.id), *(("Slug", slug) for slug in (article.slug, *article.formerly))]:
+            if other := seen.get((kind, value)):
+                raise SiteError(
+                    f"{_source(article)}: {kind} “{value}” is also that of {_source(other)}; change one of them"
+                )
+            seen[kind, value] = article
+
+
+def _source(article: Article) -> str:
+    return os.path.relpath(str(article.source_path))
+
+
+def _newest(articles: Iterable[Article]) -> list[tuple[Article, Entry, datetime]]:
+    """Return the comments for a feed, newest first; an undated one takes its article's date."""
+    found = [(a, e, e.comment.date or a.date) for a in articles for e in a.conversation if not e.comment.removed]
+    found.reverse()  # of two with one date, the later in the conversation is the newer
+    return sorted(found, key=lambda dated: dated[2], reverse=True)[:FEED_ENTRIES]
+
+
+def _tag(site: Site, article: Article, comment: Comment | None = None) -> str:
+    """Return the permanent name of an entry in a feed (RFC 4151), which outlives a rename of its article."""
+    host = urlsplit(site.url).hostname
+    return f"tag:{host},{article.date:%Y-%m-%d}:{article.id}" + (f"/{comment.id}" if comment else "")
+
+
+def _latest(dates: Iterable[datetime]) -> str:
+    """Return the latest date of a feed; an empty one must have a date too, and the clock would make each build differ."""
+    return max(dates, default=datetime(1970, 1, 1, tzinfo=UTC)).isoformat()
+
+
+def _absolute(html: str, url: str) -> str:
+    """Write the links of the page at ``url`` out in full, as a feed reader needs them."""
+    return re.sub(r'(\s(?:href|src|poster)=")(?![a-z]+:)([^"]*)', lambda found: found[1] + urljoin(url, found[2]), html)
+
+
+def _style(generator: Generator) -> str:
+    template = generator.env.get_template("style.css")
+    source = template.render(accent=generator.settings["ACCENT"])
+    return str(lightningcss.process_stylesheet(source, filename=template.filename, minify=True))
+
+
+def _headers(style: str) -> dict[str, str]:
+    """Return what goes with every answer; the policy names the one stylesheet by its hash."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{digest}'",
+        "script-src": "'self'",
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "manifest-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Strict-Transport-Security": "max-age=31536000",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "public, max-age=0, must-revalidate",
+    }
+
+
+def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:
+    template = generator.get_template("comments")
+    for article in [*generator.articles, *generator.hidden_articles]:
+        writer.write_file(
+            f"{article.url}comments.xml",
+            template,
+            generator.context,
+            article=article,
+            comment_entries=_newest([article]),
+        )
+
+
+def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
+    """Hand the facts to the intake, by rename."""
+    path = Path(generator.settings["SITE_JSON"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_text(dumps(generator.context["site"]), "utf-8")
+    draft.replace(path)

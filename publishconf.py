@@ -1,0 +1,10 @@
+"""The site as the public sees it, at the address in SITE_URL."""
+
+import os
+import re
+
+from pelicanconf import *  # noqa: F403  # Pelican's way to build one configuration on another
+
+SITE_URL = os.environ.get("SITE_URL", "").rstrip("/")
+if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", SITE_URL):
+    raise SystemExit("SITE_URL must be the site's address without a path: SITE_URL=https://example.org make publish")
