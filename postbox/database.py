@@ -1,0 +1,54 @@
+"""How both databases are opened: WAL, durable before the answer, migrated in order."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def connect(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+    """Open or make a database and bring its schema up to the last of ``migrations``.
+
+    The file is group-writable: the intake and the desk are two users of one group.
+
+    Raises:
+        sqlite3.DatabaseError: if the file is not a database, or a newer version's; the text names it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch()
+        path.chmod(0o660)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        with transaction(connection):
+            _migrate(connection, migrations)
+    except sqlite3.Error as error:
+        connection.close()
+        raise type(error)(f"{path}: {error}") from error
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Keep all of it or nothing; durable when it ends."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(migrations):
+        raise sqlite3.DatabaseError("written by a newer version; update this one")
+    for number, migration in enumerate(migrations[version:], version + 1):
+        for statement in migration.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={number}")

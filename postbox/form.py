@@ -1,0 +1,74 @@
+"""What a reader may send: the fields of a form, their limits, and every refusal in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from postbox.comment import CONTROL
+from postbox.site import Site
+
+CONTENT_TYPE = "application/x-www-form-urlencoded"
+
+
+class Refused(Exception):  # noqa: N818  # it is an answer, not a fault
+    """A request that no correction of a field would mend; ``status`` is the answer's, the text is for its reader."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """What a reader typed, once it keeps every rule."""
+
+    article: str
+    reply_to: str | None
+    author: str
+    body: str
+
+
+def parse(data: bytes, *, most_fields: int) -> dict[str, str]:
+    """Return the fields of a form, newlines as LF.
+
+    Raises:
+        Refused: if there are too many fields, one is given twice, or a byte is not UTF-8.
+    """
+    try:
+        pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict", max_num_fields=most_fields)
+    except UnicodeDecodeError:
+        raise Refused(400, "The form was not sent as UTF-8. Go back and send it again.") from None
+    except ValueError:
+        raise Refused(400, f"The form had more than {most_fields} fields. Go back and send it again.") from None
+    fields = {name: value.replace("\r\n", "\n").replace("\r", "\n") for name, value in pairs}
+    if len(fields) < len(pairs):
+        raise Refused(400, "The form had a field twice. Go back and send it again.")
+    return fields
+
+
+def length(text: str) -> int:
+    """Return how long a browser says that ``text`` is: UTF-16 code units (HTML, 4.10.19.3)."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def check(fields: Mapping[str, str], site: Site) -> tuple[Submission, dict[str, str]]:
+    """Return what was sent and the errors by field, in the order of the form; it may be kept only if there are none."""
+    author, body = " ".join(fields.get("name", "").split()), fields.get("comment", "").strip()
+    submission = Submission(
+        article=fields.get("article", ""), reply_to=fields.get("reply_to") or None, author=author, body=body
+    )
+    errors = {
+        "name": _error("Enter your name", "Name", author, site.name_length),
+        "comment": _error("Enter your comment", "Comment", body, site.comment_length),
+    }
+    return submission, {field: error for field, error in errors.items() if error}
+
+
+def _error(empty: str, label: str, text: str, most: int) -> str:
+    if not text:
+        return empty
+    if length(text) > most:
+        return f"{label} must be {most:,} characters or fewer"
+    if found := CONTROL.search(text):
+        return f"{label} has a character that cannot be shown (U+{ord(found[0]):04X}) after “{text[: found.start()][-20:]}”. Delete it"
+    return ""
