@@ -29,6 +29,7 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufff
 FILE_BYTES = 64 * 1024
 BODY_BYTES = 56 * 1024  # room for the longest header
 LINE_LENGTH = 500
+REMOVED = ("yes", "by the site")  # by its writer, or by whoever looks after the site
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -46,7 +47,7 @@ class Comment:
 
     ``date`` is UTC in whole seconds, or None where the source gives none.
     ``is_author`` is the mark behind the author's badge; a name never earns it.
-    A ``removed`` comment keeps its place for its replies and has neither author, website nor body.
+    A ``removed`` comment, one of ``REMOVED``, keeps its place for its replies and has neither author, website nor body.
 
     Raises:
         CommentError: if a field breaks a rule of the file, so that every ``Comment`` can be written.
@@ -59,7 +60,7 @@ class Comment:
     is_author: bool = False
     website: str | None = None
     date: datetime | None = None
-    removed: bool = False
+    removed: str = ""
     body: str = ""
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ def dumps(comment: Comment) -> str:
         "Is-Author": "yes" if comment.is_author else None,
         "Website": comment.website,
         "Date": comment.date and comment.date.strftime(DATE_FORMAT),
-        "Removed": "yes" if comment.removed else None,
+        "Removed": comment.removed,
     }
     header = "".join(f"{key}: {value}\n" for key, value in values.items() if value)
     return header if comment.removed else f"{header}\n{comment.body}\n"
@@ -220,7 +221,7 @@ def thread(comments: Collection[Comment]) -> Iterator[Entry]:
     """
     known = {c.id: c for c in comments}
     absent = {
-        c.reply_to: Comment(id=c.reply_to, article=c.article, removed=True)
+        c.reply_to: Comment(id=c.reply_to, article=c.article, removed="yes")
         for c in comments
         if c.reply_to and c.reply_to not in known
     }
@@ -266,6 +267,8 @@ def _faults(comment: Comment) -> Iterator[tuple[str, str]]:
         yield "Website", "write a whole address, like https://example.com/"
     if comment.date and (comment.date.tzinfo != UTC or comment.date.microsecond or comment.date.year < 1000):
         yield "Date", "use UTC, whole seconds and a year of four digits, like 2026-11-22T10:15:00Z"
+    if comment.removed and comment.removed not in REMOVED:
+        yield "Removed", f"can only be {' or '.join(f'“{word}”' for word in REMOVED)}; delete the line otherwise"
     if comment.removed and (comment.author or comment.body or comment.website or comment.is_author):
         yield "Removed", "a removed comment keeps no author, website or body; delete them"
     if not comment.removed and not comment.author:
@@ -338,5 +341,5 @@ _PARSERS: dict[str, Callable[[str, str], str | bool | datetime]] = {
     "Is-Author": _yes,
     "Website": _text,
     "Date": _date,
-    "Removed": _yes,
+    "Removed": _text,
 }

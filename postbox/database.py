@@ -2,8 +2,16 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",  # what was erased is not to be read in the file's free places
+    "trusted_schema=OFF",  # whoever can write the file may not name functions that run in the other's process
+)
 
 
 def connect(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
@@ -18,17 +26,27 @@ def connect(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     if not path.exists():
         path.touch()
         path.chmod(0o660)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
+    connection = None
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         with transaction(connection):
             _migrate(connection, migrations)
     except sqlite3.Error as error:
-        connection.close()
+        if connection:
+            connection.close()
         raise type(error)(f"{path}: {error}") from error
     return connection
+
+
+def is_as_made(connection: sqlite3.Connection, migrations: Sequence[str]) -> bool:
+    """Tell whether a database has the tables that its migrations make, and no view or trigger of another's making."""
+    query = "SELECT sql FROM sqlite_schema ORDER BY type, name"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        _migrate(made, migrations)
+        return [tuple(row) for row in connection.execute(query)] == made.execute(query).fetchall()
 
 
 @contextmanager

@@ -1,25 +1,30 @@
 """What waits for judgement: private, durable before the answer, never opened by the build.
 
-The intake adds, moderation decides. Ids are random and never used twice.
+The intake adds, moderation decides. Ids are random and never used twice; a comment that is gone leaves its id behind.
 A receipt is the private link of a comment's writer: the id, and a MAC over it under the inbox's own key.
 """
 
 import hashlib
 import hmac
+import json
+import os
 import queue
 import secrets
 import sqlite3
+import stat
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from postbox.comment import ID
-from postbox.database import connect, transaction
+from postbox.database import connect, is_as_made, transaction
 from postbox.form import Submission
 
 T = TypeVar("T")
@@ -35,25 +40,42 @@ MIGRATIONS = [
         id TEXT PRIMARY KEY,
         article TEXT NOT NULL,
         reply_to TEXT,
-        resend_key BLOB UNIQUE
+        sender BLOB,
+        resend_key BLOB UNIQUE,
+        wish TEXT NOT NULL DEFAULT '' CHECK (wish IN ('', 'delete', 'done'))
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE revision (
         comment TEXT NOT NULL REFERENCES comment (id),
         number INTEGER NOT NULL,
         author TEXT NOT NULL,
         body TEXT NOT NULL,
+        digest BLOB NOT NULL,
         received TEXT NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('waiting', 'published', 'rejected')),
+        held TEXT NOT NULL,
+        state TEXT NOT NULL
+            CHECK (state IN ('waiting', 'published', 'replaced', 'rejected', 'spam', 'removed', 'deleted')),
+        reason TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (comment, number)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX revision_by_state ON revision (state, received)
+    CREATE INDEX revision_by_state ON revision (state, received);
+    CREATE INDEX revision_by_digest ON revision (digest, received);
+    CREATE INDEX comment_by_wish ON comment (wish) WHERE wish = 'delete'
     """,
 ]
 
 
+class InboxError(ValueError):
+    """What was asked of a comment cannot be done any more; the text says why."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """One revision of a comment in the inbox; ``state`` is waiting, published or rejected."""
+    """One revision of a comment in the inbox.
+
+    ``state`` is waiting, published, replaced (by a change before anyone judged it), rejected, spam, removed (by the site)
+    or deleted (words and all). Of the published and the removed, the last says what is on the page.
+    ``held`` says why it deserves a second look, ``reason`` why it was rejected.
+    """
 
     id: str
     number: int
@@ -62,51 +84,139 @@ class Waiting:
     author: str
     body: str
     received: datetime
+    held: tuple[str, ...]
     state: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """What comes with a submission and is never shown: when, from whom, and how it may be recognised if sent again."""
+
+    received: datetime
+    sender: bytes
+    resend_key: bytes
+    resend_after: datetime
 
 
 class Inbox:
-    """The narrow interface to the engine behind it; each method is one statement or a few, within the caller's transaction."""
+    """The narrow interface to the engine behind it; what changes something runs within the caller's transaction."""
 
     def __init__(self, folder: Path) -> None:
         """Open or make the inbox in ``folder``."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.key = secret(folder / "key", mode=0o640)
-        self.connection = connect(folder / "inbox.sqlite", MIGRATIONS)
+        self._folder = folder
+        path = folder / "inbox.sqlite"
+        _refuse_traps(path)
+        self.connection = connect(path, MIGRATIONS)
+        if not is_as_made(self.connection, MIGRATIONS):
+            self.connection.close()
+            raise InboxError(
+                f"{path} has tables, views or triggers that are not of our making; put the last good copy there"
+            )
+        # Only the intake writes UTF-8 for sure; a row of another's making is shown, and stops no other.
+        self.connection.text_factory = lambda data: data.decode("utf-8", "replace")
 
-    def add(self, submission: Submission, *, resend_key: bytes, resend_after: datetime, now: datetime) -> str:
-        """Keep a submission and return its comment's id.
+    @cached_property
+    def key(self) -> bytes:
+        """What receipts are signed with; moderation, which signs none, never reads it."""
+        return secret(self._folder / "key", mode=0o640)
 
-        The same ``resend_key`` since ``resend_after`` is the same submission sent again: the id is that of the first.
-        """
-        again = self.connection.execute(
+    def add(self, submission: Submission, envelope: Envelope, held: Sequence[str]) -> str:
+        """Keep a submission and return its comment's id; sent again since ``resend_after``, the id of the first."""
+        again = self._one(
             "SELECT id FROM comment JOIN revision ON comment = id AND number = 1 WHERE resend_key = ? AND received > ?",
-            (resend_key, _text(resend_after)),
-        ).fetchone()
+            envelope.resend_key,
+            _text(envelope.resend_after),
+        )
         if again:
             return str(again["id"])
-        id = "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
-        self.connection.execute("UPDATE comment SET resend_key = NULL WHERE resend_key = ?", (resend_key,))
-        self.connection.execute(
-            "INSERT INTO comment VALUES (?, ?, ?, ?)", (id, submission.article, submission.reply_to, resend_key)
+        id = new_id()
+        self._run("UPDATE comment SET resend_key = NULL WHERE resend_key = ?", envelope.resend_key)
+        self._run(
+            "INSERT INTO comment (id, article, reply_to, sender, resend_key) VALUES (?, ?, ?, ?, ?)",
+            id,
+            submission.article,
+            submission.reply_to,
+            envelope.sender,
+            envelope.resend_key,
         )
-        self.connection.execute(
-            "INSERT INTO revision VALUES (?, 1, ?, ?, ?, 'waiting')",
-            (id, submission.author, submission.body, _text(now)),
-        )
+        self._add_revision(id, 1, submission, envelope.received, held)
         return id
 
-    def waiting(self) -> list[Waiting]:
-        """Return what no one has judged, oldest first."""
-        return self._find("state = 'waiting' ORDER BY received, id, number")
+    def change(self, id: str, submission: Submission, received: datetime, held: Sequence[str]) -> None:
+        """Keep a writer's change as a new revision, which waits while a published one stays.
+
+        The same words as the latest revision change nothing, so a form sent twice is one change.
+
+        Raises:
+            InboxError: if the comment was deleted, rejected or removed.
+        """
+        latest = self.revisions(id)[-1]
+        if latest.state not in ("waiting", "published"):
+            raise InboxError("This comment cannot be changed any more.")
+        if (latest.author, latest.body) == (submission.author, submission.body):
+            return
+        self._run("UPDATE revision SET state = 'replaced' WHERE comment = ? AND state = 'waiting'", id)
+        self._add_revision(id, latest.number + 1, submission, received, held)
+
+    def delete(self, id: str) -> None:
+        """Take a writer's words out of the inbox at once, and leave the wish for moderation, which takes them off the page."""
+        self._run("UPDATE comment SET wish = 'delete' WHERE id = ? AND wish = ''", id)
+        self.forget(id)
+
+    def forget(self, id: str) -> None:
+        """Erase every word of a comment and what could name its writer; its id stays, so that it is never used again."""
+        self._run("UPDATE comment SET sender = NULL, resend_key = NULL WHERE id = ?", id)
+        self._run(
+            "UPDATE revision SET author = '', body = '', digest = x'', held = '[]', reason = '', state = 'deleted'"
+            " WHERE comment = ?",
+            id,
+        )
+
+    def waiting(self, *, most: int = -1, after: int = 0) -> list[Waiting]:
+        """Return what no one has judged: the plain first, then what is held, each oldest first."""
+        order = "held <> '[]', received, id, number"
+        return self._find(f"state = 'waiting' ORDER BY {order} LIMIT ? OFFSET ?", most, after)
+
+    def size(self) -> int:
+        """Return how many wait."""
+        found = self._one("SELECT count(*) AS size FROM revision WHERE state = 'waiting'")
+        return int(found["size"]) if found else 0
 
     def revisions(self, id: str) -> list[Waiting]:
         """Return every revision of a comment, oldest first."""
         return self._find("id = ? ORDER BY number", id)
 
-    def set_state(self, id: str, number: int, state: str) -> None:
-        """Record what became of a revision."""
-        self.connection.execute("UPDATE revision SET state = ? WHERE comment = ? AND number = ?", (state, id, number))
+    def everything(self) -> list[Waiting]:
+        """Return every revision of every comment."""
+        return self._find("1 ORDER BY id, number")
+
+    def wishes(self) -> list[str]:
+        """Return the ids of the comments whose writers deleted them and which may still be on a page."""
+        return [str(row["id"]) for row in self.connection.execute("SELECT id FROM comment WHERE wish = 'delete'")]
+
+    def grant(self, id: str) -> None:
+        """Record that a wish was carried out."""
+        self._run("UPDATE comment SET wish = 'done' WHERE id = ? AND wish = 'delete'", id)
+
+    def repeated(self, body: str, since: datetime, *, apart_from: str = "") -> int:
+        """Return how often the same words came since then, not counting what one comment itself has said."""
+        query = "SELECT count(*) AS times FROM revision WHERE digest = ? AND received > ? AND comment <> ?"
+        found = self._one(query, _digest(body), _text(since), apart_from)
+        return int(found["times"]) if found else 0
+
+    def set_state(self, id: str, number: int, state: str, reason: str = "") -> None:
+        """Record what became of a revision; one that its writer has changed since cannot wait again."""
+        is_latest = "number = (SELECT max(number) FROM revision AS r WHERE r.comment = revision.comment)"
+        self._run(
+            f"UPDATE revision SET state = CASE WHEN ?1 <> 'waiting' OR {is_latest} THEN ?1 ELSE 'replaced' END, reason = ?2"  # noqa: S608  # this module's own
+            " WHERE comment = ?3 AND number = ?4 AND state <> 'deleted'",
+            state,
+            reason,
+            id,
+            number,
+        )
 
     def receipt(self, id: str) -> str:
         """Return the private part of the link that only the comment's writer is given."""
@@ -118,13 +228,34 @@ class Inbox:
         genuine = ID.fullmatch(id) and hmac.compare_digest(receipt.encode(), self.receipt(id).encode())
         return self.revisions(id) if genuine else []
 
+    def _add_revision(
+        self, id: str, number: int, submission: Submission, received: datetime, held: Sequence[str]
+    ) -> None:
+        self._run(
+            "INSERT INTO revision (comment, number, author, body, digest, received, held, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting')",
+            id,
+            number,
+            submission.author,
+            submission.body,
+            _digest(submission.body),
+            _text(received),
+            json.dumps(held, ensure_ascii=False),
+        )
+
     def _find(self, condition: str, *values: object) -> list[Waiting]:
         rows = self.connection.execute(
-            "SELECT id, number, article, reply_to, author, body, received, state"  # noqa: S608  # conditions are this module's own
+            "SELECT id, number, article, reply_to, author, body, received, held, state, reason"  # noqa: S608  # conditions are this module's own
             f" FROM revision JOIN comment ON comment = id WHERE {condition}",
             values,
         )
-        return [Waiting(**dict(row) | {"received": datetime.fromisoformat(row["received"])}) for row in rows]
+        return [_waiting(row) for row in rows]
+
+    def _one(self, query: str, *values: object) -> sqlite3.Row | None:
+        return self.connection.execute(query, values).fetchone()  # type: ignore[no-any-return]  # the connection's row factory
+
+    def _run(self, query: str, *values: object) -> None:
+        self.connection.execute(query, values)
 
 
 class GroupCommit:
@@ -157,7 +288,7 @@ class GroupCommit:
                 while len(batch) < self._most:
                     batch.append(self._queue.get_nowait())
             open_ = None not in batch
-            self._commit([job for job in batch if job])
+            self._commit([job for job in batch if job and job[1].set_running_or_notify_cancel()])
 
     def _commit(self, jobs: list[_Job]) -> None:
         outcomes = []
@@ -197,6 +328,42 @@ def secret(path: Path, *, mode: int) -> bytes:
         finally:
             fresh.unlink()
     return path.read_bytes()
+
+
+def new_id() -> str:
+    """Return a fresh id for a comment: 60 random bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
+
+
+def _refuse_traps(path: Path) -> None:
+    """Refuse what whoever may write in the folder could lay for the other user who opens the database.
+
+    A link leads to a file of that user's, and a pipe nowhere. A forged rollback journal names a file that SQLite then deletes, with the
+    rights of whoever opens the database (its “super-journal”; sqlite.org/atomiccommit.html, 5.5); in WAL mode there is none
+    but for a moment while the database is made.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise InboxError(f"{path} is a link, a folder or a pipe; put the database itself there")
+    for _ in range(100):
+        if not os.path.lexists(journal):
+            return
+        time.sleep(0.01)
+    raise InboxError(f"{journal} is not of our making; delete it")
+
+
+def _waiting(row: sqlite3.Row) -> Waiting:
+    try:
+        received = datetime.fromisoformat(row["received"]).astimezone(UTC)
+        held = tuple(str(reason) for reason in json.loads(row["held"]))
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        received, held = datetime.fromtimestamp(0, UTC), ("its row in the inbox is not of the intake’s writing",)
+    return Waiting(**dict(row) | {"received": received, "held": held})
+
+
+def _digest(body: str) -> bytes:
+    """Name a body's words, whatever their case and spacing."""
+    return hashlib.sha256(" ".join(body.casefold().split()).encode()).digest()
 
 
 def _text(date: datetime) -> str:

@@ -15,7 +15,12 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Folders, addresses and limits; sizes in bytes, times in seconds."""
+    """Folders, addresses and limits; sizes in bytes, times in seconds.
+
+    ``rate_sender`` posts of one network (/24 or /48) and ``rate_overall`` of all are taken in ``rate_seconds``.
+    ``desk_url`` is where David's browser finds the desk, a host name of its own without a closing slash.
+    ``proxy`` is the web server in front, as addresses or networks with commas; only its word is taken for a sender's.
+    """
 
     content: Path = Path("content")
     theme: Path = Path("theme")
@@ -23,9 +28,16 @@ class Settings:
     var: Path = Path("var")
     host: str = "127.0.0.1"
     port: int = 8000
+    desk_url: str = "http://127.0.0.1:8001"
+    desk_host: str = "127.0.0.1"
+    desk_port: int = 8001
     form_bytes: int = 64 * 1024
     form_fields: int = 20
     resend_seconds: int = 600
+    rate_sender: int = 30
+    rate_overall: int = 600
+    rate_seconds: int = 600
+    proxy: str = ""
 
     @property
     def comments(self) -> Path:

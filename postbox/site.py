@@ -27,11 +27,15 @@ JINJA_OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Conversation:
-    """What the intake knows of an article: its title, its address from the root, and whether it takes comments."""
+    """What the intake knows of an article: its title, its address from the root, and until when it takes comments."""
 
     title: str
     url: str
-    is_open: bool
+    closes: str = ""  # ISO 8601 with its zone, or empty for never
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether a comment sent now is taken."""
+        return not self.closes or now < datetime.fromisoformat(self.closes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,7 @@ class Site:
     """The facts of the site; an empty one shows nothing.
 
     ``url`` is the site's address without a closing slash; ``intake`` the path the forms post to, or empty for no forms.
+    ``script`` is the address of what makes the forms easier, where JavaScript is on.
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
     ``telephone`` is dialled (E.164), ``telephone_shown`` is read.
     ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
@@ -50,6 +55,7 @@ class Site:
     language: str
     timezone: str
     author: str
+    pronoun: str
     telephone: str
     telephone_shown: str
     invitation: str
@@ -62,6 +68,7 @@ class Site:
     portrait: str
     url: str
     intake: str
+    script: str
     name_length: int
     comment_length: int
     is_preview: bool

@@ -16,6 +16,7 @@ from postbox.comment import (
     BODY_BYTES,
     FILE_BYTES,
     LINE_LENGTH,
+    REMOVED,
     Comment,
     CommentError,
     Problem,
@@ -48,7 +49,7 @@ words = {
     "body": bodies,
 }
 comments = st.builds(a_comment, **places, **words) | st.builds(
-    a_comment, **places, removed=st.just(True), author=st.just(""), body=st.just("")
+    a_comment, **places, removed=st.sampled_from(REMOVED), author=st.just(""), body=st.just("")
 )
 
 
@@ -220,8 +221,8 @@ def test_a_control_character_is_refused_in_the_line_where_it_stands(code: int) -
         ({"date": DAY.replace(year=999)}, "Date: use UTC, whole seconds and a year of four digits"),
         ({"date": DAY.astimezone(timezone(timedelta(hours=1)))}, "Date: use UTC"),
         ({"date": datetime(2026, 10, 25, 1, 30, tzinfo=ZoneInfo("Europe/London"), fold=1)}, "Date: use UTC"),
-        ({"removed": True}, "Removed: a removed comment keeps no author"),
-        ({"removed": True, "author": "", "body": "", "is_author": True}, "Removed: a removed comment"),
+        ({"removed": "yes"}, "Removed: a removed comment keeps no author"),
+        ({"removed": "yes", "author": "", "body": "", "is_author": True}, "Removed: a removed comment"),
     ],
 )
 def test_a_comment_that_could_not_be_read_back_cannot_be_made(fields: dict[str, Any], cause: str) -> None:
@@ -463,7 +464,7 @@ def test_the_undated_come_first_then_the_dated_by_date_and_id(
 
 def a_removed(**fields: Any) -> Comment:
     """Return a comment whose words are gone."""
-    return a_comment(removed=True, author="", body="", **fields)
+    return a_comment(removed="yes", author="", body="", **fields)
 
 
 @pytest.mark.parametrize(

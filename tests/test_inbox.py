@@ -1,15 +1,18 @@
 """The inbox: durable, ids of its own, one writer for many senders."""
 
 import sqlite3
-from collections.abc import Callable
-from datetime import datetime, timedelta
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from postbox.comment import ID
 from postbox.database import transaction
 from postbox.form import Submission
-from postbox.inbox import GroupCommit, Inbox
+from postbox.inbox import KEY_BYTES, Envelope, GroupCommit, Inbox, InboxError, new_id, secret
 
 Clock = Callable[[], datetime]
 
@@ -19,10 +22,28 @@ def a_submission(**fields: str | None) -> Submission:
     return Submission(**({"article": "feet", "reply_to": None, "author": "Tom", "body": "Hello."} | fields))  # type: ignore[arg-type]
 
 
-def add(inbox: Inbox, now: datetime, *, key: bytes = b"once", **fields: str | None) -> str:
+def an_envelope(now: datetime, *, key: bytes = b"once") -> Envelope:
+    """Return what comes with a submission."""
+    return Envelope(received=now, sender=b"sender", resend_key=key, resend_after=now - timedelta(minutes=10))
+
+
+def add(inbox: Inbox, now: datetime, *, key: bytes = b"once", held: Sequence[str] = (), **fields: str | None) -> str:
     """Put a submission in, as the intake does."""
     with transaction(inbox.connection):
-        return inbox.add(a_submission(**fields), resend_key=key, resend_after=now - timedelta(minutes=10), now=now)
+        return inbox.add(a_submission(**fields), an_envelope(now, key=key), held)
+
+
+def keep_busy(writer: GroupCommit) -> threading.Event:
+    """Keep the writer in one operation, so that what comes next shares the transaction after it, until the event is set."""
+    is_busy, may_go_on = threading.Event(), threading.Event()
+
+    def wait(inbox: Inbox) -> None:
+        is_busy.set()
+        may_go_on.wait(10)
+
+    writer.submit(wait)
+    assert is_busy.wait(10)
+    return may_go_on
 
 
 def test_what_was_added_waits_word_for_word(tmp_path: Path, clock: Clock) -> None:
@@ -77,7 +98,7 @@ def test_a_failing_operation_takes_no_other_of_its_transaction_along(tmp_path: P
         raise LookupError("after the insert")
 
     def add_plain(inbox: Inbox) -> str:
-        return inbox.add(a_submission(), resend_key=b"k", resend_after=clock(), now=clock())
+        return inbox.add(a_submission(), an_envelope(clock(), key=b"k"), ())
 
     failing, good = writer.submit(add_and_fail), writer.submit(add_plain)
     with pytest.raises(LookupError):
@@ -94,7 +115,7 @@ def test_many_senders_are_each_answered_with_their_own(tmp_path: Path, clock: Cl
 
     def adding(number: int) -> Callable[[Inbox], str]:
         submission = a_submission(body=f"Number {number}")
-        return lambda inbox: inbox.add(submission, resend_key=b"%d" % number, resend_after=clock(), now=clock())
+        return lambda inbox: inbox.add(submission, an_envelope(clock(), key=b"%d" % number), ())
 
     futures = [writer.submit(adding(number)) for number in range(200)]
     ids = [future.result(10) for future in futures]
@@ -110,3 +131,309 @@ def test_a_state_that_is_no_word_of_the_inbox_is_refused(tmp_path: Path, clock: 
 
     with pytest.raises(sqlite3.IntegrityError):
         inbox.set_state(id, 1, "approved")
+
+
+def test_the_plain_come_before_the_held_and_each_oldest_first(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    later = clock() + timedelta(minutes=1)
+    ids = [
+        add(inbox, clock(), key=b"1", held=["it has 3 links"]),
+        add(inbox, later, key=b"2"),
+        add(inbox, clock(), key=b"3"),
+    ]
+
+    assert [waiting.id for waiting in inbox.waiting()] == [ids[2], ids[1], ids[0]]
+    assert [waiting.id for waiting in inbox.waiting(most=1, after=1)] == [ids[1]]
+    assert inbox.size() == 3
+    assert inbox.waiting()[2].held == ("it has 3 links",)
+
+
+def test_the_same_words_are_counted_whatever_their_case_and_spacing(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    add(inbox, clock(), key=b"1", body="Buy  my shoes")
+
+    assert inbox.repeated("buy my\nSHOES", clock() - timedelta(days=1)) == 1
+    assert inbox.repeated("buy my shoes", clock()) == 0
+    assert inbox.repeated("buy my feet", clock() - timedelta(days=1)) == 0
+
+
+def test_a_change_waits_while_the_published_words_stay(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock())
+    inbox.set_state(id, 1, "published")
+
+    inbox.change(id, a_submission(body="Better."), clock(), ())
+    inbox.change(id, a_submission(body="Better."), clock(), ())
+    inbox.change(id, a_submission(body="Best."), clock(), ())
+
+    assert [(r.body, r.state) for r in inbox.revisions(id)] == [
+        ("Hello.", "published"),
+        ("Better.", "replaced"),
+        ("Best.", "waiting"),
+    ]
+
+
+@pytest.mark.parametrize("state", ["rejected", "spam", "removed", "deleted"])
+def test_what_was_decided_against_cannot_be_changed(tmp_path: Path, clock: Clock, state: str) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock())
+    inbox.set_state(id, 1, state)
+
+    with pytest.raises(InboxError, match="cannot be changed"):
+        inbox.change(id, a_submission(body="Again."), clock(), ())
+
+
+def test_a_deletion_takes_the_words_at_once_and_leaves_a_wish_and_the_id(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock(), author="Secret Name", body="Secret words")
+
+    inbox.delete(id)
+
+    assert inbox.wishes() == [id]
+    [gone] = inbox.revisions(id)
+    assert (gone.author, gone.body, gone.state) == ("", "", "deleted")
+    inbox.set_state(id, 1, "published")
+    assert inbox.revisions(id)[0].state == "deleted"
+    inbox.grant(id)
+    assert inbox.wishes() == []
+    inbox.delete(id)
+    assert inbox.wishes() == []
+
+
+def test_ids_say_nothing_and_are_never_the_same(tmp_path: Path, clock: Clock) -> None:
+    ids = {new_id() for _ in range(10_000)}
+
+    assert len(ids) == 10_000
+    assert all(ID.fullmatch(id) for id in ids)
+
+
+def test_a_key_made_for_one_form_is_good_for_ever(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    first = add(inbox, clock(), key=b"from the script")
+
+    envelope = Envelope(
+        received=clock() + timedelta(days=400),
+        sender=b"another",
+        resend_key=b"from the script",
+        resend_after=datetime(1970, 1, 1, tzinfo=UTC),
+    )
+    with transaction(inbox.connection):
+        again = inbox.add(a_submission(), envelope, ())
+
+    assert again == first
+
+
+@pytest.mark.parametrize("state", ["published", "rejected", "spam", "removed"])
+def test_a_form_sent_again_after_the_decision_is_still_the_same_comment(
+    tmp_path: Path, clock: Clock, state: str
+) -> None:
+    inbox = Inbox(tmp_path)
+    first = add(inbox, clock())
+    inbox.set_state(first, 1, state)
+
+    assert add(inbox, clock()) == first
+    assert inbox.waiting() == []
+
+
+def test_a_form_sent_again_after_it_was_deleted_is_a_new_comment(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    first = add(inbox, clock())
+    inbox.delete(first)
+
+    assert add(inbox, clock()) != first
+    assert [revision.state for revision in inbox.revisions(first)] == ["deleted"]
+
+
+@pytest.mark.parametrize("erase", [Inbox.delete, Inbox.forget])
+def test_what_is_erased_is_in_none_of_the_files_and_names_nobody(
+    tmp_path: Path, clock: Clock, erase: Callable[[Inbox, str], None]
+) -> None:
+    inbox = Inbox(tmp_path)
+    for number in range(30):  # enough that pages fill, split and are freed
+        add(inbox, clock(), key=b"other %d" % number, body="Other words. " * 50)
+    id = add(inbox, clock(), author="Secretname", body="Secretwords " * 300, held=["Secretreason"])
+    inbox.change(id, a_submission(author="Secretname", body="Secretwords " * 200), clock(), ["Secretreason"])
+
+    with transaction(inbox.connection):
+        erase(inbox, id)
+    inbox.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    assert b"Secret" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    row = inbox.connection.execute("SELECT sender, resend_key FROM comment WHERE id = ?", (id,)).fetchone()
+    assert tuple(row) == (None, None)
+    assert len(inbox.waiting()) == 30
+
+
+def test_a_writers_own_words_are_no_repetition_of_themselves(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    mine, other = add(inbox, clock(), key=b"1"), add(inbox, clock(), key=b"2")
+
+    assert inbox.repeated("Hello.", clock() - timedelta(days=1)) == 2
+    assert inbox.repeated("Hello.", clock() - timedelta(days=1), apart_from=mine) == 1
+    inbox.forget(other)
+    assert inbox.repeated("Hello.", clock() - timedelta(days=1), apart_from=mine) == 0
+
+
+def test_a_revision_that_was_changed_since_cannot_wait_again(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock(), body="One.")
+    inbox.set_state(id, 1, "published")
+    inbox.change(id, a_submission(body="Two."), clock(), ())
+
+    inbox.set_state(id, 1, "waiting")
+    inbox.set_state(id, 2, "waiting")
+
+    assert [(r.body, r.state) for r in inbox.revisions(id)] == [("One.", "replaced"), ("Two.", "waiting")]
+
+
+def test_removing_the_last_says_nothing_of_the_ones_before(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock(), body="One.")
+    inbox.set_state(id, 1, "published")
+    inbox.change(id, a_submission(body="Two."), clock(), ())
+    inbox.set_state(id, 2, "published")
+
+    inbox.set_state(id, 2, "removed")
+
+    assert [r.state for r in inbox.revisions(id)] == ["published", "removed"]
+
+
+def test_a_sender_who_left_takes_no_other_along(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    writer = GroupCommit(inbox)
+    may_go_on = keep_busy(writer)
+
+    left = writer.submit(lambda inbox: inbox.add(a_submission(), an_envelope(clock(), key=b"left"), ()))
+    stayed = writer.submit(lambda inbox: inbox.add(a_submission(), an_envelope(clock(), key=b"stayed"), ()))
+    assert left.cancel()
+    may_go_on.set()
+
+    id = stayed.result(10)
+    writer.close()
+    assert [revision.id for revision in inbox.waiting()] == [id]
+
+
+def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = Inbox(tmp_path)
+    writer = GroupCommit(inbox)
+    with monkeypatch.context() as patch:
+        patch.setattr("postbox.inbox.transaction", _full)
+        for _ in range(3):
+            with pytest.raises(sqlite3.OperationalError, match="full"):
+                writer.submit(lambda inbox: inbox.delete("abcd")).result(10)
+
+    id = writer.submit(lambda inbox: inbox.add(a_submission(), an_envelope(clock()), ())).result(10)
+    writer.close()
+
+    assert [revision.id for revision in inbox.waiting()] == [id]
+
+
+def _full(connection: sqlite3.Connection) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_an_error_that_ends_the_transaction_is_each_senders_and_nobodys_comment(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    writer = GroupCommit(inbox)
+    may_go_on = keep_busy(writer)
+
+    kept = writer.submit(lambda inbox: inbox.add(a_submission(), an_envelope(clock()), ()))
+    failing = writer.submit(lambda inbox: inbox.connection.execute("ROLLBACK"))  # as SQLite does on a full disk
+    may_go_on.set()
+
+    for future in (kept, failing):
+        with pytest.raises(sqlite3.Error):
+            future.result(10)
+    assert inbox.waiting() == []
+    writer.close()
+
+
+def test_a_link_in_place_of_the_database_is_not_followed(tmp_path: Path) -> None:
+    folder, target = tmp_path / "inbox", tmp_path / "target"
+    folder.mkdir()
+    (folder / "inbox.sqlite").symlink_to(target)
+
+    with pytest.raises(InboxError, match="is a link, a folder or a pipe"):
+        Inbox(folder)
+
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER evil AFTER INSERT ON revision BEGIN DELETE FROM revision; END",
+        "CREATE VIEW evil AS SELECT 1",
+        "CREATE TABLE evil (word)",
+        "DROP INDEX revision_by_state",
+        "ALTER TABLE revision ADD COLUMN evil TEXT",
+    ],
+)
+def test_a_database_with_more_or_less_in_it_than_we_made_is_refused(tmp_path: Path, statement: str) -> None:
+    Inbox(tmp_path).connection.execute(statement)
+
+    with pytest.raises(InboxError, match="not of our making; put the last good copy there"):
+        Inbox(tmp_path)
+
+
+def test_a_rollback_journal_which_we_never_leave_is_refused(tmp_path: Path) -> None:
+    Inbox(tmp_path)
+    (tmp_path / "inbox.sqlite-journal").touch()
+
+    with pytest.raises(InboxError, match="journal is not of our making; delete it"):
+        Inbox(tmp_path)
+
+
+def test_many_may_open_it_at_once_the_first_time(tmp_path: Path) -> None:
+    for number in range(5):
+        with ThreadPoolExecutor(8) as pool:
+            inboxes = list(pool.map(lambda _, folder=tmp_path / f"{number}": Inbox(folder), range(8)))
+
+        assert len(inboxes) == 8
+
+
+DAMAGED = [
+    "received = 'yesterday'",
+    "received = ''",
+    "received = '2026-11-22'",
+    "received = '0001-01-01T00:00:00+14:00'",
+    "received = '9999-12-31T23:59:59-14:00'",
+    "received = '2026-11-22T10:15:00'",
+    "held = ''",
+    "held = '{'",
+    "held = '5'",
+    "held = '[[1, null], {}]'",
+    "held = replace(hex(zeroblob(100000)), '0', '[')",
+    "author = CAST(x'ff00fe' AS TEXT)",
+    "body = CAST(x'c3' AS TEXT)",
+    "body = replace(hex(zeroblob(5000000)), '00', 'ab')",
+    "body = ''",
+    "reason = CAST(x'80' AS TEXT)",
+    "number = -9223372036854775808",
+    "number = 9223372036854775807",
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_row_of_anothers_making_is_shown_and_stops_no_other(tmp_path: Path, clock: Clock, damage: str) -> None:
+    inbox = Inbox(tmp_path)
+    good, bad = add(inbox, clock(), key=b"1"), add(inbox, clock(), key=b"2")
+    inbox.connection.execute(f"UPDATE revision SET {damage} WHERE comment = ?", (bad,))
+
+    assert {revision.id for revision in inbox.waiting()} == {good, bad}
+    [revision] = inbox.revisions(bad)
+    assert revision.received.tzinfo is UTC
+    assert all(isinstance(reason, str) for reason in revision.held)
+    assert len(inbox.everything()) == 2
+
+
+def test_a_key_is_made_once_however_many_ask_for_it(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: secret(tmp_path / "key", mode=0o640), range(40)))
+
+    assert len(keys) == 1
+    assert len(keys.pop()) == KEY_BYTES
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o640

@@ -31,7 +31,7 @@ def test_the_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
         style="a>b{content:'</style>'}",
         headers={"X-Content-Type-Options": "nosniff"},
         article_count=2,
-        conversations={"feet": Conversation("Feet & toes", "articles/feet/", True)},
+        conversations={"feet": Conversation("Feet & toes", "/articles/feet/", "2027-01-01T00:00:00+00:00")},
         redirects={"/articles/old/": "/articles/feet/"},
     )
     path = tmp_path / "site.json"
@@ -41,7 +41,7 @@ def test_the_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert load(path) == site
 
 
-FACTS = asdict(a_site(conversations={"feet": Conversation("Feet", "articles/feet/", True)}))
+FACTS = asdict(a_site(conversations={"feet": Conversation("Feet", "/articles/feet/", "2027-01-01T00:00:00+00:00")}))
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,11 @@ def test_the_theme_has_what_it_calls(template: str, drawn: str) -> None:
 )
 def test_a_day_is_the_day_in_london(date: datetime, shown: str) -> None:
     assert day(date, "Europe/London") == shown
+
+
+def test_a_conversation_is_open_until_it_closes_and_without_a_date_for_ever() -> None:
+    closing = Conversation("Feet", "/articles/feet/", "2026-11-22T10:00:00+00:00")
+
+    assert closing.is_open(datetime(2026, 11, 22, 9, 59, 59, tzinfo=UTC))
+    assert not closing.is_open(datetime(2026, 11, 22, 10, 0, tzinfo=UTC))
+    assert Conversation("Feet", "/articles/feet/").is_open(datetime(9999, 1, 1, tzinfo=UTC))

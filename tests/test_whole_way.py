@@ -1,6 +1,8 @@
 """The whole way in a real browser without JavaScript: from a reader's first word to the page and the feed."""
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -235,10 +237,14 @@ def postbox(place: Place, *arguments: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nothing listens on, nor on the next, which the desk takes; below those of outgoing connections."""
+    for _ in range(100):
+        port = random.randrange(20000, 32000, 2)
+        with socket.socket() as site, socket.socket() as desk, contextlib.suppress(OSError):
+            site.bind(("127.0.0.1", port))
+            desk.bind(("127.0.0.1", port + 1))
+            return port
+    raise AssertionError("a hundred ports are in use")
 
 
 def answers(address: str) -> bool:

@@ -1,0 +1,45 @@
+"""How often one may post: a bucket for each network, and one for all."""
+
+import ipaddress
+from dataclasses import dataclass, field
+
+# More networks than this and the ones that have waited longest are let go; memory stays bounded.
+MOST_BUCKETS = 50_000
+
+
+@dataclass
+class Rate:
+    """Buckets that hold ``most`` posts and fill again in ``seconds`` (a leaky bucket as a meter, ITU-T I.371)."""
+
+    most: int
+    seconds: float
+    _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.most < 1 or self.seconds <= 0:
+            raise ValueError(
+                f"a rate of {self.most} posts in {self.seconds} seconds lets nobody in; allow at least 1 in 1"
+            )
+
+    def wait(self, key: str, now: float) -> float:
+        """Take one post from a bucket; return 0, or the seconds until there is room, with nothing taken.
+
+        ``now`` is a clock in seconds that only goes forward.
+        """
+        level, last = self._buckets.pop(key, (0.0, now))
+        level = max(0.0, level - (now - last) * self.most / self.seconds)
+        wait = max(0.0, (level + 1 - self.most) * self.seconds / self.most)
+        self._buckets[key] = (level if wait else level + 1, now)
+        if len(self._buckets) > MOST_BUCKETS:
+            del self._buckets[next(iter(self._buckets))]
+        return wait
+
+
+def network(address: str) -> str:
+    """Return the network that an address is one household or office of: /24 of IPv4, /48 of IPv6."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:  # a socket's path, a test's name
+        return address
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 48), strict=False))
