@@ -1,37 +1,49 @@
-"""The one way from private to public: approve, reject.
+"""The one way from private to public: approve, reject, reply, edit, remove, forget, undo.
 
-A decision is recorded with the text approved before the file is written, and repair after a crash believes only that record.
-The record and the key that names revisions lie in the desk's own folder, which the intake can neither read nor write.
+A decision is recorded with the text approved before any file is written, and repair after a crash believes only that record.
+The record and the key that names revisions lie in the desk's own folder, which the intake can neither read nor write;
+a row forged in the inbox is at most one more comment to judge.
 """
 
+import fcntl
 import hashlib
 import hmac
 import os
-import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from postbox.comment import Comment, CommentError, dumps, path_of, read
+from postbox.comment import ID, Comment, CommentError, dumps, path_of, read, read_all
 from postbox.database import connect, transaction
-from postbox.inbox import Inbox, Waiting, secret
+from postbox.inbox import Inbox, Waiting, new_id, secret
 from postbox.settings import Settings
+from postbox.site import load
 
 MIGRATIONS = [
     """
     CREATE TABLE decision (
         sequence INTEGER PRIMARY KEY,
-        comment TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        revision TEXT NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('published', 'rejected')),
-        article TEXT NOT NULL,
-        file TEXT,
         decided TEXT NOT NULL,
+        who TEXT NOT NULL,
+        action TEXT NOT NULL,
+        comment TEXT NOT NULL,
+        article TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        file TEXT,
+        state_before TEXT NOT NULL,
+        file_before TEXT,
         is_applied INTEGER NOT NULL DEFAULT 0
-    ) STRICT
+    ) STRICT;
+    CREATE INDEX decision_by_comment ON decision (comment, sequence);
+    CREATE INDEX decision_to_apply ON decision (sequence) WHERE NOT is_applied
     """,
 ]
+NO_FILE = ""  # in a decision: the file is taken away; None leaves it as it is
 
 
 class ModerationError(ValueError):
@@ -47,109 +59,395 @@ class Judged:
 
     @property
     def name(self) -> str:
-        """What the commands take: ``<id>.<revision>``."""
+        """What a decision takes: ``<id>.<revision>``."""
         return f"{self.waiting.id}.{self.revision}"
 
 
+@dataclass(frozen=True)
+class Decision:
+    """A line of the audit log: who decided what, when.
+
+    ``action`` is publish, reject, spam, answer, edit, remove, delete (by its writer), forget or undo.
+    ``can_be_undone`` is true of the last decision on a comment, unless it erased words.
+    """
+
+    sequence: int
+    decided: datetime
+    who: str
+    action: str
+    comment: str
+    article: str
+    reason: str
+    can_be_undone: bool
+
+
 class Moderation:
-    """The inbox, the decisions, and the folder of published comments."""
+    """The inbox, the decisions, and the folder of published comments.
+
+    Every method that decides takes ``who`` and ``now`` for the audit log, returns the decision's sequence number,
+    and raises ModerationError if what was seen is no longer so.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Open all three and finish what a crash left undone."""
+        self._settings = settings
         self._comments = settings.comments
-        self._inbox = Inbox(settings.inbox)
+        self.inbox = Inbox(settings.inbox)
         settings.desk.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._key = secret(settings.desk / "key", mode=0o600)
-        self._decisions = connect(settings.desk / "desk.sqlite", MIGRATIONS)
-        self._apply()
+        self._log = connect(settings.desk / "desk.sqlite", MIGRATIONS)
+        with self._lock():
+            pass
 
-    def queue(self) -> list[Judged]:
-        """Return what waits, oldest first."""
-        return [Judged(waiting, self._revision(waiting)) for waiting in self._inbox.waiting()]
+    # What there is
 
-    def approve(self, name: str, *, now: datetime) -> Path:
-        """Publish a revision; return the file that it became.
+    def queue(self, *, most: int = -1, after: int = 0) -> list[Judged]:
+        """Return what waits: the plain first, then what is held, each oldest first."""
+        return [self._judged(waiting) for waiting in self.inbox.waiting(most=most, after=after)]
 
-        Raises:
-            ModerationError: if it does not wait any more, was changed since it was seen, or answers a comment that is gone.
-        """
-        judged = self._seen(name)
-        waiting = judged.waiting
-        if waiting.reply_to and not _is_there(self._comments, waiting.article, waiting.reply_to):
-            raise ModerationError(
-                f"{name} answers {waiting.reply_to}, which is not published; reject it, or publish that first"
+    def history(self, id: str) -> list[Judged]:
+        """Return every revision of a comment that came through the form, oldest first."""
+        return [self._judged(waiting) for waiting in self.inbox.revisions(id)]
+
+    def published(self, article: str, id: str) -> Comment | None:
+        """Return a comment as it is published, or None."""
+        try:
+            comment = read(path_of(self._comments, article, id))
+        except (CommentError, OSError):
+            return None
+        return None if comment.removed else comment
+
+    def find(self, id: str) -> Comment | None:
+        """Return the published comment of an id, whatever its article."""
+        found = (self.published(path.parent.name, id) for path in self._places(id))
+        return next((comment for comment in found if comment), None)
+
+    def all_published(self) -> list[Comment]:
+        """Return every published comment, the newest first, those without a date last."""
+        conversations, _ = read_all(self._comments)
+        comments = [e.comment for entries in conversations.values() for e in entries if not e.comment.removed]
+        return sorted(comments, key=lambda c: (c.date is not None, c.date, c.id), reverse=True)
+
+    def seen(self, comment: Comment) -> str:
+        """Name the words of a published comment, for a decision that is bound to them."""
+        return self._mac(dumps(comment))
+
+    def log(self, *, most: int = -1, after: int = 0) -> list[Decision]:
+        """Return the decisions, the latest first."""
+        return self._decisions("1 ORDER BY sequence DESC LIMIT ? OFFSET ?", most, after)
+
+    def log_size(self) -> int:
+        """Return how many decisions there are."""
+        return int(self._log.execute("SELECT count(*) FROM decision").fetchone()[0])
+
+    def decision(self, sequence: int) -> Decision | None:
+        """Return one decision, or None."""
+        return next(iter(self._decisions("sequence = ?", sequence)), None)
+
+    # What can be decided
+
+    def approve(self, name: str, *, who: str, now: datetime) -> int:
+        """Publish a revision in the words that were seen."""
+        with self._lock():
+            waiting = self._waiting(name)
+            file = _file(
+                id=waiting.id,
+                article=waiting.article,
+                reply_to=waiting.reply_to,
+                author=waiting.author,
+                date=self._first_received(waiting.id),
+                body=waiting.body,
             )
-        comment = Comment(
-            id=waiting.id,
-            article=waiting.article,
-            reply_to=waiting.reply_to,
-            author=waiting.author,
-            date=waiting.received.astimezone(UTC).replace(microsecond=0),
-            body=waiting.body,
+            if waiting.reply_to and not path_of(self._comments, waiting.article, waiting.reply_to).exists():
+                raise ModerationError(
+                    f"{name} answers {waiting.reply_to}, which is not published; reject it, or publish that first"
+                )
+            if not self._may_replace(waiting.article, waiting.id):
+                raise ModerationError(f"{name} would replace a comment that is not its writer's; reject it")
+            return self._decide("publish", waiting, "published", file, who=who, now=now)
+
+    def reject(self, name: str, *, reason: str = "", who: str, now: datetime) -> int:
+        """Keep a revision out, with or without a word to its writer."""
+        with self._lock():
+            return self._decide("reject", self._waiting(name), "rejected", None, reason=reason, who=who, now=now)
+
+    def spam(self, name: str, *, who: str, now: datetime) -> int:
+        """Keep a revision out as spam; its writer hears nothing of it."""
+        with self._lock():
+            return self._decide("spam", self._waiting(name), "spam", None, who=who, now=now)
+
+    def answer(self, article: str, id: str, body: str, *, who: str, now: datetime) -> int:
+        """Publish the author's own reply to a published comment."""
+        with self._lock():
+            if not self.published(article, id):
+                raise ModerationError(f"{id} is not published, so it cannot be answered")
+            own = new_id()
+            author = load(self._settings.site).author
+            file = _file(
+                id=own, article=article, reply_to=id, author=author, is_author=True, date=_second(now), body=body
+            )
+            return self._record("answer", own, article, file=file, who=who, now=now)
+
+    def edit(self, article: str, id: str, body: str, *, seen: str, who: str, now: datetime) -> int:
+        """Change the words of the author's own comment."""
+        with self._lock():
+            comment = self._as_seen(article, id, seen)
+            if not comment.is_author:
+                raise ModerationError(f"{id} is a reader's; only its writer can change it")
+            file = _file(**{**comment.__dict__, "body": body})
+            return self._record("edit", id, article, file=file, who=who, now=now)
+
+    def remove(self, article: str, id: str, *, seen: str, who: str, now: datetime) -> int:
+        """Take a published comment off its page; its place stays, for replies that stand or may come."""
+        with self._lock():
+            comment = self._as_seen(article, id, seen)
+            file = _file(id=id, article=article, reply_to=comment.reply_to, date=comment.date, removed="by the site")
+            return self._on_published("remove", comment, "removed", file, who=who, now=now)
+
+    def undo(self, sequence: int, *, who: str, now: datetime) -> int:
+        """Take back the last decision on a comment; what it did to page and queue is as it was before."""
+        with self._lock():
+            row = self._log.execute("SELECT * FROM decision WHERE sequence = ?", (sequence,)).fetchone()
+            last = row and self._log.execute("SELECT max(sequence) FROM decision WHERE comment = ?", (row["comment"],))
+            if not row or last.fetchone()[0] != sequence or row["action"] in ("delete", "forget", "undo"):
+                raise ModerationError("That cannot be undone any more; something was decided since")
+            file = NO_FILE if row["file"] is not None and row["file_before"] is None else row["file_before"]
+            if file == NO_FILE and self._has_replies(row["article"], row["comment"]):
+                raise ModerationError("It has been answered since; remove it instead")
+            return self._record(
+                "undo",
+                row["comment"],
+                row["article"],
+                number=row["number"],
+                state=row["state_before"],
+                file=file,
+                who=who,
+                now=now,
+            )
+
+    def forget(self, id: str, *, who: str, now: datetime) -> int:
+        """Erase every word of a comment, here, in the inbox and on its page; only its id and its place are kept."""
+        with self._lock():
+            return self._erase("forget", id, who=who, now=now)
+
+    def grant_wishes(self, *, now: datetime) -> int:
+        """Take the comments off their pages whose writers deleted them; return how many there were.
+
+        Only what came through the form can go this way, so a forged wish cannot take any other comment along.
+        One that fails holds up no other; it is raised once all were tried.
+        """
+        wishes = self.inbox.wishes()
+        faults: list[Exception] = []
+        for id in wishes:
+            try:
+                self._grant(id, now)
+            except (ValueError, OSError, sqlite3.Error) as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
+        return len(wishes)
+
+    # How
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Let the desk and the command line decide one after the other; the system frees it when a process dies.
+
+        What that process had decided is carried out first, so that nobody decides on what is no longer so.
+        """
+        with (self._settings.desk / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._apply()
+            yield
+
+    def _decisions(self, condition: str, *values: int) -> list[Decision]:
+        rows = self._log.execute(
+            "SELECT *, sequence = (SELECT max(sequence) FROM decision AS d WHERE d.comment = decision.comment) AS is_last"  # noqa: S608  # conditions are this module's own
+            f" FROM decision WHERE {condition}",
+            values,
         )
-        self._decide(judged, "published", dumps(comment), now)
-        return path_of(self._comments, comment.article, comment.id)
+        return [
+            Decision(
+                sequence=row["sequence"],
+                decided=datetime.fromisoformat(row["decided"]),
+                who=row["who"],
+                action=row["action"],
+                comment=row["comment"],
+                article=row["article"],
+                reason=row["reason"],
+                can_be_undone=bool(row["is_last"]) and row["action"] not in ("delete", "forget", "undo"),
+            )
+            for row in rows
+        ]
 
-    def reject(self, name: str, *, now: datetime) -> None:
-        """Keep a revision out; raises ModerationError as ``approve`` does."""
-        self._decide(self._seen(name), "rejected", None, now)
-
-    def _seen(self, name: str) -> Judged:
-        id, _, revision = name.partition(".")
-        found = [judged for judged in self.queue() if judged.waiting.id == id]
+    def _waiting(self, name: str) -> Waiting:
+        id, _, revision = name.rpartition(".")
+        found = [judged for judged in self.history(id) if judged.waiting.state == "waiting"]
         if not found:
             raise ModerationError(f"{name} does not wait; `list` shows what does")
         for judged in found:
             if hmac.compare_digest(judged.revision.encode(), revision.encode()):
-                return judged
+                return judged.waiting
         raise ModerationError(f"{name} has changed since; read {found[-1].name} and decide again")
 
-    def _decide(self, judged: Judged, state: str, file: str | None, now: datetime) -> None:
-        waiting = judged.waiting
-        with transaction(self._decisions):
-            self._decisions.execute(
-                "INSERT INTO decision (comment, number, revision, state, article, file, decided) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    def _as_seen(self, article: str, id: str, seen: str) -> Comment:
+        comment = self.published(article, id)
+        if not comment:
+            raise ModerationError(f"{id} is not published any more")
+        if not hmac.compare_digest(self.seen(comment).encode(), seen.encode()):
+            raise ModerationError(f"{id} has changed since; read it again")
+        return comment
+
+    def _first_received(self, id: str) -> datetime:
+        return _second(self.inbox.revisions(id)[0].received)
+
+    def _has_replies(self, article: str, id: str) -> bool:
+        for path in path_of(self._comments, article, id).parent.glob("*.md"):
+            with suppress(CommentError, OSError):  # what is no comment answers nothing
+                if read(path).reply_to == id:
+                    return True
+        return False
+
+    def _places(self, id: str) -> list[Path]:
+        """Return the files of an id, which is no pattern even where it was forged."""
+        return list(self._comments.glob(f"*/{id}.md")) if ID.fullmatch(id) else []
+
+    def _decide(
+        self, action: str, waiting: Waiting, state: str, file: str | None, *, reason: str = "", who: str, now: datetime
+    ) -> int:
+        return self._record(
+            action,
+            waiting.id,
+            waiting.article,
+            number=waiting.number,
+            state=state,
+            state_before=waiting.state,
+            reason=reason,
+            file=file,
+            who=who,
+            now=now,
+        )
+
+    def _on_published(self, action: str, comment: Comment, state: str, file: str, *, who: str, now: datetime) -> int:
+        """Record a decision on a published comment, with the revision in the inbox that it came from, if there is one."""
+        revision = next((r for r in reversed(self.inbox.revisions(comment.id)) if r.state == "published"), None)
+        if revision:
+            return self._decide(action, revision, state, file, who=who, now=now)
+        return self._record(action, comment.id, comment.article, file=file, who=who, now=now)
+
+    def _grant(self, id: str, now: datetime) -> None:
+        with self._lock():
+            revisions = self.inbox.revisions(id)
+            if revisions and self._may_replace(revisions[0].article, id):
+                self._erase("delete", id, who="its writer", now=now)
+            else:
+                with transaction(self.inbox.connection):
+                    self.inbox.grant(id)
+
+    def _erase(self, action: str, id: str, *, who: str, now: datetime) -> int:
+        comment, revisions = self.find(id), self.inbox.revisions(id)
+        if not comment and not revisions:
+            raise ModerationError(f"{id} is no comment here")
+        article = comment.article if comment else revisions[0].article
+        file = None
+        if comment:
+            file = _file(id=id, article=article, reply_to=comment.reply_to, date=comment.date, removed="yes")
+        return self._record(action, id, article, file=file, who=who, now=now)
+
+    def _may_replace(self, article: str, id: str) -> bool:
+        """Tell whether a file may be written there for a reader: there is none yet, or a decision of ours made it theirs."""
+        query = "SELECT 1 FROM decision WHERE comment = ? AND article = ? AND action = 'publish'"
+        return not self._places(id) or self._log.execute(query, (id, article)).fetchone() is not None
+
+    def _record(
+        self,
+        action: str,
+        id: str,
+        article: str,
+        *,
+        who: str,
+        now: datetime,
+        number: int = 0,
+        state: str = "",
+        state_before: str = "",
+        reason: str = "",
+        file: str | None = None,
+    ) -> int:
+        """Write a decision down, then carry it out."""
+        before = None
+        if file is not None:  # or there is no path: a row whose id or article names no file can still be rejected
+            with suppress(FileNotFoundError):
+                before = path_of(self._comments, article, id).read_bytes().decode()
+        with transaction(self._log):
+            cursor = self._log.execute(
+                "INSERT INTO decision"
+                " (decided, who, action, comment, article, number, state, reason, file, state_before, file_before)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    waiting.id,
-                    waiting.number,
-                    judged.revision,
-                    state,
-                    waiting.article,
-                    file,
                     now.isoformat(timespec="seconds"),
+                    who,
+                    action,
+                    id,
+                    article,
+                    number,
+                    state,
+                    reason,
+                    file,
+                    state_before,
+                    before,
                 ),
             )
         self._apply()
+        return cursor.lastrowid or 0
 
     def _apply(self) -> None:
         """Carry out every decision that is not yet; each step may be taken twice, so a crash between them does no harm."""
-        for decision in self._decisions.execute(
-            "SELECT * FROM decision WHERE NOT is_applied ORDER BY sequence"
-        ).fetchall():
-            if decision["file"] is not None:
-                write(path_of(self._comments, decision["article"], decision["comment"]), decision["file"])
-            with transaction(self._inbox.connection):
-                self._inbox.set_state(decision["comment"], decision["number"], decision["state"])
-            with transaction(self._decisions):
-                self._decisions.execute(
-                    "UPDATE decision SET is_applied = 1 WHERE sequence = ?", (decision["sequence"],)
-                )
+        for decision in self._log.execute("SELECT * FROM decision WHERE NOT is_applied ORDER BY sequence").fetchall():
+            self._carry_out(decision)
 
-    def _revision(self, waiting: Waiting) -> str:
-        """Name the words under a key that no one outside has: neither a row changed later nor a collision gets the same name."""
-        words = "\0".join((waiting.id, waiting.article, waiting.reply_to or "", waiting.author, waiting.body))
+    def _carry_out(self, decision: sqlite3.Row) -> None:
+        if decision["file"] is not None:
+            write(path_of(self._comments, decision["article"], decision["comment"]), decision["file"])
+        is_erasure = decision["action"] in ("delete", "forget")
+        with transaction(self.inbox.connection):
+            if is_erasure:
+                self.inbox.forget(decision["comment"])
+                self.inbox.grant(decision["comment"])
+            elif decision["number"]:
+                self.inbox.set_state(decision["comment"], decision["number"], decision["state"], decision["reason"])
+        with transaction(self._log):
+            if is_erasure:
+                query = "UPDATE decision SET file = NULL, file_before = NULL, reason = '' WHERE comment = ?"
+                self._log.execute(query, (decision["comment"],))
+            self._log.execute("UPDATE decision SET is_applied = 1 WHERE sequence = ?", (decision["sequence"],))
+        if is_erasure:
+            for database in (self.inbox.connection, self._log):
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or the words stand on in the file beside it
+
+    def _judged(self, waiting: Waiting) -> Judged:
+        words = (waiting.id, str(waiting.number), waiting.article, waiting.reply_to or "", waiting.author, waiting.body)
+        return Judged(waiting, self._mac("\0".join(words)))
+
+    def _mac(self, words: str) -> str:
+        """Name words under a key that no one outside has: neither a row changed later nor a collision gets the same name."""
         return hmac.new(self._key, words.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, and still there after a power cut."""
+    """Write a file so that it is there whole or not at all, or take it away for ``NO_FILE``; a power cut changes neither.
+
+    One writer at a time: the draft of one that was killed is the next one's, so none stays behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with draft.open("x", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    if text == NO_FILE:
+        path.unlink(missing_ok=True)
+    else:
+        draft = path.with_name(f".{path.name}.new")
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -157,9 +455,13 @@ def write(path: Path, text: str) -> None:
         os.close(folder)
 
 
-def _is_there(comments: Path, article: str, id: str) -> bool:
+def _file(**fields: object) -> str:
+    """Return the file of a comment; what breaks its rules is refused before anything is recorded."""
     try:
-        read(path_of(comments, article, id))
-    except (CommentError, OSError):
-        return False
-    return True
+        return dumps(Comment(**fields))  # type: ignore[arg-type]  # the callers' fields are a comment's
+    except CommentError as error:
+        raise ModerationError(str(error)) from None
+
+
+def _second(date: datetime) -> datetime:
+    return date.astimezone(UTC).replace(microsecond=0)

@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import watchfiles
+from pelican.settings import DEFAULT_CONFIG
+from pelican.utils import slugify
 
 from press.build import PREVIEW, BuildError, build
 
@@ -29,6 +32,10 @@ def main() -> None:
     serve = commands.add_parser("serve", help=summary, description=summary)
     serve.add_argument("--port", default="8000", help="8000 unless told")
     serve.set_defaults(run=_serve)
+    summary = "begin an article: a draft with its header, in content/articles/"
+    article = commands.add_parser("article", help=summary, description=summary)
+    article.add_argument("title")
+    article.set_defaults(run=_article)
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
@@ -44,24 +51,36 @@ def _publish(arguments: argparse.Namespace) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     port = _free_port(arguments.port)
+    desk_port = _free_port(str(port + 1))
     site_url = f"http://localhost:{port}"
+    # Another host name than the site's, though the same machine: a cookie goes to every port of a host.
+    desk_url = f"http://127.0.0.1:{desk_port}"
     _preview(site_url)
+    postbox = [sys.executable, "-m", "postbox"]
+    environment = os.environ | {
+        "POSTBOX_PORT": str(port),
+        "POSTBOX_DESK_PORT": str(desk_port),
+        "POSTBOX_DESK_URL": desk_url,
+    }
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "postbox", "preview"], env=os.environ | {"POSTBOX_PORT": str(port)}
-    )
+    servers = [subprocess.Popen([*postbox, command], env=environment) for command in ("preview", "desk")]
     try:
-        postbox = f"{os.path.relpath(sys.executable)} -m postbox"
-        print(f"\nThe site              {site_url}/", f"What waits            {postbox} list", sep="\n")
-        print(f"To publish a comment  {postbox} approve ID.REVISION\n", flush=True)
-        while server.poll() is None:
-            _watch(site_url, server)
-        sys.exit(f"The server ended with status {server.returncode}.")
+        link = subprocess.run([*postbox, "sign-in"], env=environment, check=True, capture_output=True, text=True).stdout
+        command = f"{os.path.relpath(sys.executable)} -m postbox"
+        print(f"\nThe site              {site_url}/\nThe desk, to judge    {link.strip()}", flush=True)
+        print(
+            f"  or on this line     {command} list\n                      {command} approve ID.REVISION\n", flush=True
+        )
+        while _watch(site_url, servers):
+            pass
+        sys.exit("One of the servers ended; what it said stands above.")
     except KeyboardInterrupt:
         pass
     finally:
-        server.terminate()
-        server.wait()
+        for server in servers:
+            server.terminate()
+        for server in servers:
+            server.wait()
 
 
 def _preview(site_url: str) -> None:
@@ -70,16 +89,42 @@ def _preview(site_url: str) -> None:
     print(f"built in {time.perf_counter() - started:.2f} s", flush=True)
 
 
-def _watch(site_url: str, server: subprocess.Popen[bytes]) -> None:
-    """Rebuild on every change until the server ends, or the configuration is replaced and must be watched anew."""
+def _watch(site_url: str, servers: list[subprocess.Popen[bytes]]) -> bool:
+    """Rebuild on every change; return False once a server has ended, True when the configuration must be watched anew."""
     for changes in watchfiles.watch(*WATCHED, step=WATCH_STEP_MS, rust_timeout=WATCH_ROUND_MS, yield_on_timeout=True):
         if changes:
             try:
                 _preview(site_url)
             except BuildError as error:
                 print(f"{error}\nNot built; the last good output stays as it was.", file=sys.stderr, flush=True)
-        if server.poll() is not None or any(Path(path).name == "pelicanconf.py" for _, path in changes):
-            return
+        if any(server.poll() is not None for server in servers):
+            return False
+        if any(Path(path).name == "pelicanconf.py" for _, path in changes):
+            return True
+    return False
+
+
+def _article(arguments: argparse.Namespace) -> None:
+    title = " ".join(arguments.title.split())
+    slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
+    if not slug:
+        sys.exit('TITLE must have a letter or a digit: make article TITLE="Shoes and what they do"')
+    path = Path("content", "articles", f"{slug}.md")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = {
+        "Title": title,
+        "Id": slug,
+        "Slug": slug,
+        "Date": f"{datetime.now().astimezone():%Y-%m-%d}",
+        "Status": "draft",
+        "Summary": f"{title}.",
+    }
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write("".join(f"{key}: {value}\n" for key, value in header.items()) + "\nWrite here.\n")
+    except FileExistsError:
+        sys.exit(f"{path} is there already; choose another title, or change that one")
+    print(f"{path}: write it, then delete the line “Status: draft” to publish it")
 
 
 def _free_port(text: str) -> int:
