@@ -1,8 +1,9 @@
 PYTHON ?= python3
 PORT ?= 8000
+export TITLE
 BIN = .venv/bin
 .DEFAULT_GOAL = help
-.PHONY: help serve publish test bench lock screenshot clean browser
+.PHONY: help serve publish article test bench lock screenshot clean browser
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -12,6 +13,9 @@ serve: .venv/site ## build the site, serve it with a working form, rebuild and r
 
 publish: .venv/site ## write the site for the address in SITE_URL into output/
 	@$(BIN)/python -m press publish
+
+article: .venv/site ## begin an article: make article TITLE="Shoes and what they do"
+	@$(BIN)/python -m press article "$$TITLE"
 
 test: .venv/tests browser ## check and test everything, the real browser included
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
@@ -29,7 +33,7 @@ lock: .venv/tests ## pin the dependencies again, with their hashes
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt
 
 clean: ## delete what was made, but not what readers sent
-	rm -rf .venv output var/site
+	rm -rf .venv output var/site var/press
 
 .venv/site: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is needed: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; }

@@ -3,6 +3,8 @@
 Templates, feeds and structured data read every fact from here; an empty one shows nothing.
 """
 
+import logging
+
 from postbox.site import JINJA_OPTIONS
 
 # The facts
@@ -10,6 +12,7 @@ from postbox.site import JINJA_OPTIONS
 SITENAME = "From the ground up"  # the author's own words, until he says otherwise
 TAGLINE = "David helps people move well from the feet up."
 AUTHOR = "David"
+PRONOUN = "he"
 TELEPHONE = "+447504439555"  # as dialled
 TELEPHONE_SHOWN = "07504 439555"  # as read
 INVITATION = "To learn more about getting your feet talking to your core musculature and more, ring David."
@@ -30,17 +33,21 @@ ACCENT = ("#0e5c52", "#82d3c1")  # links and buttons, on light paper and on dark
 INTAKE = "/comments"  # the path the forms post to; empty for pages with the conversation and no form
 NAME_LENGTH = 80  # characters, as a browser counts them
 COMMENT_LENGTH = 4000
+CLOSE_AFTER_DAYS = 0  # a conversation closes so many days after its article's date; 0 for never
 
 # The engine
 
 SITE_URL = "http://localhost:8000"
 SITEURL = ""  # so that Pelican's own links start at the root
+NOW = None  # a datetime in place of the clock, for the same bytes on another day
 PREVIEW = False  # True shows drafts and future articles, marked
 PATH = "content"
 OUTPUT_PATH = "output"
 SITE_JSON = "var/site/site.json"  # what the intake reads
+IMAGE_CACHE = "var/press/images"  # what was made of images, by the hash of their content; can be deleted at any time
+LOG_FILTER = [(logging.WARNING, "Empty alt attribute for image %s in %s")]  # press.images says where, and the cure
 THEME = "theme"
-THEME_STATIC_PATHS: list[str] = []
+THEME_STATIC_PATHS: list[str] = []  # the plugin writes the script, under a name with its hash
 TEMPLATE_EXTENSIONS = [".html", ".xml", ".txt"]
 JINJA_ENVIRONMENT = JINJA_OPTIONS
 PLUGINS = ["press.plugin"]
@@ -67,7 +74,9 @@ DRAFT_URL = "drafts/{slug}/"
 DRAFT_SAVE_AS = ""
 DRAFT_PAGE_URL = "drafts/{slug}/"
 DRAFT_PAGE_SAVE_AS = ""
-AUTHOR_SAVE_AS = CATEGORY_SAVE_AS = TAG_SAVE_AS = ""
+AUTHOR_SAVE_AS = CATEGORY_SAVE_AS = ""
+TAG_URL = "articles/about/{slug}/"
+TAG_SAVE_AS = "articles/about/{slug}/index.html"
 FEED_ALL_ATOM = CATEGORY_FEED_ATOM = TRANSLATION_FEED_ATOM = AUTHOR_FEED_ATOM = AUTHOR_FEED_RSS = (
     None  # the theme has its own
 )

@@ -102,9 +102,11 @@ def _warnings(settings: dict[str, Any]) -> Iterator[list[str]]:
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            if (record.levelno, record.msg) in settings["LOG_FILTER"]:
+                return
             fault, cause = " ".join(record.getMessage().split()), sys.exception()
             if record.msg.startswith("Unable to find") and record.args:  # a dead {filename}; it does not say where
-                fault = f"{_origin(settings, f'}}{record.args[0]}')}: {fault}"  # type: ignore[index]  # they are a tuple
+                fault = f"{_origin(settings, f'}}{record.args[0]}') or settings['PATH']}: {fault}"  # type: ignore[index]  # they are a tuple
             # Without its DEBUG, Pelican keeps the cause to itself; it is still being handled here.
             faults.append(f"{fault}: {cause}" if cause and str(cause) not in fault else fault)
 

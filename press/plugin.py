@@ -9,8 +9,8 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from itertools import chain
+from datetime import UTC, datetime, timedelta
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -26,11 +26,15 @@ from pelican.writers import Writer
 from postbox.comment import ARTICLE_ID, Comment, Entry, count, read_all
 from postbox.site import Conversation, Site, dumps, prepare
 from press import structured
+from press.images import Images
+from press.social import social_image
 
 FEED_ENTRIES = 50
+WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 FACTS = (
     "tagline",
     "author",
+    "pronoun",
     "telephone",
     "telephone_shown",
     "invitation",
@@ -48,7 +52,7 @@ FACTS = (
 )
 
 # Pelican loads these even where it writes no such page.
-UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "tag", "period_archives")}
+UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "period_archives")}
 
 
 class SiteError(ValueError):
@@ -59,9 +63,11 @@ def register() -> None:
     """Connect to Pelican; it calls this once for each build."""
     signals.generator_init.connect(_prepare_templates)
     signals.article_generator_context.connect(_check_header)
-    signals.page_generator_finalized.connect(_forget_files_of_drafts)
+    signals.page_generator_finalized.connect(_illustrate)
     signals.all_generators_finalized.connect(_add_facts)
     signals.article_writer_finalized.connect(_write_comment_feeds)
+    signals.article_writer_finalized.connect(_write_script)
+    signals.article_writer_finalized.connect(_write_images)
     signals.article_writer_finalized.connect(_write_facts)
 
 
@@ -75,7 +81,7 @@ def _prepare_templates(generator: Generator) -> None:
 
 
 def _check_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> None:
-    """Refuse an article whose header lacks what its address and its comments hang on; Pelican adds the file's name."""
+    """Refuse an article whose header lacks what its address, its comments or the lists need; Pelican adds the file's name."""
     for key in ("title", "date", "slug", "id", "summary"):
         if not metadata.get(key):
             raise SiteError(f"the header has no {key.capitalize()}; add it")
@@ -91,19 +97,25 @@ def _check_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> Non
     metadata.setdefault("category", Category("articles", generator.settings))
 
 
-def _forget_files_of_drafts(generator: PagesGenerator) -> None:
-    """Let only what a reader can see bring its images along, and the portrait; Pelican copies those of drafts too."""
-    context = generator.context
+def _illustrate(generator: PagesGenerator) -> None:
+    """Put their images into the texts that a reader can see, and let these alone bring files along; Pelican copies those of drafts too."""
+    settings, context = generator.settings, generator.context
     shown: list[Content] = [
         *context["articles"],
         *context["hidden_articles"],
         *context["pages"],
         *context["hidden_pages"],
     ]
-    if generator.settings["PREVIEW"]:
+    if settings["PREVIEW"]:
         shown += [*context["drafts"], *context["draft_pages"]]
+    images = Images(Path(settings["PATH"]), Path(settings["IMAGE_CACHE"]), _light(generator))
+    for content in shown:
+        content._content = images.illustrate(content._content, Path(content.source_path))
+    if images.faults:
+        raise SiteError("\n".join(images.faults))
+    context["images"] = images
     context["static_links"] = set(chain.from_iterable(content.get_static_links() for content in shown))
-    context["static_links"] |= {generator.settings["PORTRAIT"]} - {""}
+    context["static_links"] |= {settings["PORTRAIT"]} - {""}
 
 
 def _add_facts(generators: list[Generator]) -> None:
@@ -117,6 +129,7 @@ def _add_facts(generators: list[Generator]) -> None:
     shown = [*listed, *unlisted]
     _check_addresses([*listed, *generator.hidden_articles, *generator.drafts])
 
+    now = settings["NOW"] or datetime.now(UTC)
     conversations, problems = read_all(Path(settings["PATH"], "comments"))
     for problem in problems:
         print(f"set aside: {os.path.relpath(problem.path)}: {problem.cause}", file=sys.stderr)  # noqa: T201  # a log would make it a fault
@@ -124,18 +137,31 @@ def _add_facts(generators: list[Generator]) -> None:
         article.conversation = conversations.get(article.id, [])
         article.comment_count = count(article.conversation)
         article.edited = getattr(article, "modified", article.date)
+        article.closes = _closes(article, settings)
+        article.is_open = not article.closes or now < article.closes
+        article.minutes = max(1, round(len(_words(article.content).split()) / WORDS_A_MINUTE))
+        article.newer = article.older = None
         article.updated = max([article.edited, *(e.comment.date for e in article.conversation if e.comment.date)])
 
-    style = _style(generator)
+    for newer, older in pairwise(listed):
+        newer.older, older.newer = older, newer
+
+    social = generator.env.get_template("social.svg")
+    for article in shown:
+        article.social = social_image(context["images"], social, article.title, settings["SITENAME"])
+
+    style, script = _style(generator), _script(generator)
+    context["script"] = script
     context["site"] = Site(
         name=settings["SITENAME"],
         language=settings["DEFAULT_LANG"],
         url=settings["SITE_URL"],
         is_preview=settings["PREVIEW"],
         style=style,
+        script=f"/theme/comments.{hashlib.sha256(script.encode()).hexdigest()[:12]}.js",
         headers=_headers(style),
         article_count=len(listed),
-        conversations={a.id: Conversation(a.title, f"/{a.url}", is_open=True) for a in shown},
+        conversations={a.id: _conversation(a) for a in shown},
         redirects={f"/articles/{slug}/": f"/{a.url}" for a in shown for slug in a.formerly},
         **{fact: settings[fact.upper()] for fact in FACTS},
     )
@@ -156,6 +182,23 @@ def _check_addresses(articles: Iterable[Article]) -> None:
 
 def _source(article: Article) -> str:
     return os.path.relpath(str(article.source_path))
+
+
+def _words(html: str) -> str:
+    """Return the words of a page, without its drawings."""
+    return re.sub(r"<svg.*?</svg>|<[^>]*>", " ", html, flags=re.DOTALL)
+
+
+def _closes(article: Article, settings: dict[str, Any]) -> datetime | None:
+    """When an article stops taking comments: by its own header (``Comments: closed``), or so many days after its date."""
+    if getattr(article, "comments", "") == "closed":
+        return article.date  # type: ignore[no-any-return]  # Pelican ships no types
+    days = settings["CLOSE_AFTER_DAYS"]
+    return article.date + timedelta(days=days) if days else None
+
+
+def _conversation(article: Article) -> Conversation:
+    return Conversation(article.title, f"/{article.url}", article.closes.isoformat() if article.closes else "")
 
 
 def _newest(articles: Iterable[Article]) -> list[tuple[Article, Entry, datetime]]:
@@ -182,9 +225,23 @@ def _absolute(html: str, url: str) -> str:
 
 
 def _style(generator: Generator) -> str:
-    template = generator.env.get_template("style.css")
-    source = template.render(accent=generator.settings["ACCENT"])
-    return str(lightningcss.process_stylesheet(source, filename=template.filename, minify=True))
+    filename = generator.env.get_template("style.css").filename
+    return str(lightningcss.process_stylesheet(_style_source(generator), filename=filename, minify=True))
+
+
+def _light(generator: Generator) -> dict[str, str]:
+    """Return the tokens of the stylesheet by name, those of two schemes as they are in the light one."""
+    tokens = re.findall(r"--([\w-]+): (?:light-dark\((.*?), .*?\)|(.*?));", _style_source(generator))
+    # Reversed, so that the first stands: what forced colours say comes later.
+    return {name: light or value for name, light, value in reversed(tokens)}
+
+
+def _style_source(generator: Generator) -> str:
+    return str(generator.env.get_template("style.css").render(accent=generator.settings["ACCENT"]))
+
+
+def _script(generator: Generator) -> str:
+    return Path(generator.theme, "static", "comments.js").read_text("utf-8")
 
 
 def _headers(style: str) -> dict[str, str]:
@@ -223,6 +280,18 @@ def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:
             article=article,
             comment_entries=_newest([article]),
         )
+
+
+def _write_script(generator: ArticlesGenerator, writer: Writer) -> None:
+    """Put the script where its name, with its hash, can be kept for a year."""
+    if generator.context["site"].intake:
+        path = Path(writer.output_path + generator.context["site"].script)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(generator.context["script"], "utf-8")
+
+
+def _write_images(generator: ArticlesGenerator, writer: Writer) -> None:
+    generator.context["images"].publish(Path(writer.output_path))
 
 
 def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:

@@ -1,18 +1,23 @@
 """What the tests share: a copy of the site to change at will, a builder of comments, a build."""
 
+import hashlib
 import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from postbox.comment import Comment, dumps, path_of
 from press.build import PREVIEW, build
 
 ROOT = Path(__file__).parent.parent
 SITE_URL = "https://feet.example"
+# One for all tests: what is in it has the hash of its content in its name.
+IMAGE_CACHE = tempfile.TemporaryDirectory()
 
 
 def a_comment(**fields: Any) -> Comment:
@@ -43,17 +48,28 @@ class Place:
     def build(self, *, preview: bool = False, **overrides: Any) -> None:
         """Build as `make publish` does, or as `make serve` does."""
         settings = {"SITE_URL": SITE_URL, "SITE_JSON": str(self.folder / "var/site/site.json")}
-        build(self.folder / "pelicanconf.py", **settings, **(PREVIEW if preview else {}), **overrides)
+        settings |= {"IMAGE_CACHE": IMAGE_CACHE.name}
+        build(self.folder / "pelicanconf.py", **(settings | (PREVIEW if preview else {}) | overrides))
 
     def page(self, address: str) -> str:
         """Return the built page or file at an address from the root."""
-        return (self.output / address.lstrip("/") / ("index.html" if address.endswith("/") else "")).read_text("utf-8")
+        return (self.output / address.lstrip("/") / ("index.html" if address.endswith("/") else "")).read_text(
+            "utf-8", errors="replace"
+        )
 
     def write(self, path: str, text: str) -> Path:
         """Write a file below the copy's content folder."""
         file = self.folder / "content" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
+        return file
+
+    def image(self, path: str, *, size: tuple[int, int] = (8, 6), colour: str = "tan", **options: Any) -> Path:
+        """Write an image below the copy's content folder; each name is a picture of its own."""
+        file = self.write(path, "")
+        image = Image.new("RGB", size, colour)
+        image.putpixel((0, 0), tuple(hashlib.sha256(path.encode()).digest()[:3]))
+        image.save(file, **options)
         return file
 
     def article(self, slug: str, *, text: str = "Some words.", **header: str) -> Path:

@@ -122,7 +122,7 @@ def test_a_chain_too_deep_to_nest_goes_on_flat_and_loses_none(place: Place) -> N
 
 def test_the_replies_of_a_removed_comment_move_up(place: Place) -> None:
     place.comment(a_comment(id="1000"))
-    place.comment(a_comment(id="1001", reply_to="1000", removed=True, author="", body=""))
+    place.comment(a_comment(id="1001", reply_to="1000", removed="yes", author="", body=""))
     place.comment(a_comment(id="1002", reply_to="1001", author="Una"))
 
     place.build()
