@@ -43,7 +43,8 @@ def reasons(
         yield "the same words came before" if repeated == 1 else f"the same words came {repeated} times before"
     if skeleton(author) == skeleton(site_author):
         yield f"its writer’s name looks like {site_author}"
-    if any(unicodedata.category(character) == "Cf" and character not in "\u200c\u200d" for character in author + body):
+    words = author + body
+    if not words.isascii() and any(unicodedata.category(c) == "Cf" and c not in "\u200c\u200d" for c in words):
         yield "it has invisible characters"
 
 

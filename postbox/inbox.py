@@ -4,18 +4,17 @@ The intake adds, moderation decides. Ids are random and never used twice; a comm
 A receipt is the private link of a comment's writer: the id, and a MAC over it under the inbox's own key.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
 import os
-import queue
 import secrets
 import sqlite3
 import stat
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,11 +23,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from postbox.comment import ID
-from postbox.database import connect, is_as_made, transaction
+from postbox.database import connect, is_as_made
 from postbox.form import Submission
 
 T = TypeVar("T")
-_Job = tuple[Callable[["Inbox"], Any], Future[Any]]
+_Job = tuple[Callable[["Inbox"], Any], asyncio.Future[Any]]
+_Outcome = tuple[Any, Exception | None]
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: read out over the telephone without a doubt
 ID_LENGTH = 12
@@ -56,7 +56,7 @@ MIGRATIONS = [
             CHECK (state IN ('waiting', 'published', 'replaced', 'rejected', 'spam', 'removed', 'deleted')),
         reason TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (comment, number)
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
     CREATE INDEX revision_by_state ON revision (state, received);
     CREATE INDEX revision_by_digest ON revision (digest, received);
     CREATE INDEX comment_by_wish ON comment (wish) WHERE wish = 'delete'
@@ -124,15 +124,12 @@ class Inbox:
 
     def add(self, submission: Submission, envelope: Envelope, held: Sequence[str]) -> str:
         """Keep a submission and return its comment's id; sent again since ``resend_after``, the id of the first."""
-        again = self._one(
-            "SELECT id FROM comment JOIN revision ON comment = id AND number = 1 WHERE resend_key = ? AND received > ?",
-            envelope.resend_key,
-            _text(envelope.resend_after),
-        )
-        if again:
-            return str(again["id"])
+        query = "SELECT id, received FROM comment JOIN revision ON comment = id AND number = 1 WHERE resend_key = ?"
+        if before := self._one(query, envelope.resend_key):
+            if before["received"] > _text(envelope.resend_after):
+                return str(before["id"])
+            self._run("UPDATE comment SET resend_key = NULL WHERE id = ?", before["id"])
         id = new_id()
-        self._run("UPDATE comment SET resend_key = NULL WHERE resend_key = ?", envelope.resend_key)
         self._run(
             "INSERT INTO comment (id, article, reply_to, sender, resend_key) VALUES (?, ?, ?, ?, ?)",
             id,
@@ -220,7 +217,7 @@ class Inbox:
 
     def receipt(self, id: str) -> str:
         """Return the private part of the link that only the comment's writer is given."""
-        return f"{id}-{hmac.new(self.key, f'receipt:{id}'.encode(), hashlib.sha256).hexdigest()[:32]}"
+        return f"{id}-{hmac.digest(self.key, f'receipt:{id}'.encode(), 'sha256').hex()[:32]}"
 
     def by_receipt(self, receipt: str) -> list[Waiting]:
         """Return the revisions of the comment that a receipt is for, or none if it was not made here."""
@@ -259,52 +256,61 @@ class Inbox:
 
 
 class GroupCommit:
-    """One writer for many senders: all that wait share one transaction, and each is answered once it is durable."""
+    """One writer for many senders: all that wait share one transaction, and each is answered once it is durable.
+
+    Statements run in the event loop and only what touches the disk in a thread; a thread for all of it spent
+    more on handing the interpreter over than on the inbox.
+    """
 
     def __init__(self, inbox: Inbox, *, most: int = 256) -> None:
-        """Start the writer; ``most`` is how many operations may share a transaction."""
+        """Write through ``inbox``, which nothing else may use; ``most`` is how many operations may share a transaction."""
         self._inbox = inbox
         self._most = most
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="inbox-writer", daemon=True)
-        self._thread.start()
+        self._jobs: list[_Job] = []
+        self._task: asyncio.Task[None] | None = None
+        self._disk = ThreadPoolExecutor(1, "inbox-disk")
 
-    def submit(self, operation: Callable[[Inbox], T]) -> Future[T]:
-        """Run ``operation`` in the writer; the future holds its result, or its error, after the commit."""
-        future: Future[T] = Future()
-        self._queue.put((operation, future))
-        return future
+    async def submit(self, operation: Callable[[Inbox], T]) -> T:
+        """Run ``operation`` in the next transaction; return its result, or raise its error, after the commit."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append((operation, future))
+        self._task = self._task or asyncio.create_task(self._run())
+        return await future
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Finish what waits and stop."""
-        self._queue.put(None)
-        self._thread.join()
+        if self._task:
+            await self._task
+        self._disk.shutdown()
 
-    def _run(self) -> None:
-        open_ = True
-        while open_:
-            batch = [self._queue.get()]
-            with suppress(queue.Empty):
-                while len(batch) < self._most:
-                    batch.append(self._queue.get_nowait())
-            open_ = None not in batch
-            self._commit([job for job in batch if job and job[1].set_running_or_notify_cancel()])
+    async def _run(self) -> None:
+        while self._jobs:
+            outcomes: list[_Outcome] = []
+            jobs = self._jobs[: self._most]
+            try:
+                await self._on_disk("BEGIN IMMEDIATE")
+                jobs = self._jobs[: self._most]  # more have come in the meantime
+                outcomes = [self._attempt(operation) for operation, _ in jobs]
+                await self._on_disk("COMMIT")
+            except sqlite3.Error as error:
+                outcomes = [(None, error)] * len(jobs)
+                if self._inbox.connection.in_transaction:
+                    self._inbox.connection.execute("ROLLBACK")
+            del self._jobs[: len(jobs)]
+            for (_, future), (result, failure) in zip(jobs, outcomes, strict=True):
+                if future.cancelled():
+                    continue
+                if failure:
+                    future.set_exception(failure)
+                else:
+                    future.set_result(result)
+        self._task = None
 
-    def _commit(self, jobs: list[_Job]) -> None:
-        outcomes = []
-        try:
-            with transaction(self._inbox.connection):
-                for operation, _ in jobs:
-                    outcomes.append(self._attempt(operation))
-        except sqlite3.Error as error:
-            outcomes = [(None, error)] * len(jobs)
-        for (_, future), (result, failure) in zip(jobs, outcomes, strict=True):
-            if failure:
-                future.set_exception(failure)
-            else:
-                future.set_result(result)
+    async def _on_disk(self, statement: str) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._disk, self._inbox.connection.execute, statement)
 
-    def _attempt(self, operation: Callable[[Inbox], Any]) -> tuple[Any, Exception | None]:
+    def _attempt(self, operation: Callable[[Inbox], Any]) -> _Outcome:
         """Run one operation so that its failure takes no other along."""
         execute = self._inbox.connection.execute
         execute("SAVEPOINT one")
@@ -332,7 +338,8 @@ def secret(path: Path, *, mode: int) -> bytes:
 
 def new_id() -> str:
     """Return a fresh id for a comment: 60 random bits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
+    bits = secrets.randbits(5 * ID_LENGTH)
+    return "".join(ALPHABET[bits >> place & 31] for place in range(0, 5 * ID_LENGTH, 5))
 
 
 def _refuse_traps(path: Path) -> None:

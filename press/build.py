@@ -45,7 +45,7 @@ def build(config: Path, **overrides: Any) -> None:
     output, facts = Path(settings["OUTPUT_PATH"]), Path(settings["SITE_JSON"])
     # Beside the output, for a rename does not cross file systems.
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
-        beside, staged = Path(folder, "output"), Path(folder, "site.json")
+        beside, staged = Path(folder, "output"), Path(folder, "site", facts.name)
         settings |= {"OUTPUT_PATH": str(beside), "SITE_JSON": str(staged)}
         beside.mkdir()
         _run(settings)
@@ -56,7 +56,8 @@ def build(config: Path, **overrides: Any) -> None:
         )
         move(beside, output)
         facts.parent.mkdir(parents=True, exist_ok=True)
-        staged.replace(facts)
+        for file in sorted(staged.parent.iterdir()):
+            file.replace(facts.parent / file.name)
 
 
 def move(source: Path, target: Path) -> None:

@@ -295,7 +295,7 @@ def _write_images(generator: ArticlesGenerator, writer: Writer) -> None:
 
 
 def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
-    """Hand the facts to the intake, by rename."""
+    """Hand the facts to the intake, by rename, and beside them to the web server what its configuration includes."""
     path = Path(generator.settings["SITE_JSON"])
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")

@@ -1,11 +1,12 @@
 """The inbox: durable, ids of its own, one writer for many senders."""
 
+import asyncio
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,17 +34,16 @@ def add(inbox: Inbox, now: datetime, *, key: bytes = b"once", held: Sequence[str
         return inbox.add(a_submission(**fields), an_envelope(now, key=key), held)
 
 
-def keep_busy(writer: GroupCommit) -> threading.Event:
-    """Keep the writer in one operation, so that what comes next shares the transaction after it, until the event is set."""
-    is_busy, may_go_on = threading.Event(), threading.Event()
+def together(inbox: Inbox, *operations: Callable[[Inbox], Any], most: int = 256) -> list[Any]:
+    """Hand in operations at one moment; return what each gets, its error included."""
 
-    def wait(inbox: Inbox) -> None:
-        is_busy.set()
-        may_go_on.wait(10)
+    async def hand_in() -> list[Any]:
+        writer = GroupCommit(inbox, most=most)
+        results = await asyncio.gather(*map(writer.submit, operations), return_exceptions=True)
+        await writer.close()
+        return results
 
-    writer.submit(wait)
-    assert is_busy.wait(10)
-    return may_go_on
+    return asyncio.run(hand_in())
 
 
 def test_what_was_added_waits_word_for_word(tmp_path: Path, clock: Clock) -> None:
@@ -89,37 +89,28 @@ def test_a_receipt_opens_its_own_comment_and_no_other(tmp_path: Path, clock: Clo
     assert inbox.by_receipt("ünïcode-\ud800".encode("utf-8", "replace").decode()) == []
 
 
+def adding(now: datetime, key: bytes = b"once", **fields: str) -> Callable[[Inbox], str]:
+    """Return the operation that adds a submission."""
+    return lambda inbox: inbox.add(a_submission(**fields), an_envelope(now, key=key), ())
+
+
 def test_a_failing_operation_takes_no_other_of_its_transaction_along(tmp_path: Path, clock: Clock) -> None:
     inbox = Inbox(tmp_path)
-    writer = GroupCommit(inbox)
 
     def add_and_fail(inbox: Inbox) -> None:
-        add_plain(inbox)
+        adding(clock())(inbox)
         raise LookupError("after the insert")
 
-    def add_plain(inbox: Inbox) -> str:
-        return inbox.add(a_submission(), an_envelope(clock(), key=b"k"), ())
+    failure, id = together(inbox, add_and_fail, adding(clock()))
 
-    failing, good = writer.submit(add_and_fail), writer.submit(add_plain)
-    with pytest.raises(LookupError):
-        failing.result(10)
-    id = good.result(10)
-    writer.close()
-
+    assert isinstance(failure, LookupError)
     assert [waiting.id for waiting in inbox.waiting()] == [id]
 
 
 def test_many_senders_are_each_answered_with_their_own(tmp_path: Path, clock: Clock) -> None:
     inbox = Inbox(tmp_path)
-    writer = GroupCommit(inbox, most=16)
 
-    def adding(number: int) -> Callable[[Inbox], str]:
-        submission = a_submission(body=f"Number {number}")
-        return lambda inbox: inbox.add(submission, an_envelope(clock(), key=b"%d" % number), ())
-
-    futures = [writer.submit(adding(number)) for number in range(200)]
-    ids = [future.result(10) for future in futures]
-    writer.close()
+    ids = together(inbox, *(adding(clock(), b"%d" % number, body=f"Number {number}") for number in range(200)), most=16)
 
     bodies = {waiting.id: waiting.body for waiting in inbox.waiting()}
     assert [bodies[id] for id in ids] == [f"Number {number}" for number in range(200)]
@@ -300,54 +291,50 @@ def test_removing_the_last_says_nothing_of_the_ones_before(tmp_path: Path, clock
 
 def test_a_sender_who_left_takes_no_other_along(tmp_path: Path, clock: Clock) -> None:
     inbox = Inbox(tmp_path)
-    writer = GroupCommit(inbox)
-    may_go_on = keep_busy(writer)
 
-    left = writer.submit(lambda inbox: inbox.add(a_submission(), an_envelope(clock(), key=b"left"), ()))
-    stayed = writer.submit(lambda inbox: inbox.add(a_submission(), an_envelope(clock(), key=b"stayed"), ()))
-    assert left.cancel()
-    may_go_on.set()
+    async def leave() -> str:
+        writer = GroupCommit(inbox)
+        left = asyncio.create_task(writer.submit(adding(clock(), b"left")))
+        stayed = asyncio.create_task(writer.submit(adding(clock(), b"stayed")))
+        await asyncio.sleep(0)
+        left.cancel()
+        id = await stayed
+        await writer.close()
+        return id
 
-    id = stayed.result(10)
-    writer.close()
-    assert [revision.id for revision in inbox.waiting()] == [id]
+    assert asyncio.run(leave()) in [revision.id for revision in inbox.waiting()]
 
 
 def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox = Inbox(tmp_path)
-    writer = GroupCommit(inbox)
+    on_disk = GroupCommit._on_disk
+
+    async def full(writer: GroupCommit, statement: str) -> None:
+        if statement == "COMMIT":
+            raise sqlite3.OperationalError("database or disk is full")
+        await on_disk(writer, statement)
+
     with monkeypatch.context() as patch:
-        patch.setattr("postbox.inbox.transaction", _full)
-        for _ in range(3):
-            with pytest.raises(sqlite3.OperationalError, match="full"):
-                writer.submit(lambda inbox: inbox.delete("abcd")).result(10)
+        patch.setattr(GroupCommit, "_on_disk", full)
+        refused = together(inbox, adding(clock(), b"1"), adding(clock(), b"2"))
+    [id] = together(inbox, adding(clock(), b"1"))
 
-    id = writer.submit(lambda inbox: inbox.add(a_submission(), an_envelope(clock()), ())).result(10)
-    writer.close()
-
+    assert [str(error) for error in refused] == ["database or disk is full"] * 2
     assert [revision.id for revision in inbox.waiting()] == [id]
-
-
-def _full(connection: sqlite3.Connection) -> None:
-    raise sqlite3.OperationalError("database or disk is full")
 
 
 def test_an_error_that_ends_the_transaction_is_each_senders_and_nobodys_comment(tmp_path: Path, clock: Clock) -> None:
     inbox = Inbox(tmp_path)
-    writer = GroupCommit(inbox)
-    may_go_on = keep_busy(writer)
 
-    kept = writer.submit(lambda inbox: inbox.add(a_submission(), an_envelope(clock()), ()))
-    failing = writer.submit(lambda inbox: inbox.connection.execute("ROLLBACK"))  # as SQLite does on a full disk
-    may_go_on.set()
+    def end(inbox: Inbox) -> None:
+        inbox.connection.execute("ROLLBACK")  # as SQLite does on a full disk
 
-    for future in (kept, failing):
-        with pytest.raises(sqlite3.Error):
-            future.result(10)
+    outcomes = together(inbox, adding(clock()), end)
+
+    assert all(isinstance(outcome, sqlite3.Error) for outcome in outcomes)
     assert inbox.waiting() == []
-    writer.close()
 
 
 def test_a_link_in_place_of_the_database_is_not_followed(tmp_path: Path) -> None:
