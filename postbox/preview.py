@@ -39,7 +39,7 @@ class Pages(StaticFiles):
             if error.status_code != 404:
                 raise
             response = FileResponse(self._settings.output / "404.html", 404)
-        response.headers.update(site.headers)
+        response.headers.update(site.headers_for(scope["path"]))
         return response
 
 

@@ -5,6 +5,7 @@ Both sides draw the theme with the environment made here, so a page of the intak
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ JINJA_OPTIONS: dict[str, Any] = {
     "trim_blocks": True,
     "lstrip_blocks": True,
 }
+
+KEPT = ("/theme/", "/images/")  # files here have their hash in their name
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Site:
     """The facts of the site; an empty one shows nothing.
 
     ``url`` is the site's address without a closing slash; ``intake`` the path the forms post to, or empty for no forms.
-    ``script`` is the address of what makes the forms easier, where JavaScript is on.
+    ``script`` is the address of what makes the forms easier, where JavaScript is on; ``feed_style`` of how a feed looks.
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
     ``telephone`` is dialled (E.164), ``telephone_shown`` is read.
     ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
@@ -69,6 +72,7 @@ class Site:
     url: str
     intake: str
     script: str
+    feed_style: str
     name_length: int
     comment_length: int
     is_preview: bool
@@ -77,6 +81,18 @@ class Site:
     article_count: int = 0
     conversations: dict[str, Conversation] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
+
+    def headers_for(self, path: str) -> dict[str, str]:
+        """Return what goes with one file: those with a hash in their name are kept, feeds and images may be shown elsewhere."""
+        headers = dict(self.headers)
+        if path.startswith(KEPT):
+            headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        if path.endswith(".xml") or path.startswith("/images/"):
+            del headers["Cross-Origin-Resource-Policy"]
+        if path.endswith(".xml"):  # a feed has no place for a style of its own
+            policy = headers["Content-Security-Policy"]
+            headers["Content-Security-Policy"] = re.sub("style-src [^;]*", "style-src 'self'", policy)
+        return headers
 
     @property
     def styles(self) -> Markup:

@@ -66,7 +66,7 @@ def register() -> None:
     signals.page_generator_finalized.connect(_illustrate)
     signals.all_generators_finalized.connect(_add_facts)
     signals.article_writer_finalized.connect(_write_comment_feeds)
-    signals.article_writer_finalized.connect(_write_script)
+    signals.article_writer_finalized.connect(_write_static)
     signals.article_writer_finalized.connect(_write_images)
     signals.article_writer_finalized.connect(_write_facts)
 
@@ -150,15 +150,16 @@ def _add_facts(generators: list[Generator]) -> None:
     for article in shown:
         article.social = social_image(context["images"], social, article.title, settings["SITENAME"])
 
-    style, script = _style(generator), _script(generator)
-    context["script"] = script
+    style, static = _style(generator), _static(generator)
+    context["static"] = static
     context["site"] = Site(
         name=settings["SITENAME"],
         language=settings["DEFAULT_LANG"],
         url=settings["SITE_URL"],
         is_preview=settings["PREVIEW"],
         style=style,
-        script=f"/theme/comments.{hashlib.sha256(script.encode()).hexdigest()[:12]}.js",
+        script=static["comments.js"][0],
+        feed_style=static["feed.css"][0],
         headers=_headers(style),
         article_count=len(listed),
         conversations={a.id: _conversation(a) for a in shown},
@@ -240,8 +241,11 @@ def _style_source(generator: Generator) -> str:
     return str(generator.env.get_template("style.css").render(accent=generator.settings["ACCENT"]))
 
 
-def _script(generator: Generator) -> str:
-    return Path(generator.theme, "static", "comments.js").read_text("utf-8")
+def _static(generator: Generator) -> dict[str, tuple[str, bytes]]:
+    """Return the files of the theme that pages refer to, each with an address that changes with its content."""
+    files = {path.name: path.read_bytes() for path in sorted(Path(generator.theme, "static").iterdir())}
+    hashed = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in files.items()}
+    return {name: (f"/theme/{name.replace('.', f'.{hashed[name]}.')}", data) for name, data in files.items()}
 
 
 def _headers(style: str) -> dict[str, str]:
@@ -282,12 +286,11 @@ def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:
         )
 
 
-def _write_script(generator: ArticlesGenerator, writer: Writer) -> None:
-    """Put the script where its name, with its hash, can be kept for a year."""
-    if generator.context["site"].intake:
-        path = Path(writer.output_path + generator.context["site"].script)
+def _write_static(generator: ArticlesGenerator, writer: Writer) -> None:
+    for address, data in generator.context["static"].values():
+        path = Path(writer.output_path + address)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(generator.context["script"], "utf-8")
+        path.write_bytes(data)
 
 
 def _write_images(generator: ArticlesGenerator, writer: Writer) -> None:
@@ -295,9 +298,13 @@ def _write_images(generator: ArticlesGenerator, writer: Writer) -> None:
 
 
 def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
-    """Hand the facts to the intake, by rename, and beside them to the web server what its configuration includes."""
-    path = Path(generator.settings["SITE_JSON"])
+    """Hand the facts to the intake, by rename, and beside them to a web server what its configuration includes."""
+    site, path = generator.context["site"], Path(generator.settings["SITE_JSON"])
+    servers = {
+        f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=site) for name in ("caddy", "nginx")
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.write_text(dumps(generator.context["site"]), "utf-8")
-    draft.replace(path)
+    for name, text in (servers | {path.name: dumps(site)}).items():
+        draft = path.with_name(f".{name}")
+        draft.write_text(text, "utf-8")
+        draft.replace(path.with_name(name))

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from pathlib import Path
@@ -635,3 +636,55 @@ def test_the_same_content_gives_the_same_bytes(place: Place, tmp_path: Path) -> 
 
     assert built(place) == built(twin)
     assert all(place.page(f"/{name}") == twin.page(f"/{name}") for name in built(place))
+
+
+@pytest.mark.parametrize("server", ["caddy", "nginx"])
+def test_a_web_server_is_told_the_policy_the_redirects_and_what_may_be_kept(place: Place, server: str) -> None:
+    place.article("shoes", Formerly="boots")
+
+    place.build()
+
+    told = (place.folder / f"var/site/{server}.conf").read_text("utf-8")
+    site = load(place.folder / "var/site/site.json")
+    assert site.headers["Content-Security-Policy"] in told
+    assert "public, max-age=31536000, immutable" in told
+    assert re.search("/articles/boots/.* /articles/shoes/", told)
+    assert "127.0.0.1:8000" in told
+
+
+def test_a_feed_and_an_image_may_be_shown_elsewhere_and_a_page_may_not(shipped: Place) -> None:
+    site = load(shipped.folder / "var/site/site.json")
+
+    assert "Cross-Origin-Resource-Policy" in site.headers_for("/articles/")
+    assert "Cross-Origin-Resource-Policy" not in site.headers_for("/feed.xml")
+    assert "Cross-Origin-Resource-Policy" not in site.headers_for("/images/a.png")
+    assert "style-src 'self'" in site.headers_for("/feed.xml")["Content-Security-Policy"]
+
+
+def test_no_trace_of_the_old_facts_is_left_when_they_change(place: Place) -> None:
+    only_article(place, "first", text="Words.")
+    shutil.rmtree(place.comments)
+
+    place.build(
+        SITENAME="Auf dem Boden",
+        TAGLINE="Eva hilft.",
+        AUTHOR="Eva",
+        INVITATION="Rufen Sie an.",
+        TELEPHONE="+4930123456",
+        TELEPHONE_SHOWN="030 123456",
+        DEFAULT_LANG="de",
+        ACCENT=("#123456", "#abcdef"),
+    )
+
+    site = everything(place)
+    for trace in ("David", "From the ground up", "7504", "en-gb", "#0e5c52", "#82d3c1"):
+        assert trace.lower() not in site.lower(), trace
+
+
+def test_an_empty_content_folder_builds(place: Place) -> None:
+    shutil.rmtree(place.folder / "content")
+    (place.folder / "content").mkdir()
+
+    place.build()
+
+    assert "<h1>From the ground up</h1>" in place.page("/")
