@@ -292,7 +292,7 @@ class GroupCommit:
                 jobs = self._jobs[: self._most]  # more have come in the meantime
                 outcomes = [self._attempt(operation) for operation, _ in jobs]
                 await self._on_disk("COMMIT")
-            except sqlite3.Error as error:
+            except Exception as error:  # whatever it is, each sender hears of it, and the writer goes on
                 outcomes = [(None, error)] * len(jobs)
                 if self._inbox.connection.in_transaction:
                     self._inbox.connection.execute("ROLLBACK")

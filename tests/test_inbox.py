@@ -305,23 +305,35 @@ def test_a_sender_who_left_takes_no_other_along(tmp_path: Path, clock: Clock) ->
     assert asyncio.run(leave()) in [revision.id for revision in inbox.waiting()]
 
 
+@pytest.mark.parametrize(
+    "failure", [sqlite3.OperationalError("database or disk is full"), RuntimeError("can't start new thread")]
+)
+@pytest.mark.parametrize("step", ["BEGIN IMMEDIATE", "COMMIT"])
 def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, failure: Exception, step: str
 ) -> None:
     inbox = Inbox(tmp_path)
     on_disk = GroupCommit._on_disk
 
     async def full(writer: GroupCommit, statement: str) -> None:
-        if statement == "COMMIT":
-            raise sqlite3.OperationalError("database or disk is full")
+        if statement == step:
+            raise failure
         await on_disk(writer, statement)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(GroupCommit, "_on_disk", full)
-        refused = together(inbox, adding(clock(), b"1"), adding(clock(), b"2"))
-    [id] = together(inbox, adding(clock(), b"1"))
+    async def one_after_the_other() -> tuple[list[Any], str]:
+        writer = GroupCommit(inbox)
+        with monkeypatch.context() as patch:
+            patch.setattr(GroupCommit, "_on_disk", full)
+            refused = await asyncio.gather(
+                *map(writer.submit, [adding(clock(), b"1"), adding(clock(), b"2")]), return_exceptions=True
+            )
+        id = await asyncio.wait_for(writer.submit(adding(clock(), b"1")), 5)
+        await writer.close()
+        return refused, id
 
-    assert [str(error) for error in refused] == ["database or disk is full"] * 2
+    refused, id = asyncio.run(one_after_the_other())
+
+    assert refused == [failure] * 2
     assert [revision.id for revision in inbox.waiting()] == [id]
 
 
