@@ -3,7 +3,7 @@ PORT ?= 8000
 export TITLE
 BIN = .venv/bin
 .DEFAULT_GOAL = help
-.PHONY: help serve publish article test bench lock screenshot clean browser
+.PHONY: help serve publish article test bench lock screenshot clean browser java
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -17,15 +17,15 @@ publish: .venv/site ## write the site for the address in SITE_URL into output/
 article: .venv/site ## begin an article: make article TITLE="Shoes and what they do"
 	@$(BIN)/python -m press article "$$TITLE"
 
-test: .venv/tests browser ## check and test everything, the real browser included
+test: .venv/tests browser java node_modules ## check and test everything, the real browser included
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
 	@$(BIN)/python -m pytest
 
-bench: .venv/tests browser ## measure the pages
-	@$(BIN)/python bench/page.py
+bench: .venv/tests browser ## measure the pages, and the intake beside its peer
+	@$(BIN)/python bench/page.py --ours && $(BIN)/python bench/intake.py
 
 screenshot: .venv/tests browser ## take the picture at the head of the README
-	@$(BIN)/python bench/screenshot.py
+	@PYTHONPATH=. $(BIN)/python bench/screenshot.py
 
 lock: .venv/tests ## pin the dependencies again, with their hashes
 	@$(BIN)/pip install -q uv
@@ -33,7 +33,7 @@ lock: .venv/tests ## pin the dependencies again, with their hashes
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt
 
 clean: ## delete what was made, but not what readers sent
-	rm -rf .venv output var/site var/press
+	rm -rf .venv node_modules output var/site var/press
 
 .venv/site: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is needed: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; }
@@ -48,3 +48,12 @@ clean: ## delete what was made, but not what readers sent
 # Debian's own browser where we may install it, else Playwright's.
 browser: .venv/tests
 	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; else $(BIN)/playwright install chromium; fi
+
+# What the checker of the pages runs on; 17 is the oldest it takes.
+java:
+	@command -v java >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get -qq update && apt-get -qq install -y --no-install-recommends default-jre-headless >/dev/null; else echo "Java 17 or later is needed to check the pages: install it" >&2; exit 1; fi
+
+node_modules: package.json package-lock.json .npmrc
+	@command -v npm >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get -qq update && apt-get -qq install -y --no-install-recommends nodejs npm >/dev/null; else echo "Node.js 18 or later with npm is needed to check the pages: install it" >&2; exit 1; fi
+	@npm ci --silent
+	@touch $@

@@ -30,7 +30,7 @@ ACCENT = ("#0e5c52", "#82d3c1")  # links and buttons, on light paper and on dark
 
 # Comments
 
-INTAKE = "/comments"  # the path the forms post to; empty for pages with the conversation and no form
+INTAKE = "/comments"  # where the intake answers; empty for pages with the conversation and no form
 NAME_LENGTH = 80  # characters, as a browser counts them
 COMMENT_LENGTH = 4000
 CLOSE_AFTER_DAYS = 0  # a conversation closes so many days after its article's date; 0 for never
@@ -64,7 +64,7 @@ PAGE_PATHS = ["pages"]
 STATIC_PATHS = ["extra"]  # and what published texts link to with {static}
 PATH_METADATA = r"extra/(?P<save_as>.+)"  # files of extra/ go to the root of the site
 USE_FOLDER_AS_CATEGORY = False
-WITH_FUTURE_DATES = False
+WITH_FUTURE_DATES = True  # press.plugin makes them drafts, by NOW
 
 ARTICLE_URL = "articles/{slug}/"
 ARTICLE_SAVE_AS = "articles/{slug}/index.html"

@@ -21,6 +21,7 @@ from pelican import signals
 from pelican.contents import Article, Content
 from pelican.generators import ArticlesGenerator, Generator, PagesGenerator
 from pelican.urlwrappers import Category
+from pelican.utils import set_date_tzinfo
 from pelican.writers import Writer
 
 from postbox.comment import ARTICLE_ID, Comment, Entry, count, read_all
@@ -93,6 +94,9 @@ def _check_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> Non
     ]:
         if not ARTICLE_ID.fullmatch(value):
             raise SiteError(f"{key} “{value}” must be small letters, digits and single hyphens, 100 at most")
+    # Pelican's own WITH_FUTURE_DATES asks the clock, whatever NOW says.
+    if set_date_tzinfo(metadata["date"], generator.settings["TIMEZONE"]) > _now(generator.settings):
+        metadata["status"] = "draft"
     # Pelican 4.12 gives published articles one, and then asks drafts for theirs.
     metadata.setdefault("category", Category("articles", generator.settings))
 
@@ -127,9 +131,11 @@ def _add_facts(generators: list[Generator]) -> None:
         [*generator.hidden_articles, *(generator.drafts if settings["PREVIEW"] else [])],
     )
     shown = [*listed, *unlisted]
+    if settings["INTAKE"] not in ("/comments", ""):
+        raise SiteError(f"INTAKE is “{settings['INTAKE']}”; the intake answers at /comments, or is empty for no forms")
     _check_addresses([*listed, *generator.hidden_articles, *generator.drafts])
 
-    now = settings["NOW"] or datetime.now(UTC)
+    now = _now(settings)
     conversations, problems = read_all(Path(settings["PATH"], "comments"))
     for problem in problems:
         print(f"set aside: {os.path.relpath(problem.path)}: {problem.cause}", file=sys.stderr)  # noqa: T201  # a log would make it a fault
@@ -167,6 +173,10 @@ def _add_facts(generators: list[Generator]) -> None:
         **{fact: settings[fact.upper()] for fact in FACTS},
     )
     context["comment_entries"] = _newest(listed)
+
+
+def _now(settings: dict[str, Any]) -> datetime:
+    return settings["NOW"] or datetime.now(UTC)
 
 
 def _check_addresses(articles: Iterable[Article]) -> None:

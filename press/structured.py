@@ -37,12 +37,12 @@ def article(site: Site, article: Article) -> Thing:
     )
 
 
-def archive(site: Site, title: str) -> Thing:
-    """The list of articles."""
+def archive(site: Site, title: str, path: str) -> Thing:
+    """A page of the list of articles."""
     return _page(
         "CollectionPage",
         name=title,
-        url=f"{site.url}/articles/",
+        url=f"{site.url}/{path}",
         isPartOf=_thing("WebSite", name=site.name, url=f"{site.url}/"),
     )
 

@@ -25,7 +25,7 @@ A_DAY = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 
 def comment_on(page: str, id: str) -> str:
     """Return the HTML of one comment."""
-    return page.partition(f'id="comment-{id}"')[2].partition("</article>")[0]
+    return re.split("</(?:article|div)>", page.partition(f'id="comment-{id}"')[2])[0]
 
 
 def feed(place: Place, address: str) -> list[ET.Element]:

@@ -51,8 +51,8 @@
   const countDown = () => {
     const left = most - comment.value.length;
     const number = Math.abs(left);
-    const characters = `${number.toLocaleString("en")} character${number === 1 ? "" : "s"}`;
-    count.textContent = left > most / 5 ? "" : `You have ${characters} ${left < 0 ? "too many" : "remaining"}`;
+    const characters = () => `${number.toLocaleString("en")} character${number === 1 ? "" : "s"}`; // its first call is slow
+    count.textContent = left > most / 5 ? "" : `You have ${characters()} ${left < 0 ? "too many" : "remaining"}`;
     count.className = left < 0 ? "error" : "hint";
     clearTimeout(timer);
     timer = setTimeout(() => (countAloud.textContent = count.textContent), 1000);
