@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def _measure() -> dict[str, Any]:
-    peer = _peer()
+    commands = install_peer()
     loads: dict[int, list[tuple[Load, Load]]] = {clients: [] for clients in CLIENTS}
     memory = []
     # Started afresh, not forked: the client shares nothing with this process but what it is told.
@@ -115,7 +115,7 @@ def _measure() -> dict[str, Any]:
         site = _site(Path(folder))
         for number in range(ROUNDS):
             print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
-            with _ours(site) as ours, _isso(peer, Path(folder) / f"isso-{number}") as isso:
+            with _ours(site) as ours, serve_peer(commands, Path(folder) / f"isso-{number}") as isso:
                 started = _one_comment_and_its_receipt(ours)
                 _post_one(isso)
                 sent = {ours: 1, isso: 1}
@@ -168,7 +168,7 @@ def _table(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _peer() -> Path:
+def install_peer() -> Path:
     """Return the folder of Isso's commands, installed into an environment of its own where there is none yet."""
     home = FOLDER / "isso"
     if not (home / "installed").exists():
@@ -224,7 +224,7 @@ def _ours(site: Path) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def _isso(commands: Path, folder: Path) -> Iterator[Service]:
+def serve_peer(commands: Path, folder: Path) -> Iterator[Service]:
     port = _free_port()
     folder.mkdir()
     database = folder / "comments.db"
