@@ -1,6 +1,7 @@
 """How both databases are opened: WAL, durable before the answer, migrated in order."""
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ def connect(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+            _patiently(connection, f"PRAGMA {pragma}")
         with transaction(connection):
             _migrate(connection, migrations)
     except sqlite3.Error as error:
@@ -60,6 +61,19 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Run a statement that does not wait for another process by itself, as the first switch to WAL does not."""
+    for wait in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0):
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        time.sleep(wait)
+    connection.execute(statement)
 
 
 def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:

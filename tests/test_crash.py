@@ -27,7 +27,7 @@ from tests.test_intake import FORM, TYPE, a_place, environment, running
 from tests.test_moderation import assert_page_and_inbox_agree
 
 SEED = 20261122
-ROUNDS = 27  # in each, one intake and one decider are killed: 54 in all
+ROUNDS = 50  # in each, one intake and one decider are killed
 SENDERS = 4
 SHIPPED = ("0001", "0002")
 MOST_POSTS = 30  # of one sender in a round

@@ -376,14 +376,14 @@ def test_an_inbox_that_cannot_be_written_is_said_by_the_service(page: Page, plac
     inbox = sqlite3.connect(place.folder / "var/inbox/inbox.sqlite", isolation_level=None)
     write(page, "Ivy", "Not kept.")
 
-    inbox.execute("ALTER TABLE revision RENAME TO away")
+    inbox.execute("CREATE TRIGGER full BEFORE INSERT ON comment BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
     try:
         send(page)
         expect(page.get_by_role("alert")).to_contain_text(DOWN)
         expect(page.get_by_role("alert")).to_be_focused()
         expect(page.get_by_label("Your comment")).to_have_value("Not kept.")
     finally:
-        inbox.execute("ALTER TABLE away RENAME TO revision")
+        inbox.execute("DROP TRIGGER full")
         inbox.close()
 
 
