@@ -23,7 +23,6 @@ from postbox import desk, preview
 from postbox.moderation import Moderation
 from postbox.settings import Settings
 from postbox.sign_in import SignIn
-from tests import test_whole_way
 from tests.conftest import ROOT, Place, a_comment
 from tests.test_desk import change, send
 from tests.test_whole_way import answers, free_port, wait_until
@@ -123,9 +122,6 @@ class House:
     site: str
     desk: str
     receipts: dict[str, str]
-
-
-browser = test_whole_way.browser
 
 
 @pytest.fixture(scope="module")

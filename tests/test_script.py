@@ -14,7 +14,6 @@ import brotli
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests import test_whole_way
 from tests.conftest import Place
 from tests.test_whole_way import PATIENCE_SECONDS, answers, free_port, postbox, run, wait_until
 
@@ -40,8 +39,6 @@ FAULTS = """() => {
     ...(document.documentElement.scrollWidth > innerWidth ? ["the page is wider than its window"] : []),
   ];
 }"""
-
-browser = test_whole_way.browser
 
 
 def serve(folder: Path, **settings: str) -> Iterator[tuple[Place, str]]:
