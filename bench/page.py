@@ -60,6 +60,7 @@ class Page:
 
     page: str
     html_bytes: int
+    html_brotli_bytes: int
     bytes: int
     requests: int
     to_use: int | None
@@ -162,6 +163,7 @@ def _page(browser: Browser, name: str, origin: str, address: str, words: peers.W
     return Page(
         page=name,
         html_bytes=len(html),
+        html_brotli_bytes=sizes[0] if sizes else 0,
         bytes=sum(sizes),
         requests=len(requests),
         to_use=_to_use(browser, origin + address, words) if has_form else None,
@@ -270,12 +272,12 @@ def _tables(results: dict[str, Any]) -> str:
 
 def _costs(title: str, pages: list[Page], ours: Page | None = None) -> list[str]:
     lines = [
-        f"{title:34}{'HTML':>8}{'bytes':>8}{'requests':>10}{'to use':>8}{'blocking':>10}{'elsewhere':>11}{'no script':>11}"
+        f"{title:34}{'HTML':>8}{'brotli':>8}{'bytes':>8}{'requests':>10}{'to use':>8}{'blocking':>10}{'elsewhere':>11}{'no script':>11}"
     ]
     for page in pages:
         whether = {None: "", True: "yes", False: "no"}[page.without_script]
         lines += [
-            f"{page.page:34}{page.html_bytes:>8,}{page.bytes:>8,}{page.requests:>10}{page.to_use or '':>8}"
+            f"{page.page:34}{page.html_bytes:>8,}{page.html_brotli_bytes:>8,}{page.bytes:>8,}{page.requests:>10}{page.to_use or '':>8}"
             f"{page.render_blocking:>10}{page.third_party:>11}{whether:>11}"
             + (f"{page.bytes / ours.bytes:>9.1f}x ours" if ours else "")
         ]

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.conftest import Place
-from tests.test_whole_way import PATIENCE_SECONDS, answers, free_port, postbox, run, wait_until
+from tests.test_whole_way import PATIENCE_SECONDS, postbox, serve
 
 MOST_BYTES = 3000  # of the published script, brotli
 ARTICLE = "/articles/big-toe-and-glutes/"
@@ -41,24 +40,10 @@ FAULTS = """() => {
 }"""
 
 
-def serve(folder: Path, **settings: str) -> Iterator[tuple[Place, str]]:
-    """Serve a copy of the site as `make serve` does; one test alone sends more than the rate for one sender."""
-    place, port = Place(folder), free_port()
-    server = run(place, "press", "serve", "--port", str(port), **{"POSTBOX_RATE_SENDER": "1000"} | settings)
-    address = f"http://localhost:{port}"
-    try:
-        wait_until(lambda: answers(address), "the site answers")
-        yield place, address
-    finally:
-        server.send_signal(signal.SIGINT)
-        output, _ = server.communicate(timeout=PATIENCE_SECONDS)
-        assert server.returncode == 0, output
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, str]]:
     """The site, and its address."""
-    yield from serve(tmp_path_factory.mktemp("served"))
+    yield from serve(tmp_path_factory.mktemp("served"), POSTBOX_RATE_SENDER="1000")
 
 
 @pytest.fixture
