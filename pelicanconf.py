@@ -35,6 +35,13 @@ NAME_LENGTH = 80  # characters, as a browser counts them
 COMMENT_LENGTH = 4000
 CLOSE_AFTER_DAYS = 0  # a conversation closes so many days after its article's date; 0 for never
 
+# Private data
+
+NOTICES = True  # readers can leave an email address and hear when their comment is published or answered
+KEEP_ADDRESS_DAYS = 365  # an email address and what tells senders apart, after the last decision on their comment
+KEEP_REJECTED_DAYS = 30  # what was rejected or marked as spam
+KEEP_MESSAGE_DAYS = 365  # what came through the contact form
+
 # The engine
 
 SITE_URL = "http://localhost:8000"

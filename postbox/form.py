@@ -1,5 +1,6 @@
 """What a reader may send: the fields of a form, their limits, and every refusal in words."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -8,6 +9,11 @@ from postbox.comment import CONTROL
 from postbox.site import Site
 
 CONTENT_TYPE = "application/x-www-form-urlencoded"
+# Stricter than RFC 5322, like the addresses that people have (after HTML, 4.10.5.1.5), with a dot in its domain.
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
+ADDRESS_LENGTH = 254
+LEAST_DIGITS = 6  # of a telephone number
+WRONG_ADDRESS = "Enter an email address in the correct format, like name@example.com"
 
 
 class Refused(Exception):  # noqa: N818  # it is an answer, not a fault
@@ -25,6 +31,16 @@ class Submission:
     article: str
     reply_to: str | None
     author: str
+    body: str
+    email: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enquiry:
+    """What was typed into the contact form; ``contact`` is a telephone number or an email address."""
+
+    name: str
+    contact: str
     body: str
 
 
@@ -54,14 +70,43 @@ def length(text: str) -> int:
 def check(fields: Mapping[str, str], site: Site) -> tuple[Submission, dict[str, str]]:
     """Return what was sent and the errors by field, in the order of the form; it may be kept only if there are none."""
     author, body = " ".join(fields.get("name", "").split()), fields.get("comment", "").strip()
+    email = fields.get("email", "").strip() if site.notices else ""
     submission = Submission(
-        article=fields.get("article", ""), reply_to=fields.get("reply_to") or None, author=author, body=body
+        article=fields.get("article", ""),
+        reply_to=fields.get("reply_to") or None,
+        author=author,
+        body=body,
+        email=email,
     )
     errors = {
         "name": _error("Enter your name", "Name", author, site.name_length),
         "comment": _error("Enter your comment", "Comment", body, site.comment_length),
+        "email": "" if not email or is_address(email) else WRONG_ADDRESS,
     }
     return submission, {field: error for field, error in errors.items() if error}
+
+
+def check_enquiry(fields: Mapping[str, str], site: Site) -> tuple[Enquiry, dict[str, str]]:
+    """Return what was typed into the contact form and the errors by field; it may be kept only if there are none."""
+    name, contact = (" ".join(fields.get(key, "").split()) for key in ("name", "contact"))
+    body = fields.get("message", "").strip()
+    digits = sum(character.isdigit() for character in contact)
+    errors = {
+        "name": _error("Enter your name", "Name", name, site.name_length),
+        "contact": _error("Enter your phone number or email address", "Phone or email", contact, ADDRESS_LENGTH),
+        "message": _error("Enter your message", "Message", body, site.comment_length),
+    }
+    if "@" in contact and not is_address(contact):
+        errors["contact"] = errors["contact"] or WRONG_ADDRESS
+    elif "@" not in contact and digits < LEAST_DIGITS:
+        errors["contact"] = errors["contact"] or "Enter a whole phone number, like 020 7946 0000, or an email address"
+    enquiry = Enquiry(name=name, contact=contact, body=body)
+    return enquiry, {field: error for field, error in errors.items() if error}
+
+
+def is_address(text: str) -> bool:
+    """Tell whether mail may be sent to ``text``: one address, in ASCII, without anything that a header would read otherwise."""
+    return len(text) <= ADDRESS_LENGTH and bool(ADDRESS.fullmatch(text))
 
 
 def _error(empty: str, label: str, text: str, most: int) -> str:

@@ -2,9 +2,9 @@
 
 The intake adds, moderation decides. Ids are random and never used twice; a comment that is gone leaves its id behind.
 A receipt is the private link of a comment's writer: the id, and a MAC over it under the inbox's own key.
+What someone is to be told of is noted in the transaction that keeps it: a kind and an id, which the desk makes a mail of.
 """
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -13,22 +13,17 @@ import secrets
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from postbox.comment import ID
 from postbox.database import connect, is_as_made
 from postbox.form import Submission
-
-T = TypeVar("T")
-_Job = tuple[Callable[["Inbox"], Any], asyncio.Future[Any]]
-_Outcome = tuple[Any, Exception | None]
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: read out over the telephone without a doubt
 ID_LENGTH = 12
@@ -60,6 +55,33 @@ MIGRATIONS = [
     CREATE INDEX revision_by_state ON revision (state, received);
     CREATE INDEX revision_by_digest ON revision (digest, received);
     CREATE INDEX comment_by_wish ON comment (wish) WHERE wish = 'delete'
+    """,
+    """
+    CREATE TABLE follower (
+        comment TEXT PRIMARY KEY REFERENCES comment (id),
+        address TEXT NOT NULL COLLATE NOCASE,
+        wants TEXT NOT NULL,
+        is_confirmed INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX follower_by_address ON follower (address);
+    CREATE TABLE refused (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE message (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        contact TEXT NOT NULL COLLATE NOCASE,
+        body TEXT NOT NULL,
+        received TEXT NOT NULL,
+        held TEXT NOT NULL,
+        sender BLOB,
+        resend_key BLOB UNIQUE,
+        state TEXT NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'done', 'deleted'))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX message_by_state ON message (state, received);
+    CREATE TABLE note (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        about TEXT NOT NULL
+    ) STRICT
     """,
 ]
 
@@ -99,6 +121,19 @@ class Envelope:
     resend_after: datetime
 
 
+@dataclass(frozen=True)
+class Note:
+    """What someone is to be told of.
+
+    ``kind`` is comment (a revision that waits), message (from the contact form) or confirm (an address);
+    ``about`` is the id of the comment or message.
+    """
+
+    sequence: int
+    kind: str
+    about: str
+
+
 class Inbox:
     """The narrow interface to the engine behind it; what changes something runs within the caller's transaction."""
 
@@ -125,12 +160,12 @@ class Inbox:
     def add(self, submission: Submission, envelope: Envelope, held: Sequence[str]) -> str:
         """Keep a submission and return its comment's id; sent again since ``resend_after``, the id of the first."""
         query = "SELECT id, received FROM comment JOIN revision ON comment = id AND number = 1 WHERE resend_key = ?"
-        if before := self._one(query, envelope.resend_key):
-            if before["received"] > _text(envelope.resend_after):
+        if before := self.one(query, envelope.resend_key):
+            if before["received"] > stamp(envelope.resend_after):
                 return str(before["id"])
-            self._run("UPDATE comment SET resend_key = NULL WHERE id = ?", before["id"])
+            self.run("UPDATE comment SET resend_key = NULL WHERE id = ?", before["id"])
         id = new_id()
-        self._run(
+        self.run(
             "INSERT INTO comment (id, article, reply_to, sender, resend_key) VALUES (?, ?, ?, ?, ?)",
             id,
             submission.article,
@@ -154,18 +189,19 @@ class Inbox:
             raise InboxError("This comment cannot be changed any more.")
         if (latest.author, latest.body) == (submission.author, submission.body):
             return
-        self._run("UPDATE revision SET state = 'replaced' WHERE comment = ? AND state = 'waiting'", id)
+        self.run("UPDATE revision SET state = 'replaced' WHERE comment = ? AND state = 'waiting'", id)
         self._add_revision(id, latest.number + 1, submission, received, held)
 
     def delete(self, id: str) -> None:
         """Take a writer's words out of the inbox at once, and leave the wish for moderation, which takes them off the page."""
-        self._run("UPDATE comment SET wish = 'delete' WHERE id = ? AND wish = ''", id)
+        self.run("UPDATE comment SET wish = 'delete' WHERE id = ? AND wish = ''", id)
         self.forget(id)
 
     def forget(self, id: str) -> None:
         """Erase every word of a comment and what could name its writer; its id stays, so that it is never used again."""
-        self._run("UPDATE comment SET sender = NULL, resend_key = NULL WHERE id = ?", id)
-        self._run(
+        self.run("UPDATE comment SET sender = NULL, resend_key = NULL WHERE id = ?", id)
+        self.run("DELETE FROM follower WHERE comment = ?", id)
+        self.run(
             "UPDATE revision SET author = '', body = '', digest = x'', held = '[]', reason = '', state = 'deleted'"
             " WHERE comment = ?",
             id,
@@ -178,7 +214,7 @@ class Inbox:
 
     def size(self) -> int:
         """Return how many wait."""
-        found = self._one("SELECT count(*) AS size FROM revision WHERE state = 'waiting'")
+        found = self.one("SELECT count(*) AS size FROM revision WHERE state = 'waiting'")
         return int(found["size"]) if found else 0
 
     def revisions(self, id: str) -> list[Waiting]:
@@ -195,18 +231,18 @@ class Inbox:
 
     def grant(self, id: str) -> None:
         """Record that a wish was carried out."""
-        self._run("UPDATE comment SET wish = 'done' WHERE id = ? AND wish = 'delete'", id)
+        self.run("UPDATE comment SET wish = 'done' WHERE id = ? AND wish = 'delete'", id)
 
     def repeated(self, body: str, since: datetime, *, apart_from: str = "") -> int:
         """Return how often the same words came since then, not counting what one comment itself has said."""
         query = "SELECT count(*) AS times FROM revision WHERE digest = ? AND received > ? AND comment <> ?"
-        found = self._one(query, _digest(body), _text(since), apart_from)
+        found = self.one(query, _digest(body), stamp(since), apart_from)
         return int(found["times"]) if found else 0
 
     def set_state(self, id: str, number: int, state: str, reason: str = "") -> None:
         """Record what became of a revision; one that its writer has changed since cannot wait again."""
         is_latest = "number = (SELECT max(number) FROM revision AS r WHERE r.comment = revision.comment)"
-        self._run(
+        self.run(
             f"UPDATE revision SET state = CASE WHEN ?1 <> 'waiting' OR {is_latest} THEN ?1 ELSE 'replaced' END, reason = ?2"  # noqa: S608  # this module's own
             " WHERE comment = ?3 AND number = ?4 AND state <> 'deleted'",
             state,
@@ -217,18 +253,55 @@ class Inbox:
 
     def receipt(self, id: str) -> str:
         """Return the private part of the link that only the comment's writer is given."""
-        return f"{id}-{hmac.digest(self.key, f'receipt:{id}'.encode(), 'sha256').hex()[:32]}"
+        return self.token("receipt", id)
 
     def by_receipt(self, receipt: str) -> list[Waiting]:
         """Return the revisions of the comment that a receipt is for, or none if it was not made here."""
-        id = receipt.partition("-")[0]
-        genuine = ID.fullmatch(id) and hmac.compare_digest(receipt.encode(), self.receipt(id).encode())
-        return self.revisions(id) if genuine else []
+        id = self.named_by(receipt, "receipt")
+        return self.revisions(id) if id else []
+
+    def token(self, purpose: str, id: str, *words: str) -> str:
+        """Return an id with a MAC over it, for one purpose and, where there are ``words``, for as long as they are so."""
+        mac = hmac.digest(self.key, ":".join((purpose, id, *words)).encode(), "sha256")
+        return f"{id}-{mac.hex()[:32]}"
+
+    def named_by(self, token: str, purpose: str, *words: str) -> str:
+        """Return the id in a token, or nothing if it was not made here for this purpose and these words."""
+        id = token.partition("-")[0]
+        expected = self.token(purpose, id, *words) if ID.fullmatch(id) else ""
+        return id if expected and hmac.compare_digest(token.encode(), expected.encode()) else ""
+
+    # Who is to be told
+
+    def note(self, kind: str, about: str) -> None:
+        """Leave word for the desk that someone is to be told."""
+        self.run("INSERT INTO note (kind, about) VALUES (?, ?)", kind, about)
+
+    def notes(self, *, most: int) -> list[Note]:
+        """Return the oldest notes."""
+        rows = self.connection.execute("SELECT sequence, kind, about FROM note ORDER BY sequence LIMIT ?", (most,))
+        return [Note(**row) for row in rows]
+
+    def drop(self, note: Note) -> None:
+        """Take a note away, once the desk has it."""
+        self.run("DELETE FROM note WHERE sequence = ?", note.sequence)
+
+    # For the modules beside this one, which keep other things in the same file
+
+    def one(self, query: str, *values: object) -> sqlite3.Row | None:
+        """Return the first row that a query finds."""
+        return self.connection.execute(query, values).fetchone()  # type: ignore[no-any-return]  # the connection's row factory
+
+    def run(self, query: str, *values: object) -> int:
+        """Change something within the caller's transaction; return how many rows it was."""
+        return self.connection.execute(query, values).rowcount
+
+    # How
 
     def _add_revision(
         self, id: str, number: int, submission: Submission, received: datetime, held: Sequence[str]
     ) -> None:
-        self._run(
+        self.run(
             "INSERT INTO revision (comment, number, author, body, digest, received, held, state)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting')",
             id,
@@ -236,9 +309,10 @@ class Inbox:
             submission.author,
             submission.body,
             _digest(submission.body),
-            _text(received),
+            stamp(received),
             json.dumps(held, ensure_ascii=False),
         )
+        self.note("comment", id)
 
     def _find(self, condition: str, *values: object) -> list[Waiting]:
         rows = self.connection.execute(
@@ -246,81 +320,7 @@ class Inbox:
             f" FROM revision JOIN comment ON comment = id WHERE {condition}",
             values,
         )
-        return [_waiting(row) for row in rows]
-
-    def _one(self, query: str, *values: object) -> sqlite3.Row | None:
-        return self.connection.execute(query, values).fetchone()  # type: ignore[no-any-return]  # the connection's row factory
-
-    def _run(self, query: str, *values: object) -> None:
-        self.connection.execute(query, values)
-
-
-class GroupCommit:
-    """One writer for many senders: all that wait share one transaction, and each is answered once it is durable.
-
-    Statements run in the event loop and only what touches the disk in a thread; a thread for all of it spent
-    more on handing the interpreter over than on the inbox.
-    """
-
-    def __init__(self, inbox: Inbox, *, most: int = 256) -> None:
-        """Write through ``inbox``, which nothing else may use; ``most`` is how many operations may share a transaction."""
-        self._inbox = inbox
-        self._most = most
-        self._jobs: list[_Job] = []
-        self._task: asyncio.Task[None] | None = None
-        self._disk = ThreadPoolExecutor(1, "inbox-disk")
-
-    async def submit(self, operation: Callable[[Inbox], T]) -> T:
-        """Run ``operation`` in the next transaction; return its result, or raise its error, after the commit."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.append((operation, future))
-        self._task = self._task or asyncio.create_task(self._run())
-        return await future
-
-    async def close(self) -> None:
-        """Finish what waits and stop."""
-        if self._task:
-            await self._task
-        self._disk.shutdown()
-
-    async def _run(self) -> None:
-        while self._jobs:
-            outcomes: list[_Outcome] = []
-            jobs = self._jobs[: self._most]
-            try:
-                await self._on_disk("BEGIN IMMEDIATE")
-                jobs = self._jobs[: self._most]  # more have come in the meantime
-                outcomes = [self._attempt(operation) for operation, _ in jobs]
-                await self._on_disk("COMMIT")
-            except Exception as error:  # whatever it is, each sender hears of it, and the writer goes on
-                outcomes = [(None, error)] * len(jobs)
-                if self._inbox.connection.in_transaction:
-                    self._inbox.connection.execute("ROLLBACK")
-            del self._jobs[: len(jobs)]
-            for (_, future), (result, failure) in zip(jobs, outcomes, strict=True):
-                if future.cancelled():
-                    continue
-                if failure:
-                    future.set_exception(failure)
-                else:
-                    future.set_result(result)
-        self._task = None
-
-    async def _on_disk(self, statement: str) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._disk, self._inbox.connection.execute, statement)
-
-    def _attempt(self, operation: Callable[[Inbox], Any]) -> _Outcome:
-        """Run one operation so that its failure takes no other along."""
-        execute = self._inbox.connection.execute
-        execute("SAVEPOINT one")
-        try:
-            return operation(self._inbox), None
-        except Exception as error:  # handed to whoever waits for this operation
-            execute("ROLLBACK TO one")
-            return None, error
-        finally:
-            execute("RELEASE one")
+        return [Waiting(**fields_of(row)) for row in rows]
 
 
 def secret(path: Path, *, mode: int) -> bytes:
@@ -359,13 +359,14 @@ def _refuse_traps(path: Path) -> None:
     raise InboxError(f"{journal} is not of our making; delete it")
 
 
-def _waiting(row: sqlite3.Row) -> Waiting:
+def fields_of(row: sqlite3.Row) -> dict[str, Any]:
+    """Return a row with its date and its reasons read; one of another's making is shown as such."""
     try:
         received = datetime.fromisoformat(row["received"]).astimezone(UTC)
         held = tuple(str(reason) for reason in json.loads(row["held"]))
     except (ValueError, TypeError, OverflowError, RecursionError):
         received, held = datetime.fromtimestamp(0, UTC), ("its row in the inbox is not of the intake’s writing",)
-    return Waiting(**dict(row) | {"received": received, "held": held})
+    return dict(row) | {"received": received, "held": held}
 
 
 def _digest(body: str) -> bytes:
@@ -373,5 +374,6 @@ def _digest(body: str) -> bytes:
     return hashlib.sha256(" ".join(body.casefold().split()).encode()).digest()
 
 
-def _text(date: datetime) -> str:
+def stamp(date: datetime) -> str:
+    """Return a date as it is kept, so that dates sort as texts."""
     return date.isoformat(timespec="microseconds")

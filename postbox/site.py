@@ -49,6 +49,7 @@ class Site:
     ``script`` is the address of what makes the forms easier, where JavaScript is on; ``feed_style`` of how a feed looks.
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
     ``telephone`` is dialled (E.164), ``telephone_shown`` is read.
+    ``notices`` says whether readers can ask for mail; ``keep_…_days`` for how long the desk keeps what it may not keep for ever.
     ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
     ``conversations`` are by article id, ``redirects`` from the path of a former slug to today's.
     """
@@ -75,6 +76,10 @@ class Site:
     feed_style: str
     name_length: int
     comment_length: int
+    notices: bool
+    keep_address_days: int
+    keep_rejected_days: int
+    keep_message_days: int
     is_preview: bool
     style: str
     headers: dict[str, str]

@@ -50,6 +50,10 @@ FACTS = (
     "intake",
     "name_length",
     "comment_length",
+    "notices",
+    "keep_address_days",
+    "keep_rejected_days",
+    "keep_message_days",
 )
 
 # Pelican loads these even where it writes no such page.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postbox.form import Refused, check, length, parse
+from postbox.form import Enquiry, Refused, check, check_enquiry, is_address, length, parse
 from tests.conftest import a_comment
 from tests.test_site import a_site
 
@@ -145,6 +145,7 @@ def test_every_word_is_kept_even_of_a_form_that_is_refused() -> None:
         "reply_to": "0001",
         "name": "Tommie",
         "comment": "  a\n\n  b: " + "c" * 20,
+        "email": " tom@home ",
         "more": "x",
     }
 
@@ -156,6 +157,7 @@ def test_every_word_is_kept_even_of_a_form_that_is_refused() -> None:
         "reply_to": "0001",
         "author": "Tommie",
         "body": "a\n\n  b: " + "c" * 20,
+        "email": "tom@home",
     }
 
 
@@ -176,3 +178,82 @@ def test_whatever_goes_through_can_be_published(name: str, comment: str) -> None
 
     if not errors:
         assert a_comment(author=submission.author, body=submission.body)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tom@feet.example", "o'neil+feet@mail.feet.example", "TOM@FEET.EXAMPLE", "a@b.co", f"{'a' * 64}@b.example"],
+)
+def test_an_address_that_people_have_is_taken(address: str) -> None:
+    assert is_address(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "tom",
+        "@feet.example",
+        "tom@feet",
+        "tom@feet..example",
+        "tom@.example",
+        "tom@feet.example.",
+        "tom@feet.1",
+        "tom@@feet.example",
+        "tom@feet.example,ann@feet.example",
+        "tom@feet.example ann@feet.example",
+        "Tom <tom@feet.example>",
+        "tom@feet.example\nBcc: ann@feet.example",
+        "tom@feet.example\x00",
+        '"tom"@feet.example',
+        "tom@[192.0.2.1]",
+        "tøm@feet.example",
+        "tom@ƒeet.example",
+        f"{'a' * 65}@feet.example",
+        f"tom@{'feet.' * 50}example",
+    ],
+)
+def test_what_could_be_more_than_one_address_is_none(address: str) -> None:
+    assert not is_address(address)
+
+
+def test_without_notices_no_address_is_taken() -> None:
+    submission, errors = check(
+        {"name": "Tom", "comment": "Hello.", "email": "nonsense"},
+        a_site(name_length=5, comment_length=10, notices=False),
+    )
+
+    assert (submission.email, errors) == ("", {})
+
+
+@pytest.mark.parametrize("contact", ["07700 900123", "+44 (0)7700-900123", "tom@feet.example", "٠٧٧٠٠ ٩٠٠١٢٣"])
+def test_a_message_says_how_to_answer_it(contact: str) -> None:
+    fields = {"name": " Tom ", "contact": f" {contact} ", "message": "\nHello.\n"}
+
+    enquiry, errors = check_enquiry(fields, SITE)
+
+    assert errors == {}
+    assert enquiry == Enquiry(name="Tom", contact=contact, body="Hello.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"name": ""}, "Enter your name"),
+        ({"contact": ""}, "Enter your phone number or email address"),
+        ({"contact": "12345"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
+        ({"contact": "ring me"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
+        ({"contact": "tom@feet"}, "Enter an email address in the correct format, like name@example.com"),
+        ({"contact": "0" * 255}, "Phone or email must be 254 characters or fewer"),
+        ({"contact": "07700 900123\x07"}, "Phone or email has a character that cannot be shown (U+0007)"),
+        ({"message": " \n "}, "Enter your message"),
+        ({"message": "x" * 4001}, "Message must be 4,000 characters or fewer"),
+    ],
+)
+def test_a_message_that_could_not_be_answered_is_sent_back_with_the_cure(fields: dict[str, str], error: str) -> None:
+    site = a_site(name_length=80, comment_length=4000)
+
+    _, errors = check_enquiry({"name": "Tom", "contact": "07700 900123", "message": "Hello."} | fields, site)
+
+    assert list(errors) == list(fields)
+    assert error in next(iter(errors.values()))

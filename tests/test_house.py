@@ -37,14 +37,23 @@ TABLE = """
 | postbox.rate       |                                      |                                | jinja2, starlette, sqlite3           |
 | postbox.web        | form                                 | starlette                      | sqlite3, uvicorn                     |
 | postbox.inbox      | comment, database, form              | sqlite3                        | starlette, DESK, intake              |
+| postbox.group_commit | inbox                              |                                | starlette, DESK, intake              |
+| postbox.followers  | inbox                                |                                | starlette, DESK, intake              |
+| postbox.messages   | form, inbox                          |                                | starlette, DESK, intake              |
 | postbox.moderation | comment, database, inbox, settings,  | sqlite3                        | starlette, uvicorn, intake, desk,    |
 |                    | site                                 |                                | sign_in, preview                     |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
 | postbox.shown      | comment, moderation, site            |                                | starlette, intake                    |
 | postbox.desk       | comment, form, moderation, settings, | jinja2, sqlite3, starlette     | intake, preview, uvicorn             |
 |                    | shown, sign_in, site, web            |                                |                                      |
-| postbox.intake     | comment, form, hold, inbox, rate,    | jinja2, sqlite3, starlette     | DESK, preview, uvicorn               |
+| postbox.front      | form, group_commit, inbox, rate,     | jinja2, starlette              | DESK, uvicorn                        |
 |                    | settings, site, web                  |                                |                                      |
+| postbox.joining    | comment, followers, form, front,     | sqlite3, starlette             | DESK, uvicorn                        |
+|                    | hold, inbox, site, web               |                                |                                      |
+| postbox.contact    | form, front, hold, inbox, messages   | sqlite3, starlette             | DESK, uvicorn                        |
+| postbox.following  | followers, form, front, inbox, site  | sqlite3, starlette             | DESK, uvicorn                        |
+| postbox.intake     | contact, following, form, front,     | starlette                      | DESK, preview, uvicorn               |
+|                    | joining, settings                    |                                |                                      |
 | postbox.preview    | intake, settings, site               | starlette                      | DESK, uvicorn                        |
 | postbox.__main__   | comment, settings, [moderation],     | sqlite3, starlette, uvicorn    | jinja2, DESK, intake, preview        |
 |                    | [intake], [desk], [sign_in],         |                                |                                      |

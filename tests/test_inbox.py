@@ -13,7 +13,8 @@ import pytest
 from postbox.comment import ID
 from postbox.database import transaction
 from postbox.form import Submission
-from postbox.inbox import KEY_BYTES, Envelope, GroupCommit, Inbox, InboxError, new_id, secret
+from postbox.group_commit import GroupCommit
+from postbox.inbox import KEY_BYTES, Envelope, Inbox, InboxError, new_id, secret
 
 Clock = Callable[[], datetime]
 

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from postbox import intake
+from postbox import front, intake
 from postbox.comment import dumps, path_of
 from postbox.inbox import Inbox, Waiting
 from postbox.markup import render
@@ -76,8 +76,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = NOW
-        monkeypatch.setattr(intake, "datetime", SimpleNamespace(now=lambda _: self.now))
-        monkeypatch.setattr(intake, "time", SimpleNamespace(monotonic=lambda: self.now.timestamp()))
+        monkeypatch.setattr(front, "datetime", SimpleNamespace(now=lambda _: self.now))
+        monkeypatch.setattr(front, "time", SimpleNamespace(monotonic=lambda: self.now.timestamp()))
 
 
 @pytest.fixture
@@ -152,6 +152,8 @@ def test_a_comment_is_kept_before_the_answer_and_leads_to_its_receipt(client: Te
         ({"comment": "x" * 4001}, '<a href="#comment">Comment must be 4,000 characters or fewer</a>'),
         ({"comment": "🦶" * 2001}, '<a href="#comment">Comment must be 4,000 characters or fewer</a>'),
         ({"comment": "bell\x07"}, "Comment has a character that cannot be shown (U+0007) after “bell”"),
+        ({"email": "tom@nowhere"}, '<a href="#email">Enter an email address in the correct format, like name@'),
+        ({"email": "a@b.example, c@d.example"}, '<a href="#email">Enter an email address in the correct format'),
         ({"reply_to": "9999"}, "The comment that you answer is gone."),
         ({"reply_to": "../../x"}, "The comment that you answer is gone."),
     ],
@@ -159,7 +161,7 @@ def test_a_comment_is_kept_before_the_answer_and_leads_to_its_receipt(client: Te
 def test_a_refused_form_comes_back_with_its_error_and_every_word(
     client: TestClient, settings: Settings, fields: dict[str, str], error: str
 ) -> None:
-    form = FORM | {"comment": "A long thought & more", "key": KEY, "opened": "1795343700"} | fields
+    form = FORM | {"comment": "A long thought & more", "email": "", "key": KEY, "opened": "1795343700"} | fields
 
     answer = client.post("/comments", data=form)
 
@@ -253,7 +255,7 @@ MARKDOWN = (
 def test_a_preview_is_what_would_be_published_and_keeps_nothing(
     client: TestClient, settings: Settings, clock: Clock, reply_to: str
 ) -> None:
-    form = FORM | {"comment": MARKDOWN, "reply_to": reply_to, "key": KEY, "opened": "1795343700"}
+    form = FORM | {"comment": MARKDOWN, "reply_to": reply_to, "email": "", "key": KEY, "opened": "1795343700"}
 
     answer = client.post("/comments", data=form | {"action": "preview"})
 
@@ -281,7 +283,7 @@ def test_a_preview_of_a_form_with_errors_shows_the_errors(client: TestClient) ->
 
 
 def test_what_a_preview_showed_is_what_the_page_shows_once_published(
-    place: Place, settings: Settings, client: TestClient
+    place: Place, settings: Settings, client: TestClient, clock: Clock
 ) -> None:
     preview = client.post("/comments", data=FORM | {"comment": MARKDOWN, "action": "preview"})
     sent(client, comment=MARKDOWN)
@@ -612,15 +614,16 @@ def test_a_rejected_comment_says_so_with_the_reason_if_one_was_given(
     assert "Send the change" not in page.text
 
 
-def test_spam_reads_to_its_writer_like_any_rejection(client: TestClient, settings: Settings) -> None:
-    pages = []
+def test_spam_reads_to_its_writer_like_any_rejection(client: TestClient, settings: Settings, clock: Clock) -> None:
+    pages: list[str] = []
     for decision in ("spam", "reject"):
         receipt = sent(client, comment="Hello.", name="Tom", n=decision)
         decide(settings, decision)
-        id = receipt.split("/")[-1].split("-")[0]
-        pages.append(client.get(receipt).text.replace(id, "ID"))
+        token = receipt.split("/")[-1]
+        texts = [client.get(address).text for address in (receipt, f"{receipt}/kept.json")]
+        pages += [text.replace(token, "TOKEN").replace(token.split("-")[0], "ID") for text in texts]
 
-    assert pages[0] == pages[1]
+    assert pages[:2] == pages[2:]
 
 
 @pytest.mark.parametrize("decision", ["reject", "spam"])

@@ -1,0 +1,66 @@
+"""The pages of a message to the author: the form of the contact page, sent back with its errors, and the receipt."""
+
+import sqlite3
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from postbox.form import Enquiry, Refused, check_enquiry
+from postbox.front import Front
+from postbox.hold import HONEYPOT, reasons
+from postbox.inbox import Inbox
+from postbox.messages import Messages
+
+
+class Contact:
+    """The handlers of the contact form and of a message's receipt."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._messages = Messages(front.inbox)
+
+    async def post(self, request: Request) -> Response:
+        """Keep a message and lead to its receipt; or show the form again, with the errors and every word."""
+        fields = await self._front.fields(request)
+        enquiry, errors = check_enquiry(fields, self._front.site)
+        if wait := self._front.wait(request):
+            return self._front.too_often(wait, lambda sorry: self._form(fields, sorry, 429))
+        if errors:
+            return self._form(fields, errors, 422)
+        try:
+            receipt = await self._front.write(lambda inbox: self._keep(inbox, enquiry, request, fields))
+        except (sqlite3.Error, OSError):
+            return self._form(fields, {"": self._front.sorry("message")}, 503)
+        return self._front.redirect(f"{self._front.site.intake}/message/{receipt}")
+
+    async def receipt(self, request: Request) -> Response:
+        """Show a message's writer what was sent."""
+        message = self._messages.by_receipt(request.path_params["receipt"])
+        if not message:
+            raise Refused(404, "That link is not complete, or its message is gone.")
+        return self._front.page("message.html", 200, message=message)
+
+    async def delete(self, request: Request) -> Response:
+        """Erase a message."""
+        await self._front.fields(request)
+        if not (message := self._messages.by_receipt(request.path_params["receipt"])):
+            raise Refused(404, "That link is not complete, or its message is gone.")
+        await self._front.write(lambda inbox: Messages(inbox).forget(message.id))
+        return self._front.redirect(request.url.path)
+
+    def _keep(self, inbox: Inbox, enquiry: Enquiry, request: Request, fields: Mapping[str, str]) -> str:
+        """Add a message in the writer's transaction; return its receipt."""
+        held = reasons(
+            author=enquiry.name,
+            body=enquiry.body,
+            honeypot=fields.get(HONEYPOT, ""),
+            seconds=self._front.seconds_open(fields),
+            repeated=0,
+            site_author=self._front.site.author,
+        )
+        messages = Messages(inbox)
+        return messages.receipt(messages.add(enquiry, self._front.envelope(request, fields), list(held)))
+
+    def _form(self, values: Mapping[str, str], errors: dict[str, str], status: int) -> Response:
+        return self._front.page("contact_form.html", status, values=values, errors=errors)

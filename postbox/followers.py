@@ -1,0 +1,79 @@
+"""Who asked to hear what becomes of a comment: an address, confirmed by whoever reads its mail, and what it wants to be told.
+
+An address belongs to one comment, so that nobody can have mail about another's sent to it.
+Its token is the private link in each mail to it; without the address nobody can make one.
+"""
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from postbox.inbox import Inbox
+
+WANTS = ("published", "author", "others")  # its comment is published, the author answered it, someone else did
+
+
+@dataclass(frozen=True)
+class Follower:
+    """The address behind a comment; nothing but the question whether it is theirs goes to one that is not confirmed."""
+
+    comment: str
+    address: str
+    wants: tuple[str, ...]
+    is_confirmed: bool
+
+
+class Followers:
+    """The followers in an inbox; what changes something runs within the caller's transaction."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def ask(self, comment: str, address: str) -> None:
+        """Keep an address and have it asked whether it is theirs; not one that wants no mail, nor a second one."""
+        if self._inbox.one("SELECT 1 FROM refused WHERE digest = ?", self._digest(address)):
+            return
+        query = "INSERT INTO follower (comment, address, wants) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        if self._inbox.run(query, comment, address, " ".join(WANTS)):
+            self._inbox.note("confirm", comment)
+
+    def of(self, comment: str) -> Follower | None:
+        """Return the follower of a comment."""
+        row = self._inbox.one("SELECT * FROM follower WHERE comment = ?", comment)
+        return _follower(dict(row)) if row else None
+
+    def having(self, address: str) -> list[Follower]:
+        """Return the followers with an address, whatever its case."""
+        rows = self._inbox.connection.execute("SELECT * FROM follower WHERE address = ? ORDER BY comment", (address,))
+        return [_follower(dict(row)) for row in rows]
+
+    def token(self, follower: Follower) -> str:
+        """Return the private part of the link that only mail to the address holds."""
+        return self._inbox.token("mail", follower.comment, follower.address)
+
+    def by_token(self, token: str) -> Follower | None:
+        """Return the follower that a token is for, unless it is gone or was not made here."""
+        follower = self.of(token.partition("-")[0])
+        return follower if follower and self._inbox.named_by(token, "mail", follower.address) else None
+
+    def choose(self, comment: str, wants: Iterable[str]) -> None:
+        """Record that the address is theirs, and what it wants to be told."""
+        chosen = " ".join(want for want in WANTS if want in wants)
+        self._inbox.run("UPDATE follower SET is_confirmed = 1, wants = ? WHERE comment = ?", chosen, comment)
+
+    def stop(self, comment: str) -> None:
+        """Erase the address of a comment."""
+        self._inbox.run("DELETE FROM follower WHERE comment = ?", comment)
+
+    def refuse(self, address: str) -> None:
+        """Erase an address everywhere and ask it nothing again; what is kept of it cannot be turned back into it."""
+        self._inbox.run("DELETE FROM follower WHERE address = ?", address)
+        self._inbox.run("INSERT INTO refused (digest) VALUES (?) ON CONFLICT DO NOTHING", self._digest(address))
+
+    def _digest(self, address: str) -> bytes:
+        return hmac.digest(self._inbox.key, f"refused:{address.lower()}".encode(), "sha256")
+
+
+def _follower(row: dict[str, str]) -> Follower:
+    wants = tuple(want for want in WANTS if want in row["wants"].split())
+    return Follower(row["comment"], row["address"], wants, bool(row["is_confirmed"]))

@@ -1,0 +1,93 @@
+"""What came through the contact form: for its reader alone, and never on any page."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from postbox.form import Enquiry
+from postbox.inbox import Envelope, Inbox, fields_of, new_id, stamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A message as it is kept; ``state`` is new, done or deleted (words and all)."""
+
+    id: str
+    name: str
+    contact: str
+    body: str
+    received: datetime
+    held: tuple[str, ...]
+    state: str
+
+
+class Messages:
+    """The messages in an inbox; what changes something runs within the caller's transaction."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def add(self, enquiry: Enquiry, envelope: Envelope, held: Sequence[str]) -> str:
+        """Keep a message and return its id; sent again since ``resend_after``, the id of the first."""
+        if before := self._inbox.one("SELECT id, received FROM message WHERE resend_key = ?", envelope.resend_key):
+            if before["received"] > stamp(envelope.resend_after):
+                return str(before["id"])
+            self._inbox.run("UPDATE message SET resend_key = NULL WHERE id = ?", before["id"])
+        id = new_id()
+        self._inbox.run(
+            "INSERT INTO message (id, name, contact, body, received, held, sender, resend_key)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            id,
+            enquiry.name,
+            enquiry.contact,
+            enquiry.body,
+            stamp(envelope.received),
+            json.dumps(held, ensure_ascii=False),
+            envelope.sender,
+            envelope.resend_key,
+        )
+        self._inbox.note("message", id)
+        return id
+
+    def new(self, *, most: int = -1, after: int = 0) -> list[Message]:
+        """Return what is not done, oldest first."""
+        return self._find("state = 'new' ORDER BY received, id LIMIT ? OFFSET ?", most, after)
+
+    def everything(self) -> list[Message]:
+        """Return every message."""
+        return self._find("1 ORDER BY received, id")
+
+    def size(self) -> int:
+        """Return how many are new."""
+        found = self._inbox.one("SELECT count(*) AS size FROM message WHERE state = 'new'")
+        return int(found["size"]) if found else 0
+
+    def one(self, id: str) -> Message | None:
+        """Return a message, or None."""
+        return next(iter(self._find("id = ?", id)), None)
+
+    def finish(self, id: str) -> None:
+        """Record that its reader is done with a message."""
+        self._inbox.run("UPDATE message SET state = 'done' WHERE id = ? AND state = 'new'", id)
+
+    def forget(self, id: str) -> None:
+        """Erase every word of a message; its id stays, so that its receipt can say so."""
+        self._inbox.run(
+            "UPDATE message SET name = '', contact = '', body = '', held = '[]', sender = NULL, resend_key = NULL,"
+            " state = 'deleted' WHERE id = ?",
+            id,
+        )
+
+    def receipt(self, id: str) -> str:
+        """Return the private part of the link that only the message's writer is given."""
+        return self._inbox.token("message", id)
+
+    def by_receipt(self, receipt: str) -> Message | None:
+        """Return the message that a receipt is for, or None if it was not made here."""
+        id = self._inbox.named_by(receipt, "message")
+        return self.one(id) if id else None
+
+    def _find(self, condition: str, *values: object) -> list[Message]:
+        query = f"SELECT id, name, contact, body, received, held, state FROM message WHERE {condition}"  # noqa: S608  # conditions are this module's own
+        return [Message(**fields_of(row)) for row in self._inbox.connection.execute(query, values)]

@@ -1,0 +1,242 @@
+"""An address of a reader: asked first, chosen by its owner, gone at a word; and nobody learns whether it is known."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from postbox import intake
+from postbox.database import transaction
+from postbox.followers import WANTS, Follower, Followers
+from postbox.inbox import Inbox
+from postbox.settings import Settings
+from tests.conftest import Place
+from tests.test_intake import FORM, a_place, browser, decide, revisions, shown
+from tests.test_intake import sent as sent_comment
+
+ADDRESS = "tom@feet.example"
+TOKEN = re.compile(r"[0-9a-z]{12}-[0-9a-f]{32}")
+
+
+@pytest.fixture
+def settings(shipped: Place, tmp_path: Path) -> Settings:
+    """Settings of a place of one's own."""
+    return a_place(shipped, tmp_path / "mine")
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """A browser on a running intake."""
+    with browser(intake.application(settings)) as client:
+        yield client
+
+
+def sent(client: TestClient, settings: Settings, **fields: str) -> Follower:
+    """Send a comment with an address; return its follower."""
+    receipt = sent_comment(client, **({"email": ADDRESS} | fields))
+    follower = followers(settings).of(receipt.split("/")[-1].partition("-")[0])
+    assert follower
+    return follower
+
+
+def followers(settings: Settings) -> Followers:
+    """Return the followers in the inbox."""
+    return Followers(Inbox(settings.inbox))
+
+
+def link(settings: Settings, follower: Follower) -> str:
+    """Return the address that a mail to a follower holds."""
+    return f"/comments/mail/{followers(settings).token(follower)}"
+
+
+def notes(settings: Settings) -> list[tuple[str, str]]:
+    """Return what is noted for the desk."""
+    return [(note.kind, note.about) for note in Inbox(settings.inbox).notes(most=99)]
+
+
+def test_an_address_is_asked_before_anything_else_is_sent_to_it(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings)
+
+    assert follower == Follower(revisions(settings)[0].id, ADDRESS, WANTS, is_confirmed=False)
+    assert notes(settings) == [("comment", follower.comment), ("confirm", follower.comment)]
+
+
+def test_a_comment_without_an_address_asks_nobody(client: TestClient, settings: Settings) -> None:
+    sent_comment(client)
+
+    assert [kind for kind, _ in notes(settings)] == ["comment"]
+
+
+def test_the_same_form_sent_again_asks_once(client: TestClient, settings: Settings) -> None:
+    sent(client, settings, key="0" * 32)
+    sent(client, settings, key="0" * 32)
+
+    assert [kind for kind, _ in notes(settings)] == ["comment", "confirm"]
+
+
+def test_the_answer_is_the_same_whether_an_address_is_known_refused_or_new(
+    client: TestClient, settings: Settings
+) -> None:
+    first = sent(client, settings, comment="One.")
+    client.post(link(settings, first), data={"action": "choose", "published": "yes"})
+    refused = sent(client, settings, comment="Two.", email="ann@feet.example")
+    client.post(link(settings, refused), data={"action": "never"})
+
+    pages = []
+    for number, address in enumerate((ADDRESS, "ann@feet.example", "new@feet.example")):
+        answer = client.post("/comments", data=FORM | {"email": address, "comment": f"Three {number}"})
+        pages.append((answer.status_code, TOKEN.sub("", answer.headers["location"])))
+
+    assert len(set(pages)) == 1
+
+
+def test_opening_the_link_changes_nothing_however_often(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings)
+
+    for address in (link(settings, follower), f"{link(settings, follower)}/stop"):
+        for method in ("GET", "HEAD", "GET", "HEAD"):
+            assert client.request(method, address).status_code == 200
+
+    assert followers(settings).of(follower.comment) == follower
+
+
+def test_its_owner_confirms_it_and_chooses(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings)
+    page = client.get(link(settings, follower))
+    assert "Is this address yours?" in shown(page)
+    assert ADDRESS not in page.text
+
+    answer = client.post(link(settings, follower), data={"action": "choose", "author": "yes", "others": "no"})
+
+    assert answer.status_code == 303
+    assert followers(settings).of(follower.comment) == Follower(
+        follower.comment, ADDRESS, ("author",), is_confirmed=True
+    )
+    assert "What we write to you about" in shown(client.get(link(settings, follower)))
+
+
+def test_who_chooses_nothing_is_sent_nothing(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings)
+
+    client.post(link(settings, follower), data={"action": "choose"})
+
+    assert followers(settings).of(follower.comment) is None
+
+
+def test_an_address_that_is_confirmed_for_one_comment_is_not_for_another(
+    client: TestClient, settings: Settings
+) -> None:
+    first = sent(client, settings, comment="One.")
+    client.post(link(settings, first), data={"action": "choose", "published": "yes"})
+
+    second = sent(client, settings, comment="Two.")
+
+    found = followers(settings).having(ADDRESS.upper())
+    assert {it.comment: it.is_confirmed for it in found} == {first.comment: True, second.comment: False}
+
+
+@pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "cross-site", "origin": "https://mail.example"}])
+@pytest.mark.parametrize("body", [b"List-Unsubscribe=One-Click", b"", b"\xff" * 100])
+def test_one_click_stops_it_wherever_it_comes_from(
+    client: TestClient, settings: Settings, headers: dict[str, str], body: bytes
+) -> None:
+    follower = sent(client, settings)
+
+    answer = client.post(f"{link(settings, follower)}/stop", content=body, headers=headers)
+
+    assert answer.status_code == 200
+    assert followers(settings).of(follower.comment) is None
+    assert client.post(f"{link(settings, follower)}/stop").status_code == 200
+
+
+def test_a_link_that_has_done_its_work_looks_like_one_that_never_was(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings)
+    client.post(link(settings, follower), data={"action": "stop"})
+
+    pages = [client.get(address).text for address in (link(settings, follower), "/comments/mail/nonsense")]
+
+    assert pages[0] == pages[1]
+    assert "Nothing more is sent because of this link." in pages[0]
+
+
+def test_never_again_holds_for_every_comment_and_keeps_no_address(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings, comment="One.")
+    other = sent(client, settings, comment="Two.")
+
+    client.post(link(settings, follower), data={"action": "never"})
+    sent_comment(client, comment="Three.", email=ADDRESS.upper())
+
+    inbox = Inbox(settings.inbox)
+    assert followers(settings).having(ADDRESS) == []
+    assert [about for kind, about in notes(settings) if kind == "confirm"] == [follower.comment, other.comment]
+    assert not [line for line in inbox.connection.iterdump() if ADDRESS.lower() in line.lower()]
+
+
+def test_a_token_is_good_for_its_own_comment_and_address_only(client: TestClient, settings: Settings) -> None:
+    first, second = sent(client, settings, comment="One."), sent(client, settings, comment="Two.")
+    token = followers(settings).token(first)
+    swapped = f"{second.comment}-{token.partition('-')[2]}"
+    receipt = Inbox(settings.inbox).receipt(first.comment)
+
+    for forged in (swapped, receipt, f"{first.comment}-", token[:-1], f"{token}0", "ä" * 40):
+        client.post(f"/comments/mail/{forged}", data={"action": "never"})
+        client.post(f"/comments/mail/{forged}/stop")
+
+    assert len(followers(settings).having(ADDRESS)) == 2
+
+
+def test_the_choices_of_another_site_and_unknown_ones_are_refused(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings)
+    choice = {"action": "choose", "published": "yes"}
+
+    from_elsewhere = client.post(link(settings, follower), data=choice, headers={"sec-fetch-site": "cross-site"})
+    unknown = client.post(link(settings, follower), data={"action": "everything"})
+
+    assert (from_elsewhere.status_code, unknown.status_code) == (403, 400)
+    assert followers(settings).of(follower.comment) == follower
+
+
+def test_a_deleted_comment_takes_its_address_along(client: TestClient, settings: Settings) -> None:
+    receipt = sent_comment(client, email=ADDRESS)
+
+    client.post(receipt, data={"action": "delete"})
+
+    assert followers(settings).having(ADDRESS) == []
+
+
+def test_the_receipt_stops_the_mail_and_hands_out_all_that_is_kept(client: TestClient, settings: Settings) -> None:
+    receipt = sent_comment(client, email=ADDRESS)
+    assert "confirm that the address is yours" in shown(client.get(receipt))
+
+    export = client.get(f"{receipt}/kept.json").json()
+    client.post(receipt, data={"action": "stop"})
+
+    assert export["email"]["address"] == ADDRESS
+    assert [it["body"] for it in export["revisions"]] == [FORM["comment"]]
+    assert followers(settings).having(ADDRESS) == []
+    assert "Send me no email" not in client.get(receipt).text
+
+
+def test_the_page_leads_to_the_comment_once_it_is_published(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings)
+    decide(settings, "approve")
+
+    page = client.get(link(settings, follower))
+
+    assert f'#comment-{follower.comment}">is published</a>' in page.text
+
+
+def test_a_forged_row_breaks_no_page(client: TestClient, settings: Settings) -> None:
+    follower = sent(client, settings)
+    inbox = Inbox(settings.inbox)
+    with transaction(inbox.connection):
+        inbox.run("UPDATE follower SET wants = 'everything <script>', address = 'x\nBcc: y' WHERE 1")
+    forged = followers(settings).of(follower.comment)
+    assert forged
+
+    page = client.get(link(settings, forged))
+
+    assert page.status_code == 200
+    assert forged.wants == ()
