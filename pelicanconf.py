@@ -22,7 +22,7 @@ POSTAL_ADDRESS = ""
 EMAIL = ""
 AREA = ""
 HOURS = ""
-PORTRAIT = ""  # a file below content/, like images/david.jpg
+PORTRAIT = ""  # a photograph below content/, like images/david.jpg
 DEFAULT_LANG = "en-GB"
 TIMEZONE = "Europe/London"
 LOCALE = ["C.UTF-8", "C"]  # the same bytes on a machine of another language
@@ -61,7 +61,7 @@ PLUGINS = ["press.plugin"]
 MARKDOWN = {
     "output_format": "html5",
     "extensions": ["markdown.extensions.extra", "markdown.extensions.meta"],
-    # Aligned columns as an attribute: a style attribute is a policy error.
+    # Aligned columns as an attribute, of which press.plugin makes a class: a style attribute is a policy error.
     "extension_configs": {"markdown.extensions.extra": {"tables": {"use_align_attribute": True}}},
 }
 FORMATTED_FIELDS: list[str] = []  # the summary is plain text

@@ -48,11 +48,11 @@ class Site:
     ``url`` is the site's address without a closing slash; ``intake`` the path the forms post to, or empty for no forms.
     ``script`` is the address of what makes the forms easier, where JavaScript is on; ``feed_style`` of how a feed looks.
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
-    ``telephone`` is dialled (E.164), ``telephone_shown`` is read.
+    ``telephone`` is dialled (E.164), ``telephone_shown`` is read; ``portrait`` is HTML.
     ``notices`` says whether readers can ask for mail; ``keep_…_days`` for how long the desk keeps what it may not keep for ever.
     ``accent`` and ``accent_dark`` are the colour of links and buttons on light paper and on dark, for what has no stylesheet.
     ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
-    ``conversations`` are by article id, ``redirects`` from the path of a former slug to today's.
+    ``conversations`` are by article id, ``redirects`` from the paths of a former slug to today's.
     """
 
     name: str
@@ -106,6 +106,11 @@ class Site:
     def styles(self) -> Markup:
         """The stylesheet as it stands between the style tags, where it may not be escaped."""
         return Markup(self.style)  # noqa: S704  # made by the build from its own theme
+
+    @property
+    def picture(self) -> Markup:
+        """The portrait as it stands in a page."""
+        return Markup(self.portrait)  # noqa: S704  # made by the build from a file of its author
 
 
 def dumps(site: Site) -> str:

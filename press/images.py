@@ -21,6 +21,7 @@ from press.drawing import DrawingError
 from press.photograph import Photograph, PhotographError
 
 SIZES = "min(38rem, 100vw - 2.5rem)"  # the column and its gutters, as in style.css
+PORTRAIT_SIDE = 96  # pixels; a sharp screen gets twice as many
 IMAGE = re.compile(r"""(?P<before><p>)?(?P<image><img\b(?:[^>"']|"[^"]*"|'[^']*')*>)(?P<after></p>)?""")
 MARK = re.compile(r"[{|](?:static|attach|filename)[|}]")
 ELSEWHERE = re.compile(r"(?:https?:)?//")
@@ -62,6 +63,19 @@ class Images:
             return (found["before"] or "") + (shown[-1] or found["image"]) + (found["after"] or "")
 
         return IMAGE.sub(show, html)
+
+    def portrait(self, place: str) -> str:
+        """Return what shows a square portrait, empty for none; what is wrong with it is added to ``faults``.
+
+        ``place`` is that of the photograph below the content folder, like ``images/david.jpg``.
+        """
+        path = self.content / place
+        try:
+            photograph = Photograph(path) if place else None
+            return self._square(path, photograph) if photograph else ""
+        except (PhotographError, OSError) as error:
+            self.faults.append(f"PORTRAIT: {error if path.is_file() else f'there is no {_shown(path)}'}")
+            return ""
 
     def in_feed(self, html: str) -> str:
         """Return the HTML as feed readers can show it: a drawing as a file in light colours, a photograph as one image."""
@@ -132,6 +146,22 @@ class Images:
         if not is_first:
             attributes["loading"] = "lazy"
         return f"<picture>{sources}{_tag('img', attributes)}</picture>"
+
+    def _square(self, path: Path, photograph: Photograph) -> str:
+        most = min(photograph.width, photograph.height)
+
+        def address(kind: str, density: int) -> str:
+            side = min(PORTRAIT_SIDE * density, most)
+            name = f"{_slug(path)}-{photograph.hash}-square-{side}.{kind}"
+            return self.keep(name, lambda: photograph.encode_square(kind, side))
+
+        sources = "".join(
+            _tag("source", {"type": f"image/{kind}", "srcset": f"{address(kind, 1)}, {address(kind, 2)} 2x"})
+            for kind in ("avif", "webp")
+        )
+        side = str(PORTRAIT_SIDE)
+        shown = {"class": "portrait", "src": address(photograph.kind, 2), "alt": "", "width": side, "height": side}
+        return f"<picture>{sources}{_tag('img', shown)}</picture>"
 
 
 def name_hash(content: bytes) -> str:

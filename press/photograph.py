@@ -89,9 +89,16 @@ class Photograph:
 
     def encode(self, kind: str, width: int) -> bytes:
         """Return the file of one kind and width."""
+        return self._encoded(kind, self._pixels.resize((width, self.height_at(width)), Image.Resampling.LANCZOS))
+
+    def encode_square(self, kind: str, side: int) -> bytes:
+        """Return the file of one kind with the largest square in the middle of the picture, drawn at a side."""
+        return self._encoded(kind, ImageOps.fit(self._pixels, (side, side), Image.Resampling.LANCZOS))
+
+    @staticmethod
+    def _encoded(kind: str, image: Image.Image) -> bytes:
         made = io.BytesIO()
-        size = (width, self.height_at(width))
-        self._pixels.resize(size, Image.Resampling.LANCZOS).save(made, kind, **SAVE[kind])
+        image.save(made, kind, **SAVE[kind])
         return made.getvalue()
 
     @functools.cached_property

@@ -31,6 +31,7 @@ from press.images import Images
 from press.social import social_image
 
 FEED_ENTRIES = 50
+ALIGNED = re.compile(r'(<t[hd]) align="(left|center|right)"')  # a cell as Markdown writes it
 WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 FACTS = (
     "tagline",
@@ -45,7 +46,6 @@ FACTS = (
     "email",
     "area",
     "hours",
-    "portrait",
     "timezone",
     "intake",
     "name_length",
@@ -68,6 +68,7 @@ def register() -> None:
     """Connect to Pelican; it calls this once for each build."""
     signals.generator_init.connect(_prepare_templates)
     signals.article_generator_context.connect(_check_header)
+    signals.page_generator_context.connect(_hold_back)
     signals.page_generator_finalized.connect(_illustrate)
     signals.all_generators_finalized.connect(_add_facts)
     signals.article_writer_finalized.connect(_write_comment_feeds)
@@ -98,11 +99,16 @@ def _check_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> Non
     ]:
         if not ARTICLE_ID.fullmatch(value):
             raise SiteError(f"{key} “{value}” must be small letters, digits and single hyphens, 100 at most")
-    # Pelican's own WITH_FUTURE_DATES asks the clock, whatever NOW says.
-    if set_date_tzinfo(metadata["date"], generator.settings["TIMEZONE"]) > _now(generator.settings):
-        metadata["status"] = "draft"
+    _hold_back(generator, metadata)
     # Pelican 4.12 gives published articles one, and then asks drafts for theirs.
     metadata.setdefault("category", Category("articles", generator.settings))
+
+
+def _hold_back(generator: Generator, metadata: dict[str, Any]) -> None:
+    """Make a draft of what has a date to come; Pelican's own WITH_FUTURE_DATES asks the clock, whatever NOW says."""
+    date, settings = metadata.get("date"), generator.settings
+    if date and set_date_tzinfo(date, settings["TIMEZONE"]) > _now(settings):
+        metadata["status"] = "draft"
 
 
 def _illustrate(generator: PagesGenerator) -> None:
@@ -118,12 +124,13 @@ def _illustrate(generator: PagesGenerator) -> None:
         shown += [*context["drafts"], *context["draft_pages"]]
     images = Images(Path(settings["PATH"]), Path(settings["IMAGE_CACHE"]), _light(generator))
     for content in shown:
-        content._content = images.illustrate(content._content, Path(content.source_path))
+        html = ALIGNED.sub(r'\1 class="\2"', content._content)  # as align= is no HTML any more
+        content._content = images.illustrate(html, Path(content.source_path))
+    context["portrait"] = images.portrait(settings["PORTRAIT"])
     if images.faults:
         raise SiteError("\n".join(images.faults))
     context["images"] = images
     context["static_links"] = set(chain.from_iterable(content.get_static_links() for content in shown))
-    context["static_links"] |= {settings["PORTRAIT"]} - {""}
 
 
 def _add_facts(generators: list[Generator]) -> None:
@@ -173,9 +180,15 @@ def _add_facts(generators: list[Generator]) -> None:
         script=static["comments.js"][0],
         feed_style=static["feed.css"][0],
         headers=_headers(style),
+        portrait=context["portrait"],
         article_count=len(listed),
         conversations={a.id: _conversation(a) for a in shown},
-        redirects={f"/articles/{slug}/": f"/{a.url}" for a in shown for slug in a.formerly},
+        redirects={
+            f"/articles/{slug}/{file}": f"/{a.url}{file}"
+            for a in shown
+            for slug in a.formerly
+            for file in ("", "comments.xml")
+        },
         **{fact: settings[fact.upper()] for fact in FACTS},
     )
     context["comment_entries"] = _newest(listed)

@@ -44,7 +44,7 @@ RICH = """Some words and a [link in them](/contact/).
 ## A heading
 
 | Exercise | How often | How long | For whom |
-| --- | --- | --- | --- |
+| --- | :-: | --: | :-- |
 | Short foot | three times a day | 10 minutes | whoever stands all day |
 
 ### A smaller one

@@ -212,6 +212,51 @@ def test_in_a_feed_a_photograph_is_one_image_with_a_whole_address(place: Place) 
     assert re.fullmatch(SITE_URL + r"/images/foot-[0-9a-f]{12}-8\.png", img["src"])
 
 
+# The portrait
+
+
+def test_the_portrait_is_a_square_in_two_densities_and_its_original_stays_at_home(place: Place) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "where David lives"
+    place.image("images/david.jpg", size=(300, 400), exif=exif)
+
+    place.build(PORTRAIT="images/david.jpg")
+
+    page = place.page("/privacy/")
+    [avif, webp], [img] = tags(page, "source"), tags(page, "img")
+    for source, kind in ((avif, "avif"), (webp, "webp")):
+        candidates = re.fullmatch(r"(\S+), (\S+) 2x", source["srcset"])
+        assert candidates
+        assert source["type"] == f"image/{kind}"
+        assert [opened(place, address).size for address in candidates.groups()] == [(96, 96), (192, 192)]
+    assert (img["alt"], img["width"], img["height"]) == ("", "96", "96")
+    assert opened(place, img["src"]).size == (192, 192)
+    made = [f"david-square-{side}.{kind}" for side in (96, 192) for kind in ("avif", "webp")]
+    assert images(place) == sorted([*made, "david-square-192.jpeg"])
+    assert not (place.output / "images/david.jpg").exists()
+    assert all(b"David lives" not in path.read_bytes() for path in place.output.rglob("*.*"))
+
+
+def test_a_small_portrait_is_not_made_larger(place: Place) -> None:
+    place.image("images/david.png", size=(120, 80))
+
+    place.build(PORTRAIT="images/david.png")
+
+    assert images(place) == [f"david-square-80.{kind}" for kind in ("avif", "png", "webp")]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [(None, "PORTRAIT: there is no .*content/images/david.jpg$"), ("<svg/>", "PORTRAIT: .*save it as one of them$")],
+)
+def test_a_portrait_that_cannot_be_shown_stops_the_build(place: Place, text: str | None, cause: str) -> None:
+    if text:
+        place.write("images/david.jpg", text)
+
+    with pytest.raises(BuildError, match=cause):
+        place.build(PORTRAIT="images/david.jpg")
+
+
 # What is made once, and what is published
 
 
