@@ -32,6 +32,7 @@ from press.social import social_image
 
 FEED_ENTRIES = 50
 ALIGNED = re.compile(r'(<t[hd]) align="(left|center|right)"')  # a cell as Markdown writes it
+INDENTS = re.compile(rb"^ *(?://.*\n)?", re.MULTILINE)  # and lines of comment
 WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 FACTS = (
     "tagline",
@@ -177,7 +178,7 @@ def _add_facts(generators: list[Generator]) -> None:
         accent=settings["ACCENT"][0],
         accent_dark=settings["ACCENT"][1],
         style=style,
-        script=static["comments.js"][0],
+        script=static["loader.js"][0],
         feed_style=static["feed.css"][0],
         headers=_headers(style),
         portrait=context["portrait"],
@@ -271,10 +272,20 @@ def _style_source(generator: Generator) -> str:
 
 
 def _static(generator: Generator) -> dict[str, tuple[str, bytes]]:
-    """Return the files of the theme that pages refer to, each with an address that changes with its content."""
-    files = {path.name: path.read_bytes() for path in sorted(Path(generator.theme, "static").iterdir())}
-    hashed = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in files.items()}
-    return {name: (f"/theme/{name.replace('.', f'.{hashed[name]}.')}", data) for name, data in files.items()}
+    """Return the files of the theme that pages refer to, each with an address that changes with its content.
+
+    One may name another that comes before it in the alphabet. A script goes out without indents and lines of comment.
+    """
+    files: dict[str, tuple[str, bytes]] = {}
+    for path in sorted(Path(generator.theme, "static").iterdir()):
+        data = path.read_bytes()
+        for name, (address, _) in files.items():
+            data = data.replace(f"/theme/{name}".encode(), address.encode())
+        if path.suffix == ".js":
+            data = INDENTS.sub(b"", data)
+        digest = hashlib.sha256(data).hexdigest()[:12]
+        files[path.name] = (f"/theme/{path.stem}.{digest}{path.suffix}", data)
+    return files
 
 
 def _headers(style: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-// Makes the form of a conversation easier; without this script each step is a page of the intake.
+// Makes the form of a conversation easier; without this script each step is a page of the intake. loader.js fetches it.
 {
   const form = document.getElementById("join");
   const { article, reply_to: replyTo, key, opened, name, comment } = form.elements;
@@ -70,7 +70,7 @@
       key.value = "";
     }
     if (!comment.value || comment.value === draft[1]) words.forEach((field, i) => (field.value ||= draft[i] || ""));
-    opened.value ||= Math.floor(Date.now() / 1000);
+    opened.value ||= Math.floor(performance.timeOrigin / 1000);
     if (link) {
       heading.replaceChildren(...link.cloneNode(true).childNodes);
       actions.append(cancel);
@@ -179,8 +179,10 @@
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
       if (status.textContent) return;
+      // A reader may have begun to write before this script was there.
+      const field = form.contains(document.activeElement) ? document.activeElement : name.value ? comment : name;
       move(link);
-      (name.value ? comment : name).focus();
+      field.focus();
     });
   }
 
