@@ -377,6 +377,22 @@ def test_errors_come_to_the_form_and_lead_to_their_fields(page: Page) -> None:
     expect(page).to_have_title(re.compile("^Your big toe"))
 
 
+def test_an_address_is_kept_and_its_error_comes_to_its_field(page: Page) -> None:
+    write(page, "Abe", "Write to me.")
+    page.get_by_label("Your email address").fill("abe at home")
+    expect(page.locator("[name=key]")).not_to_have_value("")
+
+    page.reload()
+    expect(page.get_by_label("Your email address")).to_have_value("abe at home")
+    send(page)
+
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_attribute("href", "#email")
+    expect(page.get_by_label("Your email address")).to_have_accessible_description(re.compile("correct format"))
+    page.get_by_label("Your email address").fill("abe@example.com")
+    send(page)
+    expect(page.locator(".done")).to_be_focused()
+
+
 def test_the_links_of_the_summary_work_under_a_comment_too(page: Page) -> None:
     page.get_by_role("link", name="Reply to Alexis").click()
     page.get_by_label("Your comment").fill("No name.")
@@ -711,6 +727,7 @@ def test_characters_are_counted_as_the_service_counts_them(page: Page) -> None:
 
 def test_the_count_is_said_in_a_pause_and_not_at_every_key(page: Page) -> None:
     page.get_by_label("Your comment").fill("x" * 3500)
+    expect(page.locator(".field [role=status]")).to_have_text("You have 500 characters remaining")
     page.evaluate("""() => {
       window.said = [];
       const status = document.querySelector(".field [role=status]");
@@ -738,6 +755,8 @@ def test_the_whole_way_by_keyboard_on_a_phone(page: Page, place: Place) -> None:
     page.keyboard.press("Enter")
     page.keyboard.type("By keyboard")
     page.keyboard.press("Tab")
+    expect(page.get_by_label("Your email address")).to_be_focused()
+    page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Preview")).to_be_focused()
     page.keyboard.press("Tab")
@@ -746,6 +765,7 @@ def test_the_whole_way_by_keyboard_on_a_phone(page: Page, place: Place) -> None:
     expect(page.get_by_role("link", name="Reply to Alexis")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_label("Your comment")).to_be_focused()
+    page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
 

@@ -1,8 +1,9 @@
 // Makes the form of a conversation easier; without this script each step is a page of the intake. loader.js fetches it.
 {
   const form = document.getElementById("join");
-  const { article, reply_to: replyTo, key, opened, name, comment } = form.elements;
-  const words = [name, comment, key, opened];
+  const { article, reply_to: replyTo, key, opened, name, comment, email } = form.elements;
+  const fields = [name, comment, email].filter(Boolean); // an address is asked for only where it is used
+  const words = [...fields, key, opened];
   const most = Number(comment.dataset.most);
   const heading = document.getElementById("join-title");
   const actions = form.querySelector(".actions");
@@ -87,14 +88,14 @@
 
   const sending = (is) => {
     status.textContent = is ? "Sending…" : "";
-    name.readOnly = comment.readOnly = is;
+    for (const field of fields) field.readOnly = is;
     // With “disabled” a button would lose the focus.
     for (const button of actions.children) button.ariaDisabled = is || null;
   };
 
   // The errors of the answer, at their fields.
   const mark = (page) => {
-    for (const field of [name, comment]) {
+    for (const field of fields) {
       const id = `${field.id}-error`;
       const error = page?.getElementById(id);
       document.getElementById(id)?.remove();
