@@ -2,7 +2,8 @@
 
 Ours is built from the shipped content as ``make publish`` builds it; the peers are in ``bench/peers.py``.
 All are served by one small server on loopback that compresses text with Brotli at its best, and opened in headless Chromium.
-Bytes are those of all answers to a page, compressed and without their headers.
+Bytes are those of all answers to a page, compressed and without their headers;
+"at first use" are those that follow when the box for a comment gets the focus.
 "To use" counts the requests, let through one by one as the browser makes them, until the page is painted,
 both comments can be read and the form can be used.
 Lighthouse runs as for a phone, over every page in our sitemap and over the peers' article: of three runs the one
@@ -56,12 +57,13 @@ BLOCKING = "performance.getEntriesByType('resource').filter(r => r.renderBlockin
 
 @dataclass(frozen=True)
 class Page:
-    """What one page costs; ``to_use`` and ``without_script`` are None where it has no conversation."""
+    """What one page costs; the fields that may be None are, where it has no conversation."""
 
     page: str
     html_bytes: int
     html_brotli_bytes: int
     bytes: int
+    at_first_use: int | None
     requests: int
     to_use: int | None
     render_blocking: int
@@ -154,23 +156,33 @@ def _page(browser: Browser, name: str, origin: str, address: str, words: peers.W
     tab = browser.new_page()
     tab.on("request", lambda request: requests.append(request))
     answer = tab.goto(origin + address, wait_until="networkidle")
-    requests = [request for request in requests if not request.url.startswith("data:")]
-    sizes = [request.sizes()["responseBodySize"] for request in requests]
+    at_load = [request for request in requests if not request.url.startswith("data:")]
+    sizes = _sizes(at_load)
     blocking = tab.evaluate(BLOCKING)
     html = answer.body() if answer else b""
-    tab.close()
     has_form = address in WITH_FORM
+    if has_form:
+        requests.clear()
+        tab.locator("textarea").first.focus()
+        tab.wait_for_timeout(SETTLED)
+        at_first_use = sum(_sizes(requests))
+    tab.close()
     return Page(
         page=name,
         html_bytes=len(html),
         html_brotli_bytes=sizes[0] if sizes else 0,
         bytes=sum(sizes),
-        requests=len(requests),
+        at_first_use=at_first_use if has_form else None,
+        requests=len(at_load),
         to_use=_to_use(browser, origin + address, words) if has_form else None,
         render_blocking=blocking,
-        third_party=len([request for request in requests if not request.url.startswith(origin)]),
+        third_party=len([request for request in at_load if not request.url.startswith(origin)]),
         without_script=_without_script(browser, origin + address, words) if has_form else None,
     )
+
+
+def _sizes(requests: list[Request]) -> list[int]:
+    return [request.sizes()["responseBodySize"] for request in requests]
 
 
 def _to_use(browser: Browser, url: str, words: peers.Words) -> int:
@@ -270,14 +282,18 @@ def _tables(results: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"{score.page}: {fault}" for score in results["lighthouse"] for fault in score.faults)])
 
 
+def _shown(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
 def _costs(title: str, pages: list[Page], ours: Page | None = None) -> list[str]:
     lines = [
-        f"{title:34}{'HTML':>8}{'brotli':>8}{'bytes':>8}{'requests':>10}{'to use':>8}{'blocking':>10}{'elsewhere':>11}{'no script':>11}"
+        f"{title:34}{'HTML':>8}{'brotli':>8}{'bytes':>8}{'at first use':>14}{'requests':>10}{'to use':>8}{'blocking':>10}{'elsewhere':>11}{'no script':>11}"
     ]
     for page in pages:
         whether = {None: "", True: "yes", False: "no"}[page.without_script]
         lines += [
-            f"{page.page:34}{page.html_bytes:>8,}{page.html_brotli_bytes:>8,}{page.bytes:>8,}{page.requests:>10}{page.to_use or '':>8}"
+            f"{page.page:34}{page.html_bytes:>8,}{page.html_brotli_bytes:>8,}{page.bytes:>8,}{_shown(page.at_first_use):>14}{page.requests:>10}{page.to_use or '':>8}"
             f"{page.render_blocking:>10}{page.third_party:>11}{whether:>11}"
             + (f"{page.bytes / ours.bytes:>9.1f}x ours" if ours else "")
         ]
