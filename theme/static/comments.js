@@ -200,4 +200,5 @@
   form.append(status);
   comment.after(count, countAloud);
   move([undefined, ...links].find((link) => stored("getItem", target(link))));
+  if (name.value || comment.value) use(); // typed before this script was there
 }
