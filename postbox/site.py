@@ -7,6 +7,7 @@ Both sides draw the theme with the environment made here, so a page of the intak
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +53,9 @@ class Site:
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
     ``telephone`` is dialled (E.164), ``telephone_shown`` is read.
     ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
-    ``conversations`` are by article id, ``redirects`` from the path of a former slug to today's.
+    ``article_count`` counts to three: lists are linked from the second and third article on, and no page should
+    change with each further one.
+    ``conversations`` are by article id (for the intake; a template sees none), ``redirects`` from the path of a former slug to today's.
     """
 
     name: str
@@ -158,7 +161,12 @@ def prepare(environment: Environment) -> None:
     """Give an environment with ``JINJA_OPTIONS`` what the theme's templates call."""
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     environment.filters["day"] = day
-    environment.filters["reader_html"] = lambda text: Markup(render(text))  # noqa: S704  # the one place where sanitised HTML becomes markup
+    environment.filters.setdefault("reader_html", reader_html)
+
+
+def reader_html(text: str, render: Callable[[str], str] = render) -> Markup:
+    """Return a reader's words as markup; the one place where sanitised HTML becomes that."""
+    return Markup(render(text))  # noqa: S704
 
 
 def environment(loader: BaseLoader) -> Environment:
