@@ -242,7 +242,5 @@ class Press:
 
 def _dead(settings: dict[str, Any], checked: Iterable[str], sheets: Sheets, files: Collection[str]) -> Iterator[str]:
     """Yield each link that leads nowhere, with the place where its author wrote it."""
-    for file, address, cause in dead_links(
-        checked, sheets.leaves, files, except_below=(settings["INTAKE"], "/preview")
-    ):
+    for file, address, cause in dead_links(checked, sheets.leaves, files):
         yield f"{origin(settings, address) or file}: link to {address}: {cause}"

@@ -3,7 +3,11 @@
 A site builds without it too, to the same bytes and only slower.
 """
 
+from collections import defaultdict
+
 from pelican import Pelican, signals
+from pelican.contents import Article
+from pelican.generators import ArticlesGenerator
 from pelican.readers import Readers
 
 from press.reader import MarkdownReader
@@ -14,6 +18,7 @@ INTERNALS = {
     "pelican.readers.MarkdownReader._parse_metadata": "takes Python-Markdown's Meta, and from self._md the preprocessor “meta”",
     "pelican.readers.MarkdownReader._source_path": "what a warning about a header names",
     "pelican.contents.Content._content": "the HTML of a text before its links are replaced",
+    "pelican.generators.ArticlesGenerator.tags": "and categories and authors: lists by name, made before any article is read",
     "pelican.paginator.Paginator": "cuts a list into pages, each with url and save_as",
     "pelican.writers.FileOverwriteFailedError": "what a writer raises at two pages of one address",
     "pelican.writers.Writer.write_file": "is called for every page, with the template and what it may read by name",
@@ -25,6 +30,7 @@ def register() -> None:
     """Connect to Pelican; it calls this once for each build, and connecting twice is connecting once."""
     signals.readers_init.connect(_use_reader)
     signals.get_writer.connect(_use_writer)
+    signals.article_generator_init.connect(_use_listings)
 
 
 def _use_reader(readers: Readers) -> None:
@@ -34,3 +40,19 @@ def _use_reader(readers: Readers) -> None:
 
 def _use_writer(pelican: Pelican) -> type[Writer] | None:
     return Writer if "PRESS" in pelican.settings else None
+
+
+class Listing(list[Article]):
+    """Articles of one tag; Pelican asks of every article of the site whether it is among them."""
+
+    _ids: frozenset[int] = frozenset()
+
+    def __contains__(self, article: object) -> bool:
+        if len(self._ids) != len(self):
+            self._ids = frozenset(map(id, self))
+        return id(article) in self._ids
+
+
+def _use_listings(generator: ArticlesGenerator) -> None:
+    if "PRESS" in generator.settings:
+        generator.tags, generator.categories, generator.authors = (defaultdict(Listing) for _ in range(3))

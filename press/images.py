@@ -48,6 +48,8 @@ class Images:
 
     def illustrate(self, html: str, source: Path) -> str:
         """Return the HTML of a text with its images in place; what is wrong with them is added to ``faults``."""
+        if "<img" not in html:
+            return html
         shown: list[str] = []
 
         def show(found: re.Match[str]) -> str:

@@ -1,5 +1,6 @@
 """The check of every internal link, fragment, image and feed address in a build; Pelican itself checks only ``{filename}``."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ REFERRING_ELEMENTS = ("loc", "uri", "icon", "logo")
 SELECTOR = ",".join([*(f"[{name}]" for name in (*REFERRING, *LISTING, "content")), *REFERRING_ELEMENTS, "content"])
 
 
+PLAIN = re.compile(r"(?:/[\w-][\w.-]*)*/?(?:#[\w-]*)?", re.ASCII)
 # An internal address as it is written, the file of the output that it means, the id in it, and why it means none.
 Link = tuple[str, str, str, str]
 
@@ -26,22 +28,26 @@ class Leaf:
     ids: frozenset[str] = frozenset()
 
 
-def leaf_of(text: str, file: str, site_url: str) -> Leaf:
+def leaf_of(text: str, file: str, site_url: str, *, except_below: tuple[str, ...] = ()) -> Leaf:
     """Read a page or a feed; what it rightly refers to in itself is left out.
 
     Args:
         text: its source.
         file: its path from the root of the output.
         site_url: the site's address; what begins with it is internal.
+        except_below: paths that another process answers, like ``/comments``.
     """
     tree = LexborHTMLParser(text)
     ids = frozenset(node.id or "" for node in tree.css("[id]"))
     here = f"/{file.removesuffix('index.html')}"
+    own = (f"{here}#", f"{site_url}{here}#", "#")
     links: dict[Link, None] = {}
     for address in dict.fromkeys(_addresses(tree)):
+        if address.startswith(own) and address.partition("#")[2] in ids:
+            continue
         # The same from every page, so that each is worked out once.
         is_rooted = address.startswith(("/", "https:", "http:"))
-        if link := _resolve(address, "/" if is_rooted else here, site_url):
+        if link := _resolve(address, "/" if is_rooted else here, site_url, except_below):
             _, target, fragment, _ = link
             if target != file or (fragment and fragment not in ids):
                 links[link] = None
@@ -49,7 +55,7 @@ def leaf_of(text: str, file: str, site_url: str) -> Leaf:
 
 
 def dead_links(
-    checked: Iterable[str], leaves: Mapping[str, Leaf], files: Collection[str], *, except_below: tuple[str, ...] = ()
+    checked: Iterable[str], leaves: Mapping[str, Leaf], files: Collection[str]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield ``(file, address, cause)`` for each internal address that leads nowhere.
 
@@ -57,16 +63,13 @@ def dead_links(
         checked: the files of the pages and feeds to check.
         leaves: all pages and feeds, by their file.
         files: every file of the output.
-        except_below: paths that another process answers, like ``/comments``.
     """
-    excepted = tuple(f"{path}/" for path in except_below if path)
     for file in checked:
         for address, target, fragment, fault in leaves[file].links:
             if fault:
                 yield file, address, fault
             elif target not in files:
-                if not f"/{target}/".startswith(excepted):
-                    yield file, address, "no such page or file"
+                yield file, address, "no such page or file"
             elif fragment and (target not in leaves or fragment not in leaves[target].ids):
                 yield file, address, f"that page has no id “{fragment}”"
 
@@ -89,13 +92,18 @@ def _addresses(tree: LexborHTMLParser) -> Iterator[str]:
 
 
 @lru_cache(20_000)
-def _resolve(address: str, here: str, site_url: str) -> Link | None:
+def _resolve(address: str, here: str, site_url: str, except_below: tuple[str, ...]) -> Link | None:
     """Return what an address on the page at ``here`` means, or None if that is not ours."""
-    try:
-        target, fragment = urldefrag(urljoin(f"{site_url}{here}", address.strip()))
+    if address.startswith("/") and PLAIN.fullmatch(address):  # nothing is to be worked out
+        place, _, fragment = address.partition("#")
+    else:
+        try:
+            target, fragment = urldefrag(urljoin(f"{site_url}{here}", address.strip()))
+            place = unquote(urlsplit(target).path) or "/"
+        except ValueError as error:
+            return address, "", "", str(error)
         if target != site_url and not target.startswith(f"{site_url}/"):
             return None
-        place = unquote(urlsplit(target).path) or "/"
-    except ValueError as error:
-        return address, "", "", str(error)
+    if f"{place}/".startswith(tuple(f"{path}/" for path in except_below if path)):
+        return None
     return address, f"{place}index.html"[1:] if place.endswith("/") else place[1:], unquote(fragment), ""

@@ -187,6 +187,7 @@ def _add_facts(generators: list[Generator]) -> None:
     for problem in conversations.problems:
         print(f"set aside: {os.path.relpath(problem.path)}: {problem.cause}", file=sys.stderr)  # noqa: T201  # a log would make it a fault
     for article in shown:
+        article.override_url = article.url  # Pelican's “URL:” header; without one it works the address out each time
         article.edited = getattr(article, "modified", article.date)
         article.closes = _closes(article, settings)
         article.is_open = not article.closes or now < article.closes
@@ -273,8 +274,8 @@ def _conversation(article: Article) -> site.Conversation:
 
 def _tag(site: Site, article: Article, comment: Comment | None = None) -> str:
     """Return the permanent name of an entry in a feed (RFC 4151), which outlives a rename of its article."""
-    host = urlsplit(site.url).hostname
-    return f"tag:{host},{article.date:%Y-%m-%d}:{article.id}" + (f"/{comment.id}" if comment else "")
+    place = f"tag:{urlsplit(site.url).hostname},{article.date.date().isoformat()}:{article.id}"
+    return f"{place}/{comment.id}" if comment else place
 
 
 def _latest(dates: Iterable[datetime]) -> str:

@@ -1,10 +1,12 @@
 """The reader of articles and pages: one Markdown parser for all of them, and no text parsed twice."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from markdown import Markdown
 from pelican import readers
+from pelican.urlwrappers import URLWrapper
 from pelican.utils import pelican_open
 
 from press.cache import Cache, digest
@@ -17,6 +19,11 @@ def article_key(settings: dict[str, Any], text: str) -> bytes:
 
 class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican ships no types
     """Pelican's own, with a memory; the name goes into what it says of an article."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__(settings)
+        self._dates: dict[str, datetime] = {}
+        self._shared: dict[tuple[type[URLWrapper], str], URLWrapper] = {}
 
     def read(self, source_path: str) -> tuple[str, dict[str, Any]]:
         """Return the HTML of a text, and its header as Pelican's objects."""
@@ -32,6 +39,18 @@ class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican s
         cache.live.add(key)
         html, header = known
         return html, self._header(source_path, header)
+
+    def process_metadata(self, name: str, value: str) -> Any:
+        """Return Pelican's object for a line of a header; articles of one tag, author or day share it."""
+        if name in ("date", "modified") and value in self._dates:
+            return self._dates[value]
+        made = super().process_metadata(name, value)
+        if isinstance(made, datetime):
+            self._dates[value] = made
+        return [self._share(one) for one in made] if isinstance(made, list) else self._share(made)
+
+    def _share(self, made: Any) -> Any:
+        return self._shared.setdefault((type(made), made.name), made) if isinstance(made, URLWrapper) else made
 
     def _parser(self) -> Markdown:
         if not hasattr(self, "_md"):

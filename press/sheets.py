@@ -16,7 +16,7 @@ from pelican.paginator import Page, Paginator
 from pelican.urlwrappers import URLWrapper
 from pelican.writers import FileOverwriteFailedError
 
-from postbox.site import dumps
+from postbox.site import Site, dumps
 from press.cache import Cache, digest
 from press.conversations import Conversation, Stamp, stamp_of
 from press.images import Images
@@ -127,7 +127,7 @@ class Sheets:
         text = sheet.template.render(self.context | sheet.variables | {"output_file": file})
         data = text.encode()
         if stamp and stamp[0] == len(data) and (self._output / file).read_bytes() == data:
-            self.take(file, Print(inputs, stamp, was.leaf if was else self._leaf(file, text)))
+            self.take(file, Print(inputs, stamp, self._leaf(file, text)))
             return None
         self.take(file, Print(inputs, None, self._leaf(file, text)))
         return data
@@ -168,7 +168,8 @@ class Sheets:
             return None
 
     def _leaf(self, file: str, text: str) -> Leaf:
-        return leaf_of(text, file, self.context["site"].url) if _has_links(file) else Leaf()
+        site: Site = self.context["site"]
+        return leaf_of(text, file, site.url, except_below=(site.intake, "/preview")) if _has_links(file) else Leaf()
 
     def _inputs(self, sheet: Sheet) -> bytes | None:
         """Return the hash of everything that goes into a sheet, or None if that cannot be said."""

@@ -91,11 +91,11 @@ def all_dead(output: Path, *, except_below: tuple[str, ...] = ()) -> list[tuple[
     """Return every dead link of an output."""
     files = {path.relative_to(output).as_posix(): path for path in output.rglob("*") if path.is_file()}
     leaves = {
-        file: leaf_of(path.read_text("utf-8"), file, SITE)
+        file: leaf_of(path.read_text("utf-8"), file, SITE, except_below=except_below)
         for file, path in files.items()
         if path.suffix in (".html", ".xml")
     }
-    return list(dead_links(leaves, leaves, files, except_below=except_below))
+    return list(dead_links(leaves, leaves, files))
 
 
 def dead(output: Path, html: str, *, file: str = "index.html", except_below: tuple[str, ...] = ()) -> list[object]:
