@@ -62,10 +62,12 @@ class Cache:
             self._load(self._old.fileno())
 
     def _load(self, file: int) -> None:
-        size = os.fstat(file).st_size
-        magic, version, start, length, checksum = FOOT.unpack(os.pread(file, FOOT.size, max(0, size - FOOT.size)))
+        foot = os.fstat(file).st_size - FOOT.size
+        magic, version, start, length, checksum = FOOT.unpack(os.pread(file, FOOT.size, max(0, foot)))
+        if (magic, version, start + length) != (MAGIC, self._version, foot):
+            return
         index = os.pread(file, length, start)
-        if (magic, version, checksum) == (MAGIC, self._version, digest(index)):
+        if digest(index) == checksum:
             self._index, self.state = marshal.loads(index)  # noqa: S302  # it has the checksum that we gave it
             self._start = start
 

@@ -90,6 +90,11 @@ class WarmPress:
         while not is_over():
             self.turn(self._wait())
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything waits to be printed."""
+        return bool(self._pages or self._shared)
+
     def turn(self, changed: set[Path]) -> None:
         """Take some changes, then print what is due."""
         if changed:
@@ -103,7 +108,7 @@ class WarmPress:
             started = time.monotonic()
             if self._print(waiting):
                 self._press.tell(self._live, seconds=time.monotonic() - started, faults=self._faults)
-        if self._is_unfinished and not self._pages and not self._shared:
+        if self._is_unfinished and not self.is_busy:
             self._is_unfinished, self._live = False, []
             self._finish()
 
