@@ -21,11 +21,11 @@ test: .venv/tests browser java node_modules ## check and test everything, the re
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
 	@$(BIN)/python -m pytest
 
-bench: .venv/tests browser ## measure the pages, and the intake beside its peer
-	@$(BIN)/python bench/page.py --ours && $(BIN)/python bench/intake.py
+bench: .venv/tests browser ## measure the pages, the intake and small builds beside their peers
+	@$(BIN)/python bench/page.py --ours && $(BIN)/python bench/intake.py && $(BIN)/python bench/press.py --quick
 
 screenshot: .venv/tests browser ## take the picture at the head of the README
-	@PYTHONPATH=. $(BIN)/python bench/screenshot.py
+	@PYTHONPATH=. $(BIN)/python -P bench/screenshot.py
 
 lock: .venv/tests ## pin the dependencies again, with their hashes
 	@$(BIN)/pip install -q uv

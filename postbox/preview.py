@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from postbox import intake
 from postbox.settings import Settings
-from postbox.site import load
+from postbox.site import PRESS, Press, load
 
 RELOAD = 'new EventSource("/preview/changes").onmessage = () => location.reload();\n'
 POLL_SECONDS = 0.1
@@ -48,10 +48,11 @@ def application(settings: Settings) -> Starlette:
 
     async def changes(request: Request) -> Response:
         async def events() -> AsyncIterator[str]:
-            seen = settings.site.stat().st_mtime_ns
+            told = settings.site.with_name(PRESS)
+            seen = Press.load(told).finished
             while not await request.is_disconnected():
                 await asyncio.sleep(POLL_SECONDS)
-                if (now := settings.site.stat().st_mtime_ns) != seen:
+                if (now := Press.load(told).finished) != seen:
                     seen = now
                     yield "data: built\n\n"
 

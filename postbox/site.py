@@ -1,12 +1,14 @@
-"""What the build hands to the intake: the public facts of the site, and the theme that shows them.
+"""What the build hands to the others: the public facts of the site, how the press does, and the theme that shows them.
 
-The build writes the facts as one JSON file (``var/site/site.json``); everything in it is public.
+The build writes the facts as one JSON file (``var/site/site.json``) and its own state beside it (``press.json``);
+everything in both is public.
 Both sides draw the theme with the environment made here, so a page of the intake is a page of the site.
 """
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ JINJA_OPTIONS: dict[str, Any] = {
     "lstrip_blocks": True,
 }
 
+PRESS = "press.json"  # beside the facts of the site
 KEPT = ("/theme/", "/images/")  # files here have their hash in their name
 
 
@@ -52,7 +55,9 @@ class Site:
     ``notices`` says whether readers can ask for mail; ``keep_…_days`` for how long the desk keeps what it may not keep for ever.
     ``accent`` and ``accent_dark`` are the colour of links and buttons on light paper and on dark, for what has no stylesheet.
     ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
-    ``conversations`` are by article id, ``redirects`` from the paths of a former slug to today's.
+    ``article_count`` counts to three: lists are linked from the second and third article on, and no page should
+    change with each further one.
+    ``conversations`` are by article id (for the intake; a template sees none), ``redirects`` from the paths of a former slug to today's.
     """
 
     name: str
@@ -113,6 +118,38 @@ class Site:
         return Markup(self.portrait)  # noqa: S704  # made by the build from a file of its author
 
 
+@dataclass(frozen=True, kw_only=True)
+class Press:
+    """How the press does; one that nothing is known of has never ``finished``.
+
+    ``finished`` is when the output last became whole (ISO 8601, UTC), ``seconds`` how long that print took.
+    ``faults`` is what is wrong with the content since then, each as file, line and cause; the output stayed as it was.
+    ``watching`` tells that it prints by itself what is approved.
+    ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
+    """
+
+    finished: str = ""
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    watching: bool = False
+    live: dict[str, str] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    @classmethod
+    def load(cls, path: Path) -> "Press":
+        """Read what the press has written; if that is not there, damaged or another version's, nothing is known."""
+        try:
+            press = cls(**json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return cls()
+        is_whole = all(type(value) is type(known) for value, known in zip(astuple(press), astuple(cls()), strict=True))
+        texts = [*press.faults, *press.live.values()] if is_whole else [None]
+        return press if all(isinstance(text, str) for text in texts) else cls()
+
+
 def dumps(site: Site) -> str:
     """Return the facts as JSON; ``loads(dumps(site)) == site``."""
     return json.dumps(asdict(site), ensure_ascii=False, indent=1)
@@ -137,7 +174,12 @@ def prepare(environment: Environment) -> None:
     """Give an environment with ``JINJA_OPTIONS`` what the theme's templates call."""
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     environment.filters["day"] = day
-    environment.filters["reader_html"] = lambda text: Markup(render(text))  # noqa: S704  # the one place where sanitised HTML becomes markup
+    environment.filters.setdefault("reader_html", reader_html)
+
+
+def reader_html(text: str, render: Callable[[str], str] = render) -> Markup:
+    """Return a reader's words as markup; the one place where sanitised HTML becomes that."""
+    return Markup(render(text))  # noqa: S704
 
 
 def environment(loader: BaseLoader) -> Environment:

@@ -1,25 +1,25 @@
-"""The command line: ``python -m press publish`` and ``python -m press serve``."""
+"""The command line: ``python -m press publish``, ``watch``, ``serve`` and ``article``."""
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import watchfiles
 from pelican.settings import DEFAULT_CONFIG
 from pelican.utils import slugify
 
-from press.build import PREVIEW, BuildError, build
-
-WATCHED = ("content", "theme", "pelicanconf.py")
-# The default waits 50 ms for more changes; an approved comment can be on its page by then.
-WATCH_STEP_MS = 3
-WATCH_ROUND_MS = 500
+from press.build import PREVIEW, Press, build
+from press.faults import BuildError
+from press.warm import WarmPress, watching
 
 
 def main() -> None:
@@ -32,6 +32,8 @@ def main() -> None:
     serve = commands.add_parser("serve", help=summary, description=summary)
     serve.add_argument("--port", default="8000", help="8000 unless told")
     serve.set_defaults(run=_serve)
+    summary = "write the site for the address in SITE_URL into output/, and what changes from then on"
+    commands.add_parser("watch", help=summary, description=summary).set_defaults(run=_watch)
     summary = "begin an article: a draft with its header, in content/articles/"
     article = commands.add_parser("article", help=summary, description=summary)
     article.add_argument("title")
@@ -49,20 +51,36 @@ def _publish(arguments: argparse.Namespace) -> None:
     print(f"output/ holds the site for {os.environ['SITE_URL']}, built in {time.perf_counter() - started:.2f} s")
 
 
+def _watch(arguments: argparse.Namespace) -> None:
+    with _warm("publishconf.py") as press:
+        press.print_all()
+        print("watching", flush=True)
+        press.run()
+
+
 def _serve(arguments: argparse.Namespace) -> None:
     port = _free_port(arguments.port)
-    desk_port = _free_port(str(port + 1))
     site_url = f"http://localhost:{port}"
+    with _warm("pelicanconf.py", SITE_URL=site_url, **PREVIEW) as press:
+        if not press.print_all():
+            sys.exit(1)
+        with _servers(port, site_url) as servers:
+            press.run(lambda: any(server.poll() is not None for server in servers))
+            sys.exit("One of the servers ended; what it said stands above.")
+
+
+@contextlib.contextmanager
+def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run the preview and the desk, and end them."""
+    desk_port = _free_port(str(port + 1))
     # Another host name than the site's, though the same machine: a cookie goes to every port of a host.
     desk_url = f"http://127.0.0.1:{desk_port}"
-    _preview(site_url)
     postbox = [sys.executable, "-m", "postbox"]
     environment = os.environ | {
         "POSTBOX_PORT": str(port),
         "POSTBOX_DESK_PORT": str(desk_port),
         "POSTBOX_DESK_URL": desk_url,
     }
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     servers = [subprocess.Popen([*postbox, command], env=environment) for command in ("preview", "desk")]
     try:
         link = subprocess.run([*postbox, "sign-in"], env=environment, check=True, capture_output=True, text=True).stdout
@@ -71,11 +89,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         print(
             f"  or on this line     {command} list\n                      {command} approve ID.REVISION\n", flush=True
         )
-        while _watch(site_url, servers):
-            pass
-        sys.exit("One of the servers ended; what it said stands above.")
-    except KeyboardInterrupt:
-        pass
+        yield servers
     finally:
         for server in servers:
             server.terminate()
@@ -83,25 +97,14 @@ def _serve(arguments: argparse.Namespace) -> None:
             server.wait()
 
 
-def _preview(site_url: str) -> None:
-    started = time.perf_counter()
-    build(Path("pelicanconf.py"), SITE_URL=site_url, **PREVIEW)
-    print(f"built in {time.perf_counter() - started:.2f} s", flush=True)
-
-
-def _watch(site_url: str, servers: list[subprocess.Popen[bytes]]) -> bool:
-    """Rebuild on every change; return False once a server has ended, True when the configuration must be watched anew."""
-    for changes in watchfiles.watch(*WATCHED, step=WATCH_STEP_MS, rust_timeout=WATCH_ROUND_MS, yield_on_timeout=True):
-        if changes:
-            try:
-                _preview(site_url)
-            except BuildError as error:
-                print(f"{error}\nNot built; the last good output stays as it was.", file=sys.stderr, flush=True)
-        if any(server.poll() is not None for server in servers):
-            return False
-        if any(Path(path).name == "pelicanconf.py" for _, path in changes):
-            return True
-    return False
+@contextlib.contextmanager
+def _warm(config: str, **overrides: Any) -> Iterator[WarmPress]:
+    """Make a press that watches, until the process is told to end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.closing(Press(Path(config), overrides, is_watching=True)) as press:
+        content, theme = press.folders
+        with watching(content, theme, Path.cwd()) as changes, contextlib.suppress(KeyboardInterrupt):
+            yield WarmPress(press, changes, content / "comments", partial(print, file=sys.stderr, flush=True))
 
 
 def _article(arguments: argparse.Namespace) -> None:

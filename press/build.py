@@ -1,36 +1,38 @@
-"""One build: Pelican beside the output, a check of what it made, and the move into place.
+"""The press: prints a site, and again what has changed in it.
 
-Whatever fails, the last good output stays as it was.
+Pelican runs beside the output, what it made is checked, and moves into place by rename; whatever fails,
+the last good output stays as it was. What a run found out is kept for the next, in memory and in the cache.
 """
 
-import contextlib
-import filecmp
-import io
-import logging
 import os
-import sys
 import tempfile
-import traceback
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-from pelican import Pelican
-from pelican.settings import read_settings
+from pelican.contents import Article
 
-from press.links import dead_links
-from press.plugin import SiteError
+from postbox import site
+from press.cache import Cache, version_of
+from press.conversations import Conversations
+from press.faults import BuildError, origin, place_of, refuse
+from press.links import Leaf, dead_links
+from press.plugin import converse
+from press.run import files_below, move, run, settings_of, theme_of
+from press.sheets import Print, Sheets
 
 PREVIEW: dict[str, Any] = {
     "PREVIEW": True,
     "DRAFT_SAVE_AS": "drafts/{slug}/index.html",
     "DRAFT_PAGE_SAVE_AS": "drafts/{slug}/index.html",
 }
-
-
-class BuildError(Exception):
-    """The site does not build; one line a fault, each with its file and cause."""
+HERE = Path(__file__).parent
+LIVE = 200  # comments whose time is told
 
 
 def build(config: Path, **overrides: Any) -> None:
@@ -41,109 +43,204 @@ def build(config: Path, **overrides: Any) -> None:
     Raises:
         BuildError: with everything that is wrong; the output is then untouched.
     """
-    settings = read_settings(str(config), override=overrides)
-    output, facts = Path(settings["OUTPUT_PATH"]), Path(settings["SITE_JSON"])
-    # Beside the output, for a rename does not cross file systems.
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
-        beside, staged = Path(folder, "output"), Path(folder, "site", facts.name)
-        settings |= {"OUTPUT_PATH": str(beside), "SITE_JSON": str(staged)}
-        beside.mkdir()
-        _run(settings)
-        dead = dead_links(beside, settings["SITE_URL"], except_below=(settings["INTAKE"], "/preview"))
-        _refuse(
-            f"{_origin(settings, address) or path.relative_to(beside)}: link to {address}: {cause}"
-            for path, _, address, cause in dead
+    with closing(Press(config, overrides)) as press:
+        press.print_all()
+
+
+class Press:
+    """Prints the site that ``config`` describes.
+
+    ``state`` is what others are told of it; ``due`` when the site changes by itself, for an article
+    is published or a conversation closes.
+    """
+
+    def __init__(self, config: Path, overrides: dict[str, Any], *, is_watching: bool = False) -> None:
+        self.due: datetime | None = None
+        self._config, self._overrides = config, overrides
+        self._settings = settings_of(config, overrides)
+        self.state = replace(site.Press.load(self._told), watching=is_watching)
+        self._version = version_of(HERE, HERE.parent / "postbox")
+        self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
+        self._prints = self._remembered_prints()
+        self._conversations = Conversations(
+            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations")
         )
-        move(beside, output)
-        facts.parent.mkdir(parents=True, exist_ok=True)
-        for file in sorted(staged.parent.iterdir()):
-            file.replace(facts.parent / file.name)
+        # Of the last good run
+        self._sheets: Sheets
+        self._articles: dict[str, Article] = {}
+        self._has_lost_ids = self._has_news = False
 
+    def print_all(self) -> None:
+        """Run Pelican, and print what has changed.
 
-def move(source: Path, target: Path) -> None:
-    """Make ``target`` equal to ``source`` by renames, so that no reader ever sees half a page or a link ahead of its page."""
-    files = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
-    changed = [
-        file
-        for file in sorted(files)
-        if (target / file).exists() and not filecmp.cmp(source / file, target / file, shallow=False)
-    ]
-    for file in [*(file for file in sorted(files) if not (target / file).exists()), *changed]:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        (source / file).replace(target / file)
-    for path in sorted(target.rglob("*"), reverse=True):
-        if path.is_dir():
-            with contextlib.suppress(OSError):  # it still holds something
-                path.rmdir()
-        elif path.relative_to(target) not in files:
-            path.unlink()
-
-
-def _run(settings: dict[str, Any]) -> None:
-    """Run Pelican; what it only logs is a fault too, for it would leave the page out and call that a success."""
-    with _warnings(settings) as faults:
+        Raises:
+            BuildError: with everything that is wrong; the output is then untouched.
+        """
+        started = time.perf_counter()
+        live, self._cache.live = self._cache.live, set()
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                Pelican(settings).run()
-        except Exception as error:  # whatever a template, a plugin or an article raises is reported, with its place
-            faults.append(_place(error))
-    _refuse(faults)
+            settings = settings_of(self._config, self._overrides)
+            printed = self._run(settings)
+        except BuildError as error:
+            self._cache.live = live
+            self.tell(faults=str(error).split("\n"))
+            raise
+        self._settings = settings
+        ids = (entry.comment.id for id in printed for entry in self._articles[id].conversation)
+        self.tell(islice(ids, LIVE), seconds=time.perf_counter() - started, faults=[])
+        self._save()
+
+    def _run(self, settings: dict[str, Any]) -> list[str]:
+        """Print what has changed; return the articles whose page was printed, the latest talked about first."""
+        output, facts = Path(settings["OUTPUT_PATH"]), Path(settings["SITE_JSON"])
+        # Beside the output, for a rename does not cross file systems.
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+            beside, staged = Path(folder, "output"), Path(folder, "site", facts.name)
+            beside.mkdir()
+            sheets = Sheets(output, beside, theme_of(settings, self._version), self._prints, self._cache)
+            handed = {"PRESS": sheets, "CONVERSATIONS": self._conversations}
+            run(settings | handed | {"OUTPUT_PATH": str(beside), "SITE_JSON": str(staged)}, self._cache)
+            made = set(files_below(beside))
+            for file in made - sheets.prints.keys():
+                sheets.read(file, beside / file)
+            refuse(_dead(settings, sheets.leaves, sheets, made | sheets.files))
+            move(beside, output, sheets.files)
+            sheets.settle(made)
+            facts.parent.mkdir(parents=True, exist_ok=True)
+            for path in sorted(staged.parent.iterdir()):
+                path.replace(facts.parent / path.name)
+        self._sheets, self._prints = sheets, sheets.prints
+        self.due = None if settings["NOW"] else sheets.context["due"]
+        shown = [article for key in ("articles", "hidden_articles", "drafts") for article in sheets.context[key]]
+        self._articles = {article.id: article for article in shown}
+        sheets_made = [sheets.by_file[file] for file in made & sheets.by_file.keys()]
+        printed = {sheet.variables["article"].id for sheet in sheets_made if "article" in sheet.variables}
+        return [a.id for a in sorted(shown, key=lambda a: a.updated, reverse=True) if a.id in printed]
+
+    # What a new comment changes
+
+    def look(self, folder: str = "") -> set[str]:
+        """Read the comments of one folder again, or all; return the articles in whose pages something has changed."""
+        if folder:
+            looked_at = self._conversations.refresh(folder)
+        else:
+            self._conversations.scan()
+            looked_at = set(self._articles)
+        changed = set()
+        for id in looked_at & self._articles.keys():
+            article, conversation = self._articles[id], self._conversations[id]
+            if article.conversation.known.digest != conversation.known.digest:
+                converse(article, conversation)
+                self._sheets.forget(article)
+                changed.add(id)
+        return changed
+
+    @property
+    def problems(self) -> list[str]:
+        """The files of comments that are set aside."""
+        return [f"{os.path.relpath(problem.path)}: {problem.cause}" for problem in self._conversations.problems]
+
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        """Where the words and the theme lie."""
+        return Path(self._settings["PATH"]).resolve(), Path(self._settings["THEME"]).resolve()
+
+    def pages_of(self, article: str) -> list[str]:
+        """Return the files that are an article's own: its page, then its feed."""
+        files = self._articles[article].save_as, f"{self._articles[article].url}comments.xml"
+        return [file for file in files if file in self._sheets.by_file]
+
+    @property
+    def shared(self) -> list[str]:
+        """The files that show something of more than one article, the front page and the feeds first."""
+        return [file for file, sheet in self._sheets.by_file.items() if "article" not in sheet.variables]
+
+    def print_page(self, file: str) -> bool:
+        """Print one file if it has changed; tell whether it has.
+
+        Raises:
+            BuildError: with what is wrong; the page then stays as it was.
+        """
+        sheets, settings = self._sheets, self._settings
+        before = sheets.prints[file]
+        try:
+            data = sheets.draw(sheets.by_file[file])
+            if data is not None:
+                refuse(_dead(settings, [file], sheets, sheets.files))
+        except Exception as error:  # as in a run
+            sheets.take(file, before)
+            raise error if isinstance(error, BuildError) else BuildError(place_of(error)) from error
+        if data is None:
+            return False
+        output = Path(settings["OUTPUT_PATH"])
+        draft = output.with_name(f".{output.name}-{os.getpid()}")
+        draft.write_bytes(data)
+        draft.replace(output / file)
+        sheets.settle([file])
+        self._has_lost_ids |= bool(before.leaf.ids - sheets.leaves[file].ids)
+        self._has_news = True
+        return True
+
+    def check(self) -> None:
+        """Check that nothing links to a comment that has gone; its page is printed without it all the same.
+
+        Raises:
+            BuildError: with every link that leads nowhere.
+        """
+        if self._has_lost_ids:
+            refuse(_dead(self._settings, self._sheets.leaves, self._sheets, self._sheets.files))
+            self._has_lost_ids = False
+
+    # What is kept and told
+
+    @property
+    def _told(self) -> Path:
+        return Path(self._settings["SITE_JSON"]).with_name(site.PRESS)
+
+    def tell(self, comments: Iterable[str] = (), **changes: Any) -> None:
+        """Tell others how it stands: which comments have just been printed, and what else has changed."""
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        if "seconds" in changes:  # something was printed
+            changes["finished"] = now
+        live = dict.fromkeys(comments, now)
+        older = {id: time for id, time in self.state.live.items() if id not in live}
+        changes["live"] = dict([*older.items(), *live.items()][-LIVE:])
+        self.state = replace(self.state, **changes)
+        self._told.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._told.with_name(f".{self._told.name}")
+        draft.write_text(self.state.dumps(), "utf-8")
+        draft.replace(self._told)
+
+    def close(self) -> None:
+        """Keep what this process has found out for the next one, and tell that it prints no more."""
+        if self._has_news:
+            self._save()
+        if self.state.watching:
+            self.tell(watching=False)
+        self._cache.close()
+
+    def _remembered_prints(self) -> dict[str, Print]:
+        state = self._cache.state
+        if state.get("output") != str(Path(self._settings["OUTPUT_PATH"]).absolute()):
+            return {}
+        return {file: Print(inputs, stamp, Leaf(*leaf)) for file, (inputs, stamp, leaf) in state["prints"].items()}
+
+    def _save(self) -> None:
+        self._cache.live |= set(self._conversations.keys)
+        self._cache.state = {
+            "output": str(Path(self._settings["OUTPUT_PATH"]).absolute()),
+            "prints": {
+                file: (printed.inputs, printed.stamp, (printed.leaf.links, printed.leaf.ids))
+                for file, printed in self._prints.items()
+            },
+            "conversations": self._conversations.state,
+        }
+        self._cache.save()
+        self._cache.state = {}
+        self._has_news = False
 
 
-def _refuse(faults: Iterable[str]) -> None:
-    """Stop if there are faults; one that many pages share is told once."""
-    if told := "\n".join(dict.fromkeys(faults)):
-        raise BuildError(told)
-
-
-@contextlib.contextmanager
-def _warnings(settings: dict[str, Any]) -> Iterator[list[str]]:
-    """Collect what Pelican warns of; its filter would hide a warning the second time it is raised in one process."""
-    faults: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if (record.levelno, record.msg) in settings["LOG_FILTER"]:
-                return
-            fault, cause = " ".join(record.getMessage().split()), sys.exception()
-            if record.msg.startswith("Unable to find") and record.args:  # a dead {filename}; it does not say where
-                fault = f"{_origin(settings, f'}}{record.args[0]}') or settings['PATH']}: {fault}"  # type: ignore[index]  # they are a tuple
-            # Without its DEBUG, Pelican keeps the cause to itself; it is still being handled here.
-            faults.append(f"{fault}: {cause}" if cause and str(cause) not in fault else fault)
-
-    for name, logger in logging.root.manager.loggerDict.items():
-        if name.startswith("pelican") and hasattr(logger, "disable_filter"):
-            logger.disable_filter()
-    collector = Collector(logging.WARNING)
-    logging.root.addHandler(collector)
-    try:
-        yield faults
-    finally:
-        logging.root.removeHandler(collector)
-
-
-def _place(error: Exception) -> str:
-    """Return the line of an error, with the template and line it comes from if there is one."""
-    if isinstance(error, TemplateError):
-        frames = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if "templates" in Path(frame.filename).parts
-        ]
-        file, line = getattr(error, "filename", None), getattr(error, "lineno", None)
-        if file or frames:
-            file, line = (file, line) if file else (frames[-1].filename, frames[-1].lineno)
-            return f"{os.path.relpath(file)}:{line}: {error.message or error}"
-    if isinstance(error, SiteError):
-        return str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{os.path.relpath(frame.filename)}:{frame.lineno}: {type(error).__name__}: {error}"
-
-
-def _origin(settings: dict[str, Any], address: str) -> str:
-    """Return where an author wrote an address, as file:line, or an empty string if it came about in the build."""
-    for folder in (settings["PATH"], settings["THEME"]):
-        for path in sorted(Path(folder).rglob("*")):
-            if path.suffix in (".md", ".html", ".xml"):
-                for number, line in enumerate(path.read_text("utf-8", errors="replace").split("\n"), 1):
-                    if address in line:
-                        return f"{os.path.relpath(path)}:{number}"
-    return ""
+def _dead(settings: dict[str, Any], checked: Iterable[str], sheets: Sheets, files: Collection[str]) -> Iterator[str]:
+    """Yield each link that leads nowhere, with the place where its author wrote it."""
+    for file, address, cause in dead_links(checked, sheets.leaves, files):
+        yield f"{origin(settings, address) or file}: link to {address}: {cause}"

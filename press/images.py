@@ -49,6 +49,8 @@ class Images:
 
     def illustrate(self, html: str, source: Path) -> str:
         """Return the HTML of a text with its images in place; what is wrong with them is added to ``faults``."""
+        if "<img" not in html:
+            return html
         shown: list[str] = []
 
         def show(found: re.Match[str]) -> str:
@@ -92,11 +94,16 @@ class Images:
             draft.replace(path)
         return f"/images/{name}"
 
-    def publish(self, output: Path) -> None:
-        """Write the files of this build, and no others, into the output."""
+    def has(self, name: str) -> bool:
+        """Tell whether an earlier build made a file."""
+        return (self.cache / name).exists()
+
+    def publish(self, output: Path, stands: Callable[[str], bool]) -> None:
+        """Write the files of this build, and no others, into the output, but for those that stand there."""
         for name, path in self._files.items():
-            (output / "images").mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, output / "images" / name)
+            if not stands(f"images/{name}"):
+                (output / "images").mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, output / "images" / name)
 
     def _show(self, attributes: dict[str, str], source: Path, before: list[str]) -> str:
         """Return what shows an image, or an empty string where the address is no file of the author's."""

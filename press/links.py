@@ -1,80 +1,109 @@
 """The check of every internal link, fragment, image and feed address in a build; Pelican itself checks only ``{filename}``."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from pathlib import Path
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+from selectolax.lexbor import LexborHTMLParser
 
-@dataclass
-class _Page(HTMLParser):
-    """The addresses a page or a feed refers to, with their lines, and the fragments it offers."""
+REFERRING = ("href", "src", "poster")
+LISTING = ("srcset", "imagesrcset")
+# In feeds and sitemaps
+REFERRING_ELEMENTS = ("loc", "uri", "icon", "logo")
+SELECTOR = ",".join([*(f"[{name}]" for name in (*REFERRING, *LISTING, "content")), *REFERRING_ELEMENTS, "content"])
 
-    links: list[tuple[int, str]] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        super().__init__()
+PLAIN = re.compile(r"(?:/[\w-][\w.-]*)*/?(?:#[\w-]*)?", re.ASCII)
+# An internal address as it is written, the file of the output that it means, the id in it, and why it means none.
+Link = tuple[str, str, str, str]
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if "ugc" in (dict(attrs).get("rel") or "").split():
-            return  # what a reader links to may not stop the build
-        for name, value in attrs:
-            value = value or ""
-            if name == "id":
-                self.ids.add(value)
-            elif name in ("href", "src", "poster"):
-                self.links.append((self.getpos()[0], value))
-            elif name in ("srcset", "imagesrcset"):
-                self.links += [
-                    (self.getpos()[0], candidate.split()[0]) for candidate in value.split(",") if candidate.split()
-                ]
-            elif name == "content" and value.startswith(("http://", "https://")):
-                self.links.append((self.getpos()[0], value))
 
-    def handle_data(self, data: str) -> None:
-        if self.lasttag in ("loc", "uri", "icon", "logo") and data.strip():
-            self.links.append((self.getpos()[0], data))
-        elif self.lasttag == "content":  # the entry of a feed is HTML, escaped once more
-            entry = _parse(data)
-            self.links += [(self.getpos()[0] + line - 1, address) for line, address in entry.links]
+@dataclass(frozen=True)
+class Leaf:
+    """What a page or a feed refers to within the site, and the ids that it offers."""
+
+    links: tuple[Link, ...] = ()
+    ids: frozenset[str] = frozenset()
+
+
+def leaf_of(text: str, file: str, site_url: str, *, except_below: tuple[str, ...] = ()) -> Leaf:
+    """Read a page or a feed; what it rightly refers to in itself is left out.
+
+    Args:
+        text: its source.
+        file: its path from the root of the output.
+        site_url: the site's address; what begins with it is internal.
+        except_below: paths that another process answers, like ``/comments``.
+    """
+    tree = LexborHTMLParser(text)
+    ids = frozenset(node.id or "" for node in tree.css("[id]"))
+    here = f"/{file.removesuffix('index.html')}"
+    own = (f"{here}#", f"{site_url}{here}#", "#")
+    links: dict[Link, None] = {}
+    for address in dict.fromkeys(_addresses(tree)):
+        if address.startswith(own) and address.partition("#")[2] in ids:
+            continue
+        # The same from every page, so that each is worked out once.
+        is_rooted = address.startswith(("/", "https:", "http:"))
+        if link := _resolve(address, "/" if is_rooted else here, site_url, except_below):
+            _, target, fragment, _ = link
+            if target != file or (fragment and fragment not in ids):
+                links[link] = None
+    return Leaf(tuple(links), ids)
 
 
 def dead_links(
-    output: Path, site_url: str, *, except_below: tuple[str, ...] = ()
-) -> Iterator[tuple[Path, int, str, str]]:
-    """Yield ``(file, line, address, cause)`` for each internal address that leads nowhere.
+    checked: Iterable[str], leaves: Mapping[str, Leaf], files: Collection[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield ``(file, address, cause)`` for each internal address that leads nowhere.
 
     Args:
-        output: the built site.
-        site_url: its address; what begins with it is internal.
-        except_below: paths that another process answers, like ``/comments``.
+        checked: the files of the pages and feeds to check.
+        leaves: all pages and feeds, by their file.
+        files: every file of the output.
     """
-    pages = {
-        path: _parse(path.read_text("utf-8")) for path in sorted(output.rglob("*")) if path.suffix in (".html", ".xml")
-    }
-    for path, page in pages.items():
-        here = f"{site_url}/{path.relative_to(output).as_posix().removesuffix('index.html')}"
-        for line, address in page.links:
-            try:
-                target, fragment = urldefrag(urljoin(here, address.strip()))
-            except ValueError as error:
-                yield path, line, address, str(error)
-                continue
-            if target != site_url and not target.startswith(f"{site_url}/"):
-                continue
+    for file in checked:
+        for address, target, fragment, fault in leaves[file].links:
+            if fault:
+                yield file, address, fault
+            elif target not in files:
+                yield file, address, "no such page or file"
+            elif fragment and (target not in leaves or fragment not in leaves[target].ids):
+                yield file, address, f"that page has no id “{fragment}”"
+
+
+def _addresses(tree: LexborHTMLParser) -> Iterator[str]:
+    for node in tree.css(SELECTOR):
+        attributes = node.attributes
+        if "ugc" in (attributes.get("rel") or "").split():
+            continue  # what a reader links to may not stop the build
+        yield from (attributes[name] or "" for name in REFERRING if name in attributes)
+        for name in LISTING:
+            for candidate in (attributes.get(name) or "").split(","):
+                yield from candidate.split()[:1]
+        if (content := attributes.get("content") or "").startswith(("http://", "https://")):
+            yield content
+        if node.tag in REFERRING_ELEMENTS:
+            yield node.text()
+        elif node.tag == "content":  # the entry of a feed is HTML, escaped once more
+            yield from _addresses(LexborHTMLParser(node.text()))
+
+
+@lru_cache(20_000)
+def _resolve(address: str, here: str, site_url: str, except_below: tuple[str, ...]) -> Link | None:
+    """Return what an address on the page at ``here`` means, or None if that is not ours."""
+    if address.startswith("/") and PLAIN.fullmatch(address):  # nothing is to be worked out
+        place, _, fragment = address.partition("#")
+    else:
+        try:
+            target, fragment = urldefrag(urljoin(f"{site_url}{here}", address.strip()))
             place = unquote(urlsplit(target).path) or "/"
-            if f"{place}/".startswith(tuple(f"{path}/" for path in except_below if path)):
-                continue
-            file = output / place.lstrip("/") / "index.html" if place.endswith("/") else output / place.lstrip("/")
-            if not file.is_file():
-                yield path, line, address, "no such page or file"
-            elif fragment and unquote(fragment) not in pages.get(file, _Page()).ids:
-                yield path, line, address, f"that page has no id “{unquote(fragment)}”"
-
-
-def _parse(text: str) -> _Page:
-    page = _Page()
-    page.feed(text)
-    return page
+        except ValueError as error:
+            return address, "", "", str(error)
+        if target != site_url and not target.startswith(f"{site_url}/"):
+            return None
+    if f"{place}/".startswith(tuple(f"{path}/" for path in except_below if path)):
+        return None
+    return address, f"{place}index.html"[1:] if place.endswith("/") else place[1:], unquote(fragment), ""

@@ -5,10 +5,12 @@ A file of a comment that breaks a rule is set aside with a line on standard erro
 
 import base64
 import hashlib
+import heapq
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, pairwise
 from pathlib import Path
@@ -24,11 +26,13 @@ from pelican.urlwrappers import Category
 from pelican.utils import set_date_tzinfo
 from pelican.writers import Writer
 
-from postbox.comment import ARTICLE_ID, Comment, Entry, count, read_all
-from postbox.site import Conversation, Site, dumps, prepare
+from postbox import site
+from postbox.comment import ARTICLE_ID, Comment, Entry
+from postbox.site import Site, dumps, prepare
 from press import structured
+from press.conversations import Conversation, Conversations
 from press.images import Images
-from press.social import social_image
+from press.social import social_images
 
 FEED_ENTRIES = 50
 ALIGNED = re.compile(r'(<t[hd]) align="(left|center|right)"')  # a cell as Markdown writes it
@@ -63,6 +67,48 @@ UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "perio
 
 class SiteError(ValueError):
     """The site cannot be built as it stands; the text names the file and the cure."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """What an article shows of the one before or after it."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest comments on some articles, for a feed: ``(article, entry, date)``; they are looked for when asked for."""
+
+    articles: list[Article]
+
+    def __iter__(self) -> Iterator[tuple[Article, Entry, datetime]]:
+        talked = [(_newest(article), place) for place, article in enumerate(self.articles) if article.comment_count]
+        # An article that none of the latest came to has none of them.
+        places = sorted(place for _, place in heapq.nlargest(FEED_ENTRIES, talked))
+        found = [
+            (article, entry, entry.comment.date or article.date)
+            for article in (self.articles[place] for place in places)
+            for entry in article.conversation
+            if not entry.comment.removed
+        ]
+        found.reverse()  # of two with one date, the later in the conversation is the newer
+        return iter(sorted(found, key=lambda dated: dated[2], reverse=True)[:FEED_ENTRIES])
+
+
+def _newest(article: Article) -> float:
+    """Return the date of the newest comment on an article; an undated one takes its article's."""
+    known = article.conversation.known
+    dates = [known.newest] if known.newest is not None else []
+    return max([*dates, article.date.timestamp()] if known.has_undated else dates)  # type: ignore[no-any-return]
+
+
+def converse(article: Article, conversation: Conversation) -> None:
+    """Give an article its conversation."""
+    article.conversation = conversation
+    article.comment_count = conversation.known.count
+    article.updated = max([article.edited, *([conversation.latest] if conversation.latest else [])])
 
 
 def register() -> None:
@@ -108,7 +154,7 @@ def _check_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> Non
 def _hold_back(generator: Generator, metadata: dict[str, Any]) -> None:
     """Make a draft of what has a date to come; Pelican's own WITH_FUTURE_DATES asks the clock, whatever NOW says."""
     date, settings = metadata.get("date"), generator.settings
-    if date and set_date_tzinfo(date, settings["TIMEZONE"]) > _now(settings):
+    if date and set_date_tzinfo(date, settings["TIMEZONE"]) > now_in(settings):
         metadata["status"] = "draft"
 
 
@@ -147,26 +193,32 @@ def _add_facts(generators: list[Generator]) -> None:
         raise SiteError(f"INTAKE is “{settings['INTAKE']}”; the intake answers at /comments, or is empty for no forms")
     _check_addresses([*listed, *generator.hidden_articles, *generator.drafts])
 
-    now = _now(settings)
-    conversations, problems = read_all(Path(settings["PATH"], "comments"))
-    for problem in problems:
+    now = now_in(settings)
+    conversations = settings.get("CONVERSATIONS") or Conversations(Path(settings["PATH"], "comments"))
+    conversations.scan()
+    for problem in conversations.problems:
         print(f"set aside: {os.path.relpath(problem.path)}: {problem.cause}", file=sys.stderr)  # noqa: T201  # a log would make it a fault
     for article in shown:
-        article.conversation = conversations.get(article.id, [])
-        article.comment_count = count(article.conversation)
+        article.override_url = article.url  # Pelican's “URL:” header; without one it works the address out each time
         article.edited = getattr(article, "modified", article.date)
         article.closes = _closes(article, settings)
         article.is_open = not article.closes or now < article.closes
         article.minutes = max(1, round(len(_words(article.content).split()) / WORDS_A_MINUTE))
         article.newer = article.older = None
-        article.updated = max([article.edited, *(e.comment.date for e in article.conversation if e.comment.date)])
+        converse(article, conversations[article.id])
 
     for newer, older in pairwise(listed):
-        newer.older, older.newer = older, newer
+        newer.older, older.newer = Neighbour(older.title, older.url), Neighbour(newer.title, newer.url)
 
-    social = generator.env.get_template("social.svg")
     for article in shown:
-        article.social = social_image(context["images"], social, article.title, settings["SITENAME"])
+        article.social = ""
+    if settings["SOCIAL_IMAGES"]:
+        titles = {article.title for article in shown}
+        social = social_images(
+            context["images"], generator.env.get_template("social.svg"), titles, settings["SITENAME"]
+        )
+        for article in shown:
+            article.social = social[article.title]
 
     style, static = _style(generator), _static(generator)
     context["static"] = static
@@ -182,8 +234,7 @@ def _add_facts(generators: list[Generator]) -> None:
         feed_style=static["feed.css"][0],
         headers=_headers(style),
         portrait=context["portrait"],
-        article_count=len(listed),
-        conversations={a.id: _conversation(a) for a in shown},
+        article_count=min(len(listed), 3),
         redirects={
             f"/articles/{slug}/{file}": f"/{a.url}{file}"
             for a in shown
@@ -192,11 +243,21 @@ def _add_facts(generators: list[Generator]) -> None:
         },
         **{fact: settings[fact.upper()] for fact in FACTS},
     )
-    context["comment_entries"] = _newest(listed)
+    context["due"] = _due(generator, shown, now)
+    context["drafts"] = generator.drafts if settings["PREVIEW"] else []  # not even a template sees them
+    context["conversations"] = {article.id: _conversation(article) for article in shown}
+    context["comment_entries"] = Newest(listed)
 
 
-def _now(settings: dict[str, Any]) -> datetime:
+def now_in(settings: dict[str, Any]) -> datetime:
     return settings["NOW"] or datetime.now(UTC)
+
+
+def _due(generator: ArticlesGenerator, shown: Iterable[Article], now: datetime) -> datetime | None:
+    """Return when the site changes by itself: an article or a page is published, or a conversation closes."""
+    held_back = [*generator.drafts, *(page for page in generator.context["draft_pages"] if hasattr(page, "date"))]
+    times = [*(content.date for content in held_back), *(article.closes for article in shown if article.closes)]
+    return min((time for time in times if time > now), default=None)
 
 
 def _check_addresses(articles: Iterable[Article]) -> None:
@@ -228,21 +289,14 @@ def _closes(article: Article, settings: dict[str, Any]) -> datetime | None:
     return article.date + timedelta(days=days) if days else None
 
 
-def _conversation(article: Article) -> Conversation:
-    return Conversation(article.title, f"/{article.url}", article.closes.isoformat() if article.closes else "")
-
-
-def _newest(articles: Iterable[Article]) -> list[tuple[Article, Entry, datetime]]:
-    """Return the comments for a feed, newest first; an undated one takes its article's date."""
-    found = [(a, e, e.comment.date or a.date) for a in articles for e in a.conversation if not e.comment.removed]
-    found.reverse()  # of two with one date, the later in the conversation is the newer
-    return sorted(found, key=lambda dated: dated[2], reverse=True)[:FEED_ENTRIES]
+def _conversation(article: Article) -> site.Conversation:
+    return site.Conversation(article.title, f"/{article.url}", article.closes.isoformat() if article.closes else "")
 
 
 def _tag(site: Site, article: Article, comment: Comment | None = None) -> str:
     """Return the permanent name of an entry in a feed (RFC 4151), which outlives a rename of its article."""
-    host = urlsplit(site.url).hostname
-    return f"tag:{host},{article.date:%Y-%m-%d}:{article.id}" + (f"/{comment.id}" if comment else "")
+    place = f"tag:{urlsplit(site.url).hostname},{article.date.date().isoformat()}:{article.id}"
+    return f"{place}/{comment.id}" if comment else place
 
 
 def _latest(dates: Iterable[datetime]) -> str:
@@ -322,7 +376,7 @@ def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:
             template,
             generator.context,
             article=article,
-            comment_entries=_newest([article]),
+            comment_entries=Newest([article]),
         )
 
 
@@ -334,17 +388,20 @@ def _write_static(generator: ArticlesGenerator, writer: Writer) -> None:
 
 
 def _write_images(generator: ArticlesGenerator, writer: Writer) -> None:
-    generator.context["images"].publish(Path(writer.output_path))
+    # The press leaves what has not changed where it is.
+    generator.context["images"].publish(Path(writer.output_path), getattr(writer, "stands", lambda file: False))
 
 
 def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
     """Hand the facts to the intake, by rename, and beside them to a web server what its configuration includes."""
-    site, path = generator.context["site"], Path(generator.settings["SITE_JSON"])
+    context, path = generator.context, Path(generator.settings["SITE_JSON"])
     servers = {
-        f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=site) for name in ("caddy", "nginx")
+        f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=context["site"])
+        for name in ("caddy", "nginx")
     }
+    facts = dumps(replace(context["site"], conversations=context["conversations"]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    for name, text in (servers | {path.name: dumps(site)}).items():
+    for name, text in (servers | {path.name: facts}).items():
         draft = path.with_name(f".{name}")
         draft.write_text(text, "utf-8")
         draft.replace(path.with_name(name))

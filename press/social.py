@@ -8,6 +8,10 @@ import functools
 import io
 import re
 import textwrap
+from collections.abc import Collection, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import fontpkg_crimson_text
 import PIL
@@ -23,17 +27,35 @@ WIDTH, HEIGHT = 740, 420
 SIZES = (104, 92, 80, 70, 60, 52, 44)
 LEADING = 1.14
 MOST_LETTERS, ENDLESS_WORD = 150, re.compile(r"(\S{28})\S+")
+MANY = 16  # images that are worth starting a process for each core
 COLOURS = 64  # what smooth edges between a few colours need
 RECIPE = f"{resvg_py.__version__} {PIL.__version__} {COLOURS}".encode()
 
 
-def social_image(images: Images, template: Template, title: str, site_name: str) -> str:
-    """Return the address of the image, drawn unless an earlier build did."""
+def social_images(images: Images, template: Template, titles: Collection[str], site_name: str) -> dict[str, str]:
+    """Return the addresses of the images by title; those that no earlier build drew are drawn on every core."""
+    svgs = {title: _svg(images, template, title, site_name) for title in titles}
+    names = {title: f"social-{name_hash(RECIPE + svg.encode())}.png" for title, svg in svgs.items()}
+    missing = {names[title]: svg for title, svg in svgs.items() if not images.has(names[title])}
+    for name, drawn in zip(missing, _draw_all(list(missing.values())), strict=True):
+        images.keep(name, partial(bytes, drawn))
+    return {title: images.keep(name, partial(_draw, svgs[title])) for title, name in names.items()}
+
+
+def _draw_all(svgs: list[str]) -> Iterable[bytes]:
+    if len(svgs) < MANY:
+        yield from map(_draw, svgs)
+        return
+    # A fresh interpreter each: a process with threads is not to be forked.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_draw, svgs, chunksize=4)
+
+
+def _svg(images: Images, template: Template, title: str, site_name: str) -> str:
     size, lines = fit(shown(title))
     leading = size * LEADING
     placed = [(round(leading * (number + 1 - len(lines))), line) for number, line in enumerate(lines)]
-    svg = template.render(light=images.light, site_name=shown(site_name), size=size, lines=placed)
-    return images.keep(f"social-{name_hash(RECIPE + svg.encode())}.png", lambda: _draw(svg))
+    return template.render(light=images.light, site_name=shown(site_name), size=size, lines=placed)
 
 
 def shown(text: str) -> str:

@@ -30,7 +30,7 @@ def article(site: Site, article: Article) -> Thing:
         datePublished=article.date.isoformat(),
         dateModified=article.modified.isoformat() if hasattr(article, "modified") else None,
         inLanguage=site.language,
-        image=f"{site.url}{article.social}",
+        image=f"{site.url}{article.social}" if article.social else None,
         author=person(site) if article.author.name == site.author else _thing("Person", name=article.author.name),
         commentCount=article.comment_count,
         comment=_comments(f"{site.url}/{article.url}", article.conversation),

@@ -49,7 +49,7 @@ class Place:
     def build(self, *, preview: bool = False, **overrides: Any) -> None:
         """Build as `make publish` does, or as `make serve` does."""
         settings = {"SITE_URL": SITE_URL, "SITE_JSON": str(self.folder / "var/site/site.json")}
-        settings |= {"IMAGE_CACHE": IMAGE_CACHE.name}
+        settings |= {"IMAGE_CACHE": IMAGE_CACHE.name, "PRESS_CACHE": str(self.folder / "var/press/cache")}
         build(self.folder / "pelicanconf.py", **(settings | (PREVIEW if preview else {}) | overrides))
 
     def page(self, address: str) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from press.build import BuildError, move
+from postbox.site import Press
+from press.faults import BuildError
+from press.run import move
 from tests.conftest import ROOT, SITE_URL, Place
 
 Fault = Callable[[Place], dict[str, Any]]
@@ -19,6 +21,11 @@ Fault = Callable[[Place], dict[str, Any]]
 def files(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder, with its bytes."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def facts(place: Place) -> dict[str, bytes]:
+    """Return what the build hands to others, but for how it went."""
+    return {name: data for name, data in files(place.folder / "var/site").items() if name != "press.json"}
 
 
 def text(words: str) -> Fault:
@@ -145,7 +152,7 @@ def test_a_fault_stops_the_build_and_leaves_the_last_good_output(
     place: Place, fault: Fault, file: str, cause: str
 ) -> None:
     place.build()
-    before = files(place.output) | files(place.folder / "var")
+    before = files(place.output) | facts(place)
     overrides = fault(place)
 
     with pytest.raises(BuildError) as stopped:
@@ -153,7 +160,8 @@ def test_a_fault_stops_the_build_and_leaves_the_last_good_output(
 
     assert file in str(stopped.value)
     assert cause in str(stopped.value)
-    assert files(place.output) | files(place.folder / "var") == before
+    assert files(place.output) | facts(place) == before
+    assert cause in "\n".join(Press.load(place.folder / "var/site/press.json").faults)
     assert not list(place.folder.glob(".output-*"))
 
 
@@ -216,7 +224,13 @@ def test_nothing_is_left_beside_the_output(place: Place) -> None:
     place.build()
 
     assert {path.name for path in place.folder.iterdir()} - before - {"__pycache__"} == {"output", "var"}
-    assert sorted(files(place.folder / "var")) == ["site/caddy.conf", "site/nginx.conf", "site/site.json"]
+    assert sorted(files(place.folder / "var")) == [
+        "press/cache",
+        "site/caddy.conf",
+        "site/nginx.conf",
+        "site/press.json",
+        "site/site.json",
+    ]
 
 
 def test_the_handlers_of_the_log_are_as_before(place: Place) -> None:
@@ -281,7 +295,7 @@ def test_plain_pelican_writes_the_same_site(place: Place) -> None:
     place.image("images/toe.png")
     place.write("extra/well-known.txt", "a file")
     place.build()
-    ours, facts = files(place.output), files(place.folder / "var/site")
+    ours, told = files(place.output), facts(place)
     (place.folder / "conf.py").write_text(f"from pelicanconf import *\nSITE_URL = {SITE_URL!r}\n", "utf-8")
 
     process = subprocess.run(
@@ -295,4 +309,4 @@ def test_plain_pelican_writes_the_same_site(place: Place) -> None:
 
     assert process.returncode == 0, process.stdout + process.stderr
     assert files(place.folder / "plain") == ours
-    assert files(place.folder / "var/site") == facts
+    assert facts(place) == told

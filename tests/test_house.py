@@ -61,7 +61,9 @@ TABLE = """
 | postbox.__main__   | comment, settings, [moderation],     | sqlite3, starlette, uvicorn    | jinja2, DESK, intake, preview        |
 |                    | [intake], [desk], [sign_in],         |                                |                                      |
 |                    | [preview]                            |                                |                                      |
-| press.links        |                                      |                                | postbox, pelican                     |
+| press.cache        |                                      |                                | postbox, pelican                     |
+| press.links        |                                      | selectolax                     | postbox, pelican                     |
+| press.conversations| postbox.comment, cache               |                                | PRIVATE, pelican, jinja2             |
 | press.structured   | postbox.comment, postbox.site        | pelican                        | PRIVATE                              |
 | press.drawing      |                                      |                                | postbox, pelican                     |
 | press.photograph   |                                      | PIL                            | postbox, pelican                     |
@@ -69,9 +71,19 @@ TABLE = """
 | press.social       | images                               | fontpkg_crimson_text, jinja2,  | postbox, pelican                     |
 |                    |                                      | PIL, resvg_py                  |                                      |
 | press.plugin       | postbox.comment, postbox.site,       | jinja2, lightningcss, pelican  | PRIVATE                              |
-|                    | images, social, structured           |                                |                                      |
-| press.build        | links, plugin                        | jinja2, pelican                | PRIVATE                              |
-| press.__main__     | build                                | pelican, watchfiles            | PRIVATE                              |
+|                    | conversations, images, social,       |                                |                                      |
+|                    | structured                           |                                |                                      |
+| press.reader       | cache                                | markdown, pelican              | PRIVATE                              |
+| press.sheets       | postbox.site, cache, conversations,  | jinja2, pelican                | PRIVATE                              |
+|                    | images, links, plugin                |                                |                                      |
+| press.engine       | reader, sheets                       | pelican                        | PRIVATE                              |
+| press.faults       | plugin                               | jinja2                         | PRIVATE                              |
+| press.run          | postbox.markup, postbox.site, cache, | jinja2, pelican                | PRIVATE                              |
+|                    | conversations, faults                |                                |                                      |
+| press.build        | postbox.site, cache, conversations,  | pelican                        | PRIVATE                              |
+|                    | faults, links, plugin, run, sheets   |                                |                                      |
+| press.warm         | build, faults                        | watchfiles                     | PRIVATE                              |
+| press.__main__     | build, faults, warm                  | pelican                        | PRIVATE                              |
 """
 
 # What readers sent and what answers them: nothing that builds the public site may load it.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms
 
-from press.build import BuildError
+from press.faults import BuildError
 from press.photograph import Photograph
 from tests.conftest import ROOT, SITE_URL, Place
 

@@ -12,7 +12,7 @@ import pytest
 from markupsafe import escape
 
 from postbox.site import load
-from press.build import BuildError
+from press.faults import BuildError
 from tests.conftest import SITE_URL, Place, a_comment
 
 ARTICLE = "/articles/big-toe-and-glutes/"

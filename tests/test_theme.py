@@ -7,7 +7,7 @@ from jinja2 import FileSystemLoader, meta, nodes
 
 import pelicanconf
 from postbox.site import environment
-from press.build import BuildError
+from press.faults import BuildError
 from tests.conftest import ROOT, Place
 
 TEMPLATES = ROOT / "theme/templates"

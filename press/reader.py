@@ -1,0 +1,67 @@
+"""The reader of articles and pages: one Markdown parser for all of them, and no text parsed twice."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from markdown import Markdown
+from pelican import readers
+from pelican.urlwrappers import URLWrapper
+from pelican.utils import pelican_open
+
+from press.cache import Cache, digest
+
+
+def article_key(settings: dict[str, Any], text: str) -> bytes:
+    """Return the key for what is made of an author's words under these settings."""
+    return digest(b"article", json.dumps(settings, sort_keys=True, default=repr).encode(), text.encode())
+
+
+class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican ships no types
+    """Pelican's own, with a memory; the name goes into what it says of an article."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__(settings)
+        self._dates: dict[str, datetime] = {}
+        self._shared: dict[tuple[type[URLWrapper], str], URLWrapper] = {}
+
+    def read(self, source_path: str) -> tuple[str, dict[str, Any]]:
+        """Return the HTML of a text, and its header as Pelican's objects."""
+        cache: Cache = self.settings["PRESS"].cache
+        settings = self.settings["MARKDOWN"]
+        with pelican_open(source_path) as text:
+            key = article_key(settings, text)
+            if (known := cache.get(key)) is None:
+                parser = self._parser()
+                parser.reset()
+                known = parser.convert(text), parser.Meta
+                cache.put(key, known)
+        cache.live.add(key)
+        html, header = known
+        return html, self._header(source_path, header)
+
+    def process_metadata(self, name: str, value: str) -> Any:
+        """Return Pelican's object for a line of a header; articles of one tag, author or day share it."""
+        if name in ("date", "modified") and value in self._dates:
+            return self._dates[value]
+        made = super().process_metadata(name, value)
+        if isinstance(made, datetime):
+            self._dates[value] = made
+        return [self._share(one) for one in made] if isinstance(made, list) else self._share(made)
+
+    def _share(self, made: Any) -> Any:
+        return self._shared.setdefault((type(made), made.name), made) if isinstance(made, URLWrapper) else made
+
+    def _parser(self) -> Markdown:
+        if not hasattr(self, "_md"):
+            self._md = Markdown(**self.settings["MARKDOWN"])
+        return self._md
+
+    def _header(self, source_path: str, header: dict[str, list[str]]) -> dict[str, Any]:
+        """Let Pelican make its objects of a header; it takes the parser's way of finding headers away, for it makes a new one each time."""
+        finder = self._parser().preprocessors["meta"]
+        self._source_path = source_path
+        try:
+            return self._parse_metadata(header)  # type: ignore[no-any-return]
+        finally:
+            self._parser().preprocessors.register(finder, "meta", 27)
