@@ -43,6 +43,7 @@ TABLE = """
 | postbox.moderation | comment, database, inbox, settings,  | sqlite3                        | starlette, uvicorn, intake, desk,    |
 |                    | site                                 |                                | sign_in, preview                     |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
+| postbox.decision_link |                                   |                                | jinja2, starlette, sqlite3           |
 | postbox.shown      | comment, moderation, site            |                                | starlette, intake                    |
 | postbox.desk       | comment, form, moderation, settings, | jinja2, sqlite3, starlette     | intake, preview, uvicorn             |
 |                    | shown, sign_in, site, web            |                                |                                      |
@@ -74,7 +75,7 @@ TABLE = """
 # What readers sent and what answers them: nothing that builds the public site may load it.
 PRIVATE = "sqlite3, starlette, uvicorn, postbox.database, postbox.form, postbox.inbox, postbox.intake, postbox.moderation, postbox.settings"
 # What publishes, and lets its author in: nothing that answers readers may load it.
-DESK = "moderation, desk, sign_in"
+DESK = "decision_link, desk, moderation, sign_in"
 # Pelican's licence follows it, so no module of postbox ever loads it, or the package that does.
 NEVER_IN_POSTBOX = "pelican, press"
 
