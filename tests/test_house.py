@@ -40,8 +40,9 @@ TABLE = """
 | postbox.group_commit | inbox                              |                                | starlette, DESK, intake              |
 | postbox.followers  | inbox                                |                                | starlette, DESK, intake              |
 | postbox.messages   | form, inbox                          |                                | starlette, DESK, intake              |
-| postbox.moderation | comment, database, inbox, settings,  | sqlite3                        | starlette, uvicorn, intake, desk,    |
-|                    | site                                 |                                | sign_in, preview                     |
+| postbox.outbox     | database                             | sqlite3                        | starlette, DESK, intake              |
+| postbox.moderation | comment, database, inbox, outbox,    | sqlite3                        | starlette, uvicorn, intake, desk,    |
+|                    | settings, site                       |                                | sign_in, preview                     |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
 | postbox.decision_link |                                   |                                | jinja2, starlette, sqlite3           |
 | postbox.shown      | comment, moderation, site            |                                | starlette, intake                    |
