@@ -1,12 +1,13 @@
-"""What the build hands to the intake: the public facts of the site, and the theme that shows them.
+"""What the build hands to the others: the public facts of the site, how the press does, and the theme that shows them.
 
-The build writes the facts as one JSON file (``var/site/site.json``); everything in it is public.
+The build writes the facts as one JSON file (``var/site/site.json``) and its own state beside it (``press.json``);
+everything in both is public.
 Both sides draw the theme with the environment made here, so a page of the intake is a page of the site.
 """
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ JINJA_OPTIONS: dict[str, Any] = {
     "lstrip_blocks": True,
 }
 
+PRESS = "press.json"  # beside the facts of the site
 KEPT = ("/theme/", "/images/")  # files here have their hash in their name
 
 
@@ -103,6 +105,38 @@ class Site:
     def styles(self) -> Markup:
         """The stylesheet as it stands between the style tags, where it may not be escaped."""
         return Markup(self.style)  # noqa: S704  # made by the build from its own theme
+
+
+@dataclass(frozen=True, kw_only=True)
+class Press:
+    """How the press does; one that nothing is known of has never ``finished``.
+
+    ``finished`` is when the output last became whole (ISO 8601, UTC), ``seconds`` how long that print took.
+    ``faults`` is what is wrong with the content since then, each as file, line and cause; the output stayed as it was.
+    ``watching`` tells that it prints by itself what is approved.
+    ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
+    """
+
+    finished: str = ""
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    watching: bool = False
+    live: dict[str, str] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    @classmethod
+    def load(cls, path: Path) -> "Press":
+        """Read what the press has written; if that is not there, damaged or another version's, nothing is known."""
+        try:
+            press = cls(**json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return cls()
+        is_whole = all(type(value) is type(known) for value, known in zip(astuple(press), astuple(cls()), strict=True))
+        texts = [*press.faults, *press.live.values()] if is_whole else [None]
+        return press if all(isinstance(text, str) for text in texts) else cls()
 
 
 def dumps(site: Site) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jinja2 import DictLoader, UndefinedError
 
-from postbox.site import Conversation, Site, day, dumps, environment, load
+from postbox.site import Conversation, Press, Site, day, dumps, environment, load
 
 
 def a_site(**facts: Any) -> Site:
@@ -137,3 +137,42 @@ def test_a_conversation_is_open_until_it_closes_and_without_a_date_for_ever() ->
     assert closing.is_open(datetime(2026, 11, 22, 9, 59, 59, tzinfo=UTC))
     assert not closing.is_open(datetime(2026, 11, 22, 10, 0, tzinfo=UTC))
     assert Conversation("Feet", "/articles/feet/").is_open(datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def test_the_state_of_the_press_is_read_as_it_was_written(tmp_path: Path) -> None:
+    press = Press(
+        finished="2026-11-22T10:15:00.000001+00:00",
+        seconds=0.25,
+        faults=["content/articles/a.md:7: link to /nowhere/: no such page or file"],
+        watching=True,
+        live={"k3v9tq2mxw7d": "2026-11-22T10:15:00.000001+00:00"},
+    )
+    (tmp_path / "press.json").write_text(press.dumps(), "utf-8")
+
+    assert Press.load(tmp_path / "press.json") == press
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        Press().dumps()[:-1],
+        '{"finished": 1}',
+        '{"seconds": "1"}',
+        '{"faults": "one"}',
+        '{"faults": [1]}',
+        '{"live": []}',
+        '{"live": {"abcd": null}}',
+        '{"watching": null}',
+        '{"another": 1}',
+        "\x00",
+        None,
+    ],
+)
+def test_of_a_press_whose_state_is_missing_or_damaged_nothing_is_known(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "press.json").write_text(text, "utf-8")
+
+    assert Press.load(tmp_path / "press.json") == Press()
