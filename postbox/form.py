@@ -1,17 +1,14 @@
 """What a reader may send: the fields of a form, their limits, and every refusal in words."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from postbox.address import ADDRESS_LENGTH, is_address
 from postbox.comment import CONTROL
 from postbox.site import Site
 
 CONTENT_TYPE = "application/x-www-form-urlencoded"
-# Stricter than RFC 5322, like the addresses that people have (after HTML, 4.10.5.1.5), with a dot in its domain.
-ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
-ADDRESS_LENGTH = 254
 LEAST_DIGITS = 6  # of a telephone number
 WRONG_ADDRESS = "Enter an email address in the correct format, like name@example.com"
 
@@ -102,11 +99,6 @@ def check_enquiry(fields: Mapping[str, str], site: Site) -> tuple[Enquiry, dict[
         errors["contact"] = errors["contact"] or "Enter a whole phone number, like 020 7946 0000, or an email address"
     enquiry = Enquiry(name=name, contact=contact, body=body)
     return enquiry, {field: error for field, error in errors.items() if error}
-
-
-def is_address(text: str) -> bool:
-    """Tell whether mail may be sent to ``text``: one address, in ASCII, without anything that a header would read otherwise."""
-    return len(text) <= ADDRESS_LENGTH and bool(ADDRESS.fullmatch(text))
 
 
 def _error(empty: str, label: str, text: str, most: int) -> str:

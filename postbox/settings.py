@@ -4,13 +4,30 @@ Each is ``POSTBOX_`` and the name of a field below in capitals, like ``POSTBOX_P
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from postbox.address import is_address, is_host, named
+
+SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 class SettingsError(ValueError):
     """A setting cannot be used; the text names it and says what it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailServer:
+    """Where mails go; ``scheme`` is one of ``SMTP_PORTS``, and without a user nobody signs in."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +37,8 @@ class Settings:
     ``rate_sender`` posts of one network (/24 or /48) and ``rate_overall`` of all are taken in ``rate_seconds``.
     ``desk_url`` is where David's browser finds the desk, a host name of its own without a closing slash.
     ``proxy`` is the web server in front, as addresses or networks with commas; only its word is taken for a sender's.
+    ``smtp`` is the mail server as a URL, user and password in it percent-encoded; without one mails land in ``mail``.
+    ``mail_from`` sends them, ``mail_to`` is the author's own address; both have to be set where ``smtp`` is.
     """
 
     content: Path = Path("content")
@@ -38,6 +57,9 @@ class Settings:
     rate_overall: int = 600
     rate_seconds: int = 600
     proxy: str = ""
+    smtp: str = field(default="", repr=False)
+    mail_from: str = "postbox@localhost.invalid"
+    mail_to: str = "author@localhost.invalid"
 
     @property
     def comments(self) -> Path:
@@ -59,12 +81,26 @@ class Settings:
         """Decisions and the keys that sign them; the intake cannot read it."""
         return self.var / "desk"
 
+    @property
+    def mail(self) -> Path:
+        """Where mails land as files while there is no server to take them."""
+        return self.var / "mail"
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The server that takes mails, or None.
+
+        Raises:
+            SettingsError: if ``smtp`` names none, or would show a password on the way; the text does not repeat it.
+        """
+        return _mail_server(self.smtp) if self.smtp else None
+
 
 def read(environ: Mapping[str, str]) -> Settings:
     """Return the settings in an environment.
 
     Raises:
-        SettingsError: at a number that is none, or a name that no setting has.
+        SettingsError: at a number that is none, a name that no setting has, or a mail server or address that cannot be used.
     """
     defaults = {f"POSTBOX_{name.upper()}": (name, value) for name, value in asdict(Settings()).items()}
     given = {name: value for name, value in environ.items() if name.startswith("POSTBOX_")}
@@ -79,4 +115,56 @@ def read(environ: Mapping[str, str]) -> Settings:
                 raise ValueError
         except ValueError:
             raise SettingsError(f"{variable} must be a whole number, not “{text}”") from None
-    return Settings(**values)
+    settings = Settings(**values)
+    _check_mail(settings)
+    return settings
+
+
+def _check_mail(settings: Settings) -> None:
+    server = settings.mail_server
+    try:
+        named(settings.mail_from)
+    except ValueError:
+        raise SettingsError(
+            f"POSTBOX_MAIL_FROM must be like David <david@example.org>, not “{settings.mail_from}”"
+        ) from None
+    if not is_address(settings.mail_to):
+        raise SettingsError(f"POSTBOX_MAIL_TO must be one address like david@example.org, not “{settings.mail_to}”")
+    for name in ("mail_from", "mail_to") if server else ():
+        if getattr(settings, name) == getattr(Settings, name):
+            raise SettingsError(f"POSTBOX_{name.upper()} must be set where POSTBOX_SMTP is")
+
+
+def _mail_server(url: str) -> MailServer:
+    form = SettingsError(
+        "POSTBOX_SMTP must be like smtp+starttls://user:password@mail.example.org:587 (or smtps://, or smtp://), "
+        "user and password in ASCII and percent-encoded"
+    )
+    try:
+        parts = urlsplit(url)
+        port = SMTP_PORTS[parts.scheme] if parts.port is None else parts.port
+    except (ValueError, KeyError):  # their text repeats what was given
+        raise form from None
+    host, user, password = parts.hostname or "", unquote(parts.username or ""), unquote(parts.password or "")
+    is_ip = _is_ip(host)
+    if (
+        not (is_host(host) or is_ip)
+        or not port
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+        or not (url + user + password).isascii()
+        or not (url + user + password).isprintable()
+        or bool(user) != bool(password)
+    ):
+        raise form
+    if user and parts.scheme == "smtp" and not (host == "localhost" or (is_ip and ip_address(host).is_loopback)):
+        raise SettingsError("POSTBOX_SMTP would send the password unencrypted; write smtp+starttls:// or smtps://")
+    return MailServer(scheme=parts.scheme, host=host, port=port, user=user, password=password)
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False

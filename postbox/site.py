@@ -52,6 +52,7 @@ class Site:
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
     ``telephone`` is dialled (E.164), ``telephone_shown`` is read.
     ``notices`` says whether readers can ask for mail; ``keep_…_days`` for how long the desk keeps what it may not keep for ever.
+    ``accent`` and ``accent_dark`` are the colour of links and buttons on light paper and on dark, for what has no stylesheet.
     ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
     ``conversations`` are by article id, ``redirects`` from the path of a former slug to today's.
     """
@@ -83,6 +84,8 @@ class Site:
     keep_rejected_days: int
     keep_message_days: int
     is_preview: bool
+    accent: str
+    accent_dark: str
     style: str
     headers: dict[str, str]
     article_count: int = 0

@@ -167,6 +167,8 @@ def _add_facts(generators: list[Generator]) -> None:
         language=settings["DEFAULT_LANG"],
         url=settings["SITE_URL"],
         is_preview=settings["PREVIEW"],
+        accent=settings["ACCENT"][0],
+        accent_dark=settings["ACCENT"][1],
         style=style,
         script=static["comments.js"][0],
         feed_style=static["feed.css"][0],

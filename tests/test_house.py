@@ -30,8 +30,9 @@ TABLE = """
 | postbox.comment    |                                      |                                | jinja2, starlette, sqlite3           |
 | postbox.markup     |                                      | markdown_it, nh3               | jinja2, starlette, sqlite3           |
 | postbox.site       | markup                               | jinja2, markupsafe             | starlette, sqlite3                   |
-| postbox.settings   |                                      |                                | starlette, sqlite3                   |
-| postbox.form       | comment, site                        |                                | starlette, sqlite3                   |
+| postbox.address    |                                      |                                | jinja2, starlette, sqlite3           |
+| postbox.settings   | address                              |                                | jinja2, starlette, sqlite3           |
+| postbox.form       | address, comment, site               |                                | starlette, sqlite3                   |
 | postbox.database   |                                      | sqlite3                        | starlette                            |
 | postbox.hold       |                                      |                                | jinja2, starlette, sqlite3           |
 | postbox.rate       |                                      |                                | jinja2, starlette, sqlite3           |
@@ -40,7 +41,7 @@ TABLE = """
 | postbox.group_commit | inbox                              |                                | starlette, DESK, intake              |
 | postbox.followers  | inbox                                |                                | starlette, DESK, intake              |
 | postbox.messages   | form, inbox                          |                                | starlette, DESK, intake              |
-| postbox.outbox     | database                             | sqlite3                        | starlette, DESK, intake              |
+| postbox.outbox     | database                             | sqlite3                        | starlette, intake, moderation        |
 | postbox.moderation | comment, database, inbox, outbox,    | sqlite3                        | starlette, uvicorn, intake, desk,    |
 |                    | settings, site                       |                                | sign_in, preview                     |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
@@ -48,6 +49,8 @@ TABLE = """
 | postbox.shown      | comment, moderation, site            |                                | starlette, intake                    |
 | postbox.desk       | comment, form, moderation, settings, | jinja2, sqlite3, starlette     | intake, preview, uvicorn             |
 |                    | shown, sign_in, site, web            |                                |                                      |
+| postbox.mail       | address, settings, site              | jinja2                         | starlette, sqlite3, desk, intake,    |
+|                    |                                      |                                | moderation, sign_in                  |
 | postbox.front      | form, group_commit, inbox, rate,     | jinja2, starlette              | DESK, uvicorn                        |
 |                    | settings, site, web                  |                                |                                      |
 | postbox.joining    | comment, followers, form, front,     | sqlite3, starlette             | DESK, uvicorn                        |
@@ -75,8 +78,8 @@ TABLE = """
 
 # What readers sent and what answers them: nothing that builds the public site may load it.
 PRIVATE = "sqlite3, starlette, uvicorn, postbox.database, postbox.form, postbox.inbox, postbox.intake, postbox.moderation, postbox.settings"
-# What publishes, and lets its author in: nothing that answers readers may load it.
-DESK = "decision_link, desk, moderation, sign_in"
+# What publishes, lets its author in and writes to people: nothing that answers readers may load it.
+DESK = "decision_link, delivery, desk, mail, moderation, notices, outbox, sign_in"
 # Pelican's licence follows it, so no module of postbox ever loads it, or the package that does.
 NEVER_IN_POSTBOX = "pelican, press"
 

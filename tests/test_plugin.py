@@ -679,6 +679,8 @@ def test_no_trace_of_the_old_facts_is_left_when_they_change(place: Place) -> Non
     site = everything(place)
     for trace in ("David", "From the ground up", "7504", "en-gb", "#0e5c52", "#82d3c1"):
         assert trace.lower() not in site.lower(), trace
+    facts = load(place.folder / "var/site/site.json")
+    assert (facts.accent, facts.accent_dark) == ("#123456", "#abcdef")
 
 
 def test_an_empty_content_folder_builds(place: Place) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from postbox.settings import Settings, SettingsError, read
+from postbox.settings import MailServer, Settings, SettingsError, read
 
 
 @pytest.mark.parametrize("environ", [{}, {"PATH": "/bin", "SITE_URL": "https://feet.example", "postbox_port": "x"}])
@@ -63,3 +63,111 @@ def test_the_folders_of_a_process_lie_below_its_own() -> None:
     assert settings.site == Path("/var/site/site.json")
     assert settings.inbox == Path("/var/inbox")
     assert settings.desk == Path("/var/desk")
+    assert settings.mail == Path("/var/mail")
+
+
+def a_server(scheme: str, host: str, port: int, user: str, password: str) -> MailServer:
+    """Return a mail server."""
+    return MailServer(scheme=scheme, host=host, port=port, user=user, password=password)
+
+
+MAIL = {"POSTBOX_MAIL_FROM": "David <david@feet.example>", "POSTBOX_MAIL_TO": "david@feet.example"}
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mx.example", a_server("smtp", "mx.example", 25, "", "")),
+        ("smtp+starttls://mx.example", a_server("smtp+starttls", "mx.example", 587, "", "")),
+        ("smtps://mx.example/", a_server("smtps", "mx.example", 465, "", "")),
+        ("SMTPS://MX.example:2465", a_server("smtps", "mx.example", 2465, "", "")),
+        ("smtps://me%40x:p%3Aw%2F%20%25@[::1]:1", a_server("smtps", "::1", 1, "me@x", "p:w/ %")),
+        ("smtp://me:word@localhost", a_server("smtp", "localhost", 25, "me", "word")),
+        ("smtp://me:word@127.0.0.2", a_server("smtp", "127.0.0.2", 25, "me", "word")),
+        ("smtp://me:word@[::1]", a_server("smtp", "::1", 25, "me", "word")),
+    ],
+)
+def test_the_mail_server_is_one_url(url: str, server: MailServer) -> None:
+    settings = read(MAIL | {"POSTBOX_SMTP": url})
+
+    assert settings.mail_server == server
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mx.example",
+        "mx.example:587",
+        "http://me:hunter2@mx.example",
+        "smtps://",
+        "smtps://me:hunter2@",
+        "smtps://me:hunter2@mx.example:0",
+        "smtps://me:hunter2@mx.example:70000",
+        "smtps://me:hunter2@mx.example:x",
+        "smtps://me:hunter2@mx.example/folder",
+        "smtps://me:hunter2@mx.example?tls=no",
+        "smtps://me:hunter2@mx.example#x",
+        "smtps://me:hunter2/x@mx.example",
+        "smtps://me:hunter2#x@mx.example",
+        "smtps://me:hunter2?x@mx.example",
+        "smtps://me:hunter2@[::1",
+        "smtps://me:hunter2@m x.example",
+        "smtps://me:hunter2@mx..example",
+        "smtps://me:hunter2℀@mx.example",
+        "smtps://me:hunter2é@mx.example",
+        "smtps://me:hunter2%C3%A9@mx.example",
+        "smtps://me:hunter2%0A@mx.example",
+        "smtps://me:hun\nter2@mx.example",
+        "smtps://hunter2@mx.example",
+        "smtps://:hunter2@mx.example",
+    ],
+)
+def test_a_mail_server_that_is_none_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        read(MAIL | {"POSTBOX_SMTP": url})
+
+    assert str(refusal.value).startswith("POSTBOX_SMTP must be like smtp+starttls://user:password@mail.example.org:587")
+    assert "hunter2" not in str(refusal.value)
+    assert refusal.value.__suppress_context__ or not refusal.value.__context__
+
+
+@pytest.mark.parametrize("host", ["mx.example", "10.0.0.1", "localhost.example", "127.0.0.1.example", "[fe80::1]"])
+def test_a_password_leaves_the_machine_only_encrypted(host: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        read(MAIL | {"POSTBOX_SMTP": f"smtp://me:hunter2@{host}"})
+
+    assert str(refusal.value) == (
+        "POSTBOX_SMTP would send the password unencrypted; write smtp+starttls:// or smtps://"
+    )
+
+
+@pytest.mark.parametrize("missing", ["POSTBOX_MAIL_FROM", "POSTBOX_MAIL_TO"])
+def test_a_mail_server_needs_who_sends_and_to_whom(missing: str) -> None:
+    environ = MAIL | {"POSTBOX_SMTP": "smtps://mx.example"}
+    del environ[missing]
+
+    with pytest.raises(SettingsError, match=f"^{missing} must be set where POSTBOX_SMTP is$"):
+        read(environ)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "David", "David <david>", "a@b.example, c@d.example", "<a@b.example> x", "D\n<a@b.example>", "é@b.example"],
+)
+def test_a_sender_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="POSTBOX_MAIL_FROM must be like David"):
+        read({"POSTBOX_MAIL_FROM": text})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "David <david@feet.example>", "david@feet", "a@b.example,c@d.example", "a@127.0.0.1"]
+)
+def test_an_author_that_cannot_be_written_to_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="POSTBOX_MAIL_TO must be one address"):
+        read({"POSTBOX_MAIL_TO": text})
+
+
+def test_settings_are_shown_without_the_password() -> None:
+    settings = read(MAIL | {"POSTBOX_SMTP": "smtps://me:hunter2@mx.example"})
+
+    assert "hunter2" not in f"{settings!r} {settings.mail_server!r}"
