@@ -6,6 +6,7 @@ It is named by its kind and what it is about, so what is added twice is mailed o
 """
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +37,7 @@ PAUSES = (
 )
 KEPT = timedelta(days=1)  # what was sent, so that it is not sent again, and counts
 HOUR = timedelta(hours=1)
+TO_AUTHOR = ("comment", "message")
 MOST_IN_AN_HOUR = 10  # mails to the author, before the rest of the hour comes as one
 
 
@@ -71,7 +73,7 @@ class Health:
 
 
 class Outbox:
-    """The rows in the desk's own database; ``add`` and ``tell_author`` run within the caller's transaction."""
+    """The rows in the desk's own database; ``add`` runs within the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Use a database that has ``TABLE``."""
@@ -84,16 +86,6 @@ class Outbox:
             " DO UPDATE SET due = excluded.due WHERE state = 'waiting' AND tries = 0 AND excluded.due > due",
             (kind, about, now.timestamp(), (now + delay).timestamp()),
         )
-
-    def tell_author(self, kind: str, about: str, *, now: datetime) -> None:
-        """Have a mail sent to the author; beyond ten in an hour it is gathered into one, sent when the hour is over."""
-        if self._one("SELECT 1 FROM outbox WHERE kind = ? AND about = ?", kind, about):
-            return
-        digest = self._digest(kind, about, now)
-        self.add(kind, about, now=now)
-        if digest:
-            query = "UPDATE outbox SET state = 'gathered', digest = ? WHERE kind = ? AND about = ?"
-            self._connection.execute(query, (digest, kind, about))
 
     def send_link(self, name: str, now: datetime) -> None:
         """Have a fresh link to a revision mailed to the author, once a day however often it is asked for."""
@@ -143,6 +135,18 @@ class Outbox:
 
     # For the delivery
 
+    def take_over(self, noted: Iterable[tuple[str, str]], now: datetime) -> None:
+        """Add what the inbox noted, by kind and what it is about; beyond ten in an hour the author's is gathered into one."""
+        with transaction(self._connection):
+            for kind, about in noted:
+                if self._one("SELECT 1 FROM outbox WHERE kind = ? AND about = ?", kind, about):
+                    continue
+                digest = self._digest(kind, about, now) if kind in TO_AUTHOR else None
+                self.add(kind, about, now=now)
+                if digest:
+                    query = "UPDATE outbox SET state = 'gathered', digest = ? WHERE kind = ? AND about = ?"
+                    self._connection.execute(query, (digest, kind, about))
+
     def next(self, now: datetime) -> Row | None:
         """Return what has been due for longest."""
         query = (
@@ -165,10 +169,10 @@ class Outbox:
         query = "SELECT kind FROM outbox WHERE recipient = ? AND due > ?"
         return [row["kind"] for row in self._connection.execute(query, (recipient, (now - KEPT).timestamp()))]
 
-    def sent_to_all(self, now: datetime) -> int:
-        """Return how many mails all recipients were sent within the last day."""
-        query = "SELECT count(*) FROM outbox WHERE recipient IS NOT NULL AND due > ?"
-        return int(self._connection.execute(query, ((now - KEPT).timestamp(),)).fetchone()[0])
+    def sent_to_all(self, now: datetime) -> list[str]:
+        """Return the kinds of the mails that all recipients were sent within the last day."""
+        query = "SELECT kind FROM outbox WHERE recipient IS NOT NULL AND due > ?"
+        return [row["kind"] for row in self._connection.execute(query, ((now - KEPT).timestamp(),))]
 
     def record(self, row: Row, now: datetime, recipient: bytes | None) -> None:
         """Record that a mail was taken, for whom if that counts."""
@@ -219,8 +223,9 @@ class Outbox:
             return int(open["sequence"])
         hour = self._one(
             "SELECT min(added) AS began, count(*) AS size FROM outbox"
-            " WHERE kind IN ('comment', 'message') AND digest IS NULL AND added > max(?,"
-            " (SELECT coalesce(max(added), 0) FROM outbox WHERE kind = 'digest'))",
+            " WHERE kind IN (?, ?) AND digest IS NULL AND added > ?"
+            " AND added >= (SELECT coalesce(max(added), 0) FROM outbox WHERE kind = 'digest')",
+            *TO_AUTHOR,
             (now - HOUR).timestamp(),
         )
         if not hour or hour["size"] < MOST_IN_AN_HOUR:

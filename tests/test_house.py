@@ -51,6 +51,11 @@ TABLE = """
 |                    | shown, sign_in, site, web            |                                |                                      |
 | postbox.mail       | address, settings, site              | jinja2                         | starlette, sqlite3, desk, intake,    |
 |                    |                                      |                                | moderation, sign_in                  |
+| postbox.notices    | address, comment, decision_link,     | jinja2                         | starlette, intake, desk, sign_in     |
+|                    | followers, inbox, mail, messages,    |                                |                                      |
+|                    | moderation, settings, site           |                                |                                      |
+| postbox.delivery   | database, mail, moderation, notices, | jinja2                         | starlette, intake, desk, sign_in     |
+|                    | outbox, settings, site               |                                |                                      |
 | postbox.front      | form, group_commit, inbox, rate,     | jinja2, starlette              | DESK, uvicorn                        |
 |                    | settings, site, web                  |                                |                                      |
 | postbox.joining    | comment, followers, form, front,     | sqlite3, starlette             | DESK, uvicorn                        |
