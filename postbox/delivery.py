@@ -10,18 +10,22 @@ import re
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from jinja2 import FileSystemLoader
 
 from postbox.database import transaction
-from postbox.mail import Mailer, MailError
+from postbox.mail import Letter, Mailer, MailError
 from postbox.moderation import Moderation
 from postbox.notices import TO_READERS, Notices
 from postbox.outbox import Row
 from postbox.settings import Settings
 from postbox.site import Site, environment, load
+
+T = TypeVar("T")
 
 NOTES = 100  # of the inbox, taken over in one transaction
 WAKE_SECONDS = 0.5
@@ -69,11 +73,10 @@ class Delivery:
 
     async def send_due(self) -> bool:
         """Take over every note and send what is due, until the server fails; return whether it did not."""
-        site = load(self._settings.site)
         await self._take_over()
         self._outbox.tidy(self._clock())
         while row := self._outbox.next(self._clock()):
-            if not await self._send(row, site):
+            if not await self._send(row, load(self._settings.site)):
                 return False
             await self._take_over()
         return True
@@ -99,28 +102,35 @@ class Delivery:
         """Send one mail and record what became of it; return False if the server should be left alone for a while."""
         try:
             letter = self._notices.letter(row.kind, row.about, site, self._clock())
+            if not letter:
+                self._outbox.drop(row)
+                return True
+            recipient = self._notices.recipient(letter) if row.kind in TO_READERS else None
+            if recipient and self._is_capped(row, recipient):
+                return True
+            refusal = await _in_thread(lambda: self._refusal(letter, site))
         except Exception as error:  # a fault of this one mail takes no other along
             _log.error("mail %d (%s) cannot be composed: %s", row.sequence, row.kind, _without_words(error))
-            words = f"It could not be composed ({type(error).__name__})"
+            words = f"It could not be composed ({type(error).__name__})."
             self._outbox.fail(row, words, self._clock(), None, is_permanent=False)
             return True
-        if not letter:
-            self._outbox.drop(row)
+        if not refusal:
+            self._outbox.record(row, self._clock(), recipient)
+            _log.info("mail %d (%s) is sent, at try %d", row.sequence, row.kind, row.tries + 1)
             return True
-        recipient = self._notices.recipient(letter) if row.kind in TO_READERS else None
-        if recipient and self._is_capped(row, recipient):
-            return True
+        how = "for good" if refusal.is_permanent else "for now"
+        _log.warning("mail %d (%s) is refused %s, at try %d", row.sequence, row.kind, how, row.tries + 1)
+        words = re.sub(re.escape(letter.to), "the address", str(refusal), flags=re.IGNORECASE)
+        self._outbox.fail(row, words, self._clock(), recipient, is_permanent=refusal.is_permanent)
+        return refusal.is_permanent
+
+    def _refusal(self, letter: Letter, site: Site) -> MailError | None:
+        """Send a letter; return why it was not taken, if so."""
         try:
-            await _in_thread(lambda: self._mailer.send(letter, site))
+            self._mailer.send(letter, site)
         except MailError as error:
-            kind = "for good" if error.is_permanent else "for now"
-            _log.warning("mail %d (%s) is refused %s, at try %d", row.sequence, row.kind, kind, row.tries + 1)
-            words = re.sub(re.escape(letter.to), "the address", str(error), flags=re.IGNORECASE)
-            self._outbox.fail(row, words, self._clock(), recipient, is_permanent=error.is_permanent)
-            return error.is_permanent
-        self._outbox.record(row, self._clock(), recipient)
-        _log.info("mail %d (%s) is sent, at try %d", row.sequence, row.kind, row.tries + 1)
-        return True
+            return error
+        return None
 
     def _is_capped(self, row: Row, recipient: bytes) -> bool:
         """Tell whether a reader's mail is one too many; then a question is dropped, and anything else waits.
@@ -141,29 +151,32 @@ class Delivery:
         return True
 
 
-async def _in_thread(call: Callable[[], None]) -> None:
+async def _in_thread(call: Callable[[], T]) -> T:
     """Run a call in a thread that the process does not wait for at its end, as it does for those of an executor."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
+    done: asyncio.Future[T] = loop.create_future()
 
-    def settle(error: BaseException | None) -> None:
+    def settle(finished: Future[T]) -> None:
         if not done.cancelled():
-            done.set_exception(error) if error else done.set_result(None)
+            error = finished.exception()
+            done.set_exception(error) if error else done.set_result(finished.result())
 
     def work() -> None:
-        error: BaseException | None = None
+        finished: Future[T] = Future()
         try:
-            call()
-        except BaseException as raised:  # handed to whoever waits
-            error = raised
+            finished.set_result(call())
+        except BaseException as error:  # handed to whoever waits
+            finished.set_exception(error)
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, error)
+            loop.call_soon_threadsafe(settle, finished)
 
     threading.Thread(target=work, daemon=True).start()
-    await done
+    return await done
 
 
 def _without_words(error: Exception) -> str:
-    """Return what kind of error it is and where it was raised; its own text may hold a name or an address."""
+    """Return what kind of error it is and where it was raised; its own text may hold a name or an address, but the system's."""
+    if isinstance(error, OSError):
+        return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {frame.name}, {frame.filename}:{frame.lineno}"

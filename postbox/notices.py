@@ -82,7 +82,7 @@ class Notices:
     # To the author
 
     def _comment(self, kind: str, about: str, name: str, site: Site, now: datetime) -> Letter | None:
-        judged = next((it for it in self._waiting(name.rpartition(".")[0]) if it.name == name), None)
+        judged = self._named(name)
         if not judged:
             return None
         it = judged.waiting
@@ -115,26 +115,36 @@ class Notices:
 
     def _digest(self, about: str, site: Site, now: datetime) -> Letter | None:
         items: list[dict[str, object]] = []
-        for kind, each in self._moderation.outbox.gathered(about):
-            if kind == "comment":
-                judged = next((it for it in self._waiting(each.partition(".")[0]) if it.name == each), None)
-                if judged:
-                    words = _words(judged.waiting.body, EXCERPT_LENGTH)
-                    items.append(self._shown(judged, site, now) | {"words": words})
-            elif (message := self._messages.one(each)) and message.state == "new":
-                words, held = _words(message.body, EXCERPT_LENGTH), _reasons(message.held)
-                items.append({"name": _name(message.name), "words": words, "held": held, "link": ""})
+        rest = self._moderation.outbox.gathered(about)
+        while rest and len(items) < MOST_IN_A_DIGEST:
+            kind, each = rest.pop(0)
+            item = self._comment_item(each, site, now) if kind == "comment" else self._message_item(each)
+            items += [item] if item else []
         if not items:
             return None
-        shown, more = items[:MOST_IN_A_DIGEST], items[MOST_IN_A_DIGEST:]
-        values = {"items": shown, "more": len(more), "total": len(items), "desk_url": self._settings.desk_url}
+        values = {"items": items, "more": len(rest), "desk_url": self._settings.desk_url}
         return self._to_author("digest", about, self._drawn("digest", site, values))
+
+    def _comment_item(self, name: str, site: Site, now: datetime) -> dict[str, object] | None:
+        judged = self._named(name)
+        return (
+            self._shown(judged, site, now) | {"words": _words(judged.waiting.body, EXCERPT_LENGTH)} if judged else None
+        )
+
+    def _message_item(self, id: str) -> dict[str, object] | None:
+        message = self._messages.one(id)
+        if not message or message.state != "new":
+            return None
+        words = _words(message.body, EXCERPT_LENGTH)
+        return {"name": _name(message.name), "words": words, "held": _reasons(message.held), "link": ""}
 
     # To readers
 
     def _confirm(self, id: str, site: Site) -> Letter | None:
         follower, revisions = self._followers.of(id), self._moderation.inbox.revisions(id)
-        if not follower or follower.is_confirmed or revisions[-1].state not in ("waiting", "published"):
+        if not follower or follower.is_confirmed or not revisions:
+            return None
+        if revisions[-1].state not in ("waiting", "published"):
             return None
         return self._to_reader("confirm", id, follower, revisions[-1].article, site)
 
@@ -166,6 +176,10 @@ class Notices:
 
     def _waiting(self, id: str) -> list[Judged]:
         return [judged for judged in self._moderation.history(id) if judged.waiting.state == "waiting"]
+
+    def _named(self, name: str) -> Judged | None:
+        """Return the revision of a name, while it waits."""
+        return next((judged for judged in self._waiting(name.partition(".")[0]) if judged.name == name), None)
 
     def _shown(self, judged: Judged, site: Site, now: datetime) -> dict[str, object]:
         it = judged.waiting

@@ -181,6 +181,22 @@ def test_what_comes_beyond_ten_in_an_hour_comes_as_one(settings: Settings) -> No
     assert len(set(re.findall(r"https://desk.example/decide/[\w-]+", everything))) == 13
 
 
+def test_one_click_in_a_mail_program_ends_them(settings: Settings) -> None:
+    server = Taking()
+    with running(server) as port:
+        post = Post(settings, port)
+        id = post.send(address="tom@reader.example", wants="published")
+        post.publish(id)
+        post.deliver(HOUR)
+        [told] = received(server)
+
+        with TestClient(intake.application(settings), base_url="https://feet.example") as program:
+            answer = program.post(told["List-Unsubscribe"].strip("<>"), data={"List-Unsubscribe": "One-Click"})
+
+    assert answer.status_code == 200
+    assert post.followers.of(id) is None
+
+
 def test_opening_every_link_of_a_question_confirms_nothing(settings: Settings) -> None:
     server = Taking()
     with running(server) as port:
@@ -406,6 +422,25 @@ def test_a_mail_that_cannot_be_composed_holds_up_no_other(settings: Settings, tm
 
     assert subjects(server) == ["Comment from Tom on “Working on your big toe”"]
     assert "It could not be composed (UndefinedError)" in kept(settings)
+
+
+def test_a_theme_that_draws_no_letter_stops_nothing_for_good(settings: Settings, tmp_path: Path) -> None:
+    theme = tmp_path / "theme"
+    shutil.copytree(settings.theme, theme)
+    letter = theme / "templates/mail/letter.html"
+    whole = letter.read_text("utf-8")
+    letter.write_text("{{ nothing.at.all }}")
+    server = Taking()
+    with running(server) as port:
+        post = Post(replace(settings, theme=theme), port)
+        for name in ("Tom", "Ann"):
+            post.send(author=name)
+
+        assert post.deliver()
+        letter.write_text(whole, "utf-8")
+        assert Post(post.settings, port).deliver(PAUSES[0])
+
+    assert len(server.taken) == 2
 
 
 def test_forged_notes_send_nothing_and_stop_nothing(settings: Settings) -> None:

@@ -191,7 +191,7 @@ def test_a_change_is_shown_beside_what_the_page_says(house: House) -> None:
     mail = house.mail("comment", house.name(id))
 
     assert mail["Subject"] == "Changed comment from Tom on “Working on your big toe”"
-    assert "> New words.\n\nOn the page it says until then:\n\n> Old words.\n" in text_of(mail)
+    assert "> New words.\n\nThe page still says:\n\n> Old words.\n" in text_of(mail)
 
 
 def test_a_comment_that_was_decided_changed_or_deleted_is_no_mail_any_more(house: House) -> None:
@@ -613,6 +613,12 @@ def test_what_is_no_address_is_sent_nothing(house: House, hostile: str) -> None:
     forge(house.settings, "UPDATE follower SET address = ?, wants = ?", hostile, "published author nonsense")
 
     assert house.letter("published", house.name(id)) is None
+
+
+def test_an_address_at_a_comment_that_never_was_is_not_asked(house: House) -> None:
+    forge(house.settings, "INSERT INTO follower (comment, address, wants) VALUES ('nothing', 'a@b.example', '')")
+
+    assert house.letter("confirm", "nothing") is None
 
 
 @pytest.mark.parametrize(
