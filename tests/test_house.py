@@ -46,9 +46,21 @@ TABLE = """
 |                    | settings, site                       |                                | sign_in, preview                     |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
 | postbox.decision_link |                                   |                                | jinja2, starlette, sqlite3           |
-| postbox.shown      | comment, moderation, site            |                                | starlette, intake                    |
-| postbox.desk       | comment, form, moderation, settings, | jinja2, sqlite3, starlette     | intake, preview, uvicorn             |
-|                    | shown, sign_in, site, web            |                                |                                      |
+| postbox.shown      | address, comment, moderation, site   |                                | starlette, intake                    |
+| postbox.office     | form, messages, moderation,          | jinja2, starlette              | intake, preview, uvicorn             |
+|                    | settings, sign_in, site, web         |                                |                                      |
+| postbox.deciding   | comment, form, moderation, office,   | sqlite3                        | intake, preview, uvicorn             |
+|                    | shown, site                          |                                |                                      |
+| postbox.lists      | deciding, office, shown              | starlette                      | intake, preview, uvicorn             |
+| postbox.one_comment | deciding, form, lists, office, shown | starlette                     | intake, preview, uvicorn             |
+| postbox.decision_page | deciding, decision_link, form,    | starlette                      | intake, preview, uvicorn             |
+|                    | lists, moderation, office, shown     |                                |                                      |
+| postbox.correspondence | database, form, lists, office,   | starlette                      | intake, preview, uvicorn             |
+|                    | outbox, shown                        |                                |                                      |
+| postbox.desk       | correspondence, deciding,            | starlette                      | intake, preview, uvicorn             |
+|                    | decision_page, delivery, form,       |                                |                                      |
+|                    | lists, moderation, office,           |                                |                                      |
+|                    | one_comment, settings                |                                |                                      |
 | postbox.mail       | address, settings, site              | jinja2                         | starlette, sqlite3, desk, intake,    |
 |                    |                                      |                                | moderation, sign_in                  |
 | postbox.notices    | address, comment, decision_link,     | jinja2                         | starlette, intake, desk, sign_in     |
