@@ -11,7 +11,6 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -66,7 +65,7 @@ class Delivery:
             except Exception as error:  # what cannot be read or written now may be later
                 is_well, fault = False, _without_words(error)
                 if fault != logged:
-                    _log.error("no mail can be sent: %s", fault)  # its text may name a person
+                    _log.error("no mail can be sent: %s", fault)
                 logged = fault
             pause = WAKE_SECONDS if is_well else min(2 * pause, LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
@@ -153,25 +152,17 @@ class Delivery:
 
 async def _in_thread(call: Callable[[], T]) -> T:
     """Run a call in a thread that the process does not wait for at its end, as it does for those of an executor."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(finished: Future[T]) -> None:
-        if not done.cancelled():
-            error = finished.exception()
-            done.set_exception(error) if error else done.set_result(finished.result())
+    finished: Future[T] = Future()
+    finished.set_running_or_notify_cancel()  # so that it can be settled when nobody waits any more
 
     def work() -> None:
-        finished: Future[T] = Future()
         try:
             finished.set_result(call())
         except BaseException as error:  # handed to whoever waits
             finished.set_exception(error)
-        with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, finished)
 
     threading.Thread(target=work, daemon=True).start()
-    return await done
+    return await asyncio.wrap_future(finished)
 
 
 def _without_words(error: Exception) -> str:

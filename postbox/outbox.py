@@ -65,10 +65,10 @@ class Failed:
 
 @dataclass(frozen=True)
 class Health:
-    """How many mails wait and since when the oldest should have gone, if one should; and how many were given up."""
+    """How many mails wait; since when the oldest does that is due or was refused for now, if one is; how many were given up."""
 
     waiting: int
-    overdue_since: datetime | None
+    late_since: datetime | None
     failed: int
 
 
@@ -96,18 +96,11 @@ class Outbox:
 
     def failed(self) -> list[Failed]:
         """Return what was given up, the latest first."""
-        query = "SELECT * FROM outbox WHERE state = 'failed' ORDER BY due DESC, sequence DESC"
-        return [
-            Failed(
-                row["sequence"],
-                row["kind"],
-                row["about"],
-                row["error"],
-                row["tries"],
-                datetime.fromtimestamp(row["due"], UTC),
-            )
-            for row in self._connection.execute(query)
-        ]
+        rows = self._connection.execute(
+            "SELECT sequence, kind, about, error, tries, due AS 'when' FROM outbox"
+            " WHERE state = 'failed' ORDER BY due DESC, sequence DESC"
+        )
+        return [Failed(**{**row, "when": datetime.fromtimestamp(row["when"], UTC)}) for row in rows]
 
     def again(self, sequence: int, now: datetime) -> bool:
         """Send what was given up from now on as if it were new; return whether it was there."""
@@ -125,13 +118,13 @@ class Outbox:
 
     def health(self, now: datetime) -> Health:
         """Return what a maintainer wants to know."""
-        waiting, due, failed = self._connection.execute(
+        waiting, since, failed = self._connection.execute(
             "SELECT count(*) FILTER (WHERE state IN ('waiting', 'gathered')),"
-            " min(due) FILTER (WHERE state = 'waiting' AND due <= ?),"
+            " min(added) FILTER (WHERE state = 'waiting' AND (due <= ? OR tries > 0)),"
             " count(*) FILTER (WHERE state = 'failed') FROM outbox",
             (now.timestamp(),),
         ).fetchone()
-        return Health(waiting, None if due is None else datetime.fromtimestamp(due, UTC), failed)
+        return Health(waiting, None if since is None else datetime.fromtimestamp(since, UTC), failed)
 
     # For the delivery
 

@@ -258,6 +258,16 @@ def test_its_health_says_what_waits_what_is_late_and_what_was_given_up(kept: Kep
     assert kept.outbox.health(NOW + MINUTE / 2) == Health(2, NOW, 1)
 
 
+def test_what_is_refused_for_now_is_late_while_it_waits_for_the_next_try(kept: Kept) -> None:
+    kept.outbox.take_over(comments(1), NOW)
+    row = kept.outbox.next(NOW)
+    assert row
+
+    kept.outbox.fail(row, "451 Later", NOW + HOUR, None, is_permanent=False)
+
+    assert kept.outbox.health(NOW + HOUR) == Health(1, NOW, 0)
+
+
 # More than ten in an hour
 
 
