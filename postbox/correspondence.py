@@ -31,7 +31,7 @@ class Correspondence:
         """Show the messages, first the new."""
         return self._messages_page(request)
 
-    async def answer_message(self, request: Request) -> Response:
+    async def settle_message(self, request: Request) -> Response:
         """Put a message among those that are done, or erase it."""
         fields = await self._office.form(request)
         id, action = fields.get("id", ""), fields.get("action", "")
@@ -48,7 +48,7 @@ class Correspondence:
         """Show what could not be sent."""
         return self._mail_page(request)
 
-    async def answer_mail(self, request: Request) -> Response:
+    async def settle_mail(self, request: Request) -> Response:
         """Send a mail again, or forget it."""
         fields = await self._office.form(request)
         sequence, action = whole(fields.get("sequence", "")), fields.get("action", "")

@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 from postbox import desk
 from postbox.comment import Comment, path_of, read
 from postbox.database import transaction
+from postbox.decision_link import DecisionLinks
 from postbox.inbox import Inbox, Waiting
 from postbox.moderation import Moderation
 from postbox.office import Office
@@ -1152,6 +1153,36 @@ def test_several_are_decided_at_once_by_keyboard(page: Page, queued: Settings) -
     page.get_by_role("button", name="Undo").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("3 comments wait")
+
+
+def test_a_link_in_a_mail_is_used_by_keyboard_without_a_session(
+    browser: Browser, served: tuple[Place, Settings, str], queued: Settings
+) -> None:
+    judged = next(judged for judged in Moderation(queued).queue() if judged.waiting.author == "Tom")
+    token = DecisionLinks(Moderation(queued).key).issue(judged.name, datetime.now(UTC))
+    page = browser.new_page(java_script_enabled=False, base_url=served[2])
+    page.goto(f"/decide/{token}")
+    way = []
+
+    def press(name: str, *keys: str) -> None:
+        """Go on with the tabulator until a control has the focus, then press keys."""
+        while not (focused := page.locator(":focus")).count() or focused.inner_text() != name:
+            page.keyboard.press("Tab")
+            way.append(name)
+            assert len(way) < 60
+        for key in keys:
+            page.keyboard.press(key)
+
+    press("Publish and answer", "Enter", "Tab", "T", "h", "e", "y", ".", "Tab", "Enter")
+    expect(page.get_by_role("status")).to_contain_text("Published the answer by David")
+    assert published(queued, judged.waiting.id)
+    page.reload()
+    press("Undo", "Enter")
+    expect(page.get_by_role("status")).to_contain_text("Undid the last decision on the comment by Tom")
+    expect(page.get_by_role("button", name="Publish", exact=True)).to_be_visible()
+    assert published(queued, judged.waiting.id) is None
+    assert page.context.cookies() == []
+    page.close()
 
 
 def test_an_error_takes_the_focus_and_leads_to_its_field(page: Page, queued: Settings) -> None:
