@@ -232,6 +232,7 @@ def _run(application: "Starlette", settings: Settings, host: str, port: int) -> 
             host=host,
             port=port,
             log_level="warning",
+            access_log=False,
             server_header=False,
             date_header=False,
             proxy_headers=bool(settings.proxy),

@@ -32,7 +32,7 @@ class Contact:
             receipt = await self._front.write(lambda inbox: self._keep(inbox, enquiry, request, fields))
         except (sqlite3.Error, OSError):
             return self._form(fields, {"": self._front.sorry("message")}, 503)
-        return self._front.redirect(f"{self._front.site.intake}/message/{receipt}")
+        return self._front.redirect(self._front.site, f"/message/{receipt}")
 
     async def receipt(self, request: Request) -> Response:
         """Show a message's writer what was sent."""
@@ -47,7 +47,7 @@ class Contact:
         if not (message := self._messages.by_receipt(request.path_params["receipt"])):
             raise Refused(404, "That link is not complete, or its message is gone.")
         await self._front.write(lambda inbox: Messages(inbox).forget(message.id))
-        return self._front.redirect(request.url.path)
+        return self._front.redirect(self._front.site, f"/message/{request.path_params['receipt']}")
 
     def _keep(self, inbox: Inbox, enquiry: Enquiry, request: Request, fields: Mapping[str, str]) -> str:
         """Add a message in the writer's transaction; return its receipt."""

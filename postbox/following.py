@@ -42,7 +42,7 @@ class Following:
                 await self._change(lambda followers, it: followers.refuse(it.address), follower)
             case _:
                 raise Refused(400, "That form is none of this site’s. Go back and use its buttons.")
-        return self._front.redirect(request.url.path)
+        return self._front.redirect(self._front.site, f"/mail/{request.path_params['token']}")
 
     async def unsubscribe(self, request: Request) -> Response:
         """Stop at once, as the button of a mail program asks (RFC 8058): whatever the form says and wherever it comes from."""

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from urllib.parse import quote
 
 from jinja2 import FileSystemLoader, TemplateError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from postbox.form import Refused
 from postbox.group_commit import GroupCommit
@@ -44,6 +45,8 @@ class Front:
         self._site_path = str(settings.site)
         self._site_stamp = 0
         self._site: Site | None = None
+        self._redirects_of: Site | None = None
+        self._redirect_headers: list[tuple[bytes, bytes]] = []
 
     @property
     def site(self) -> Site:
@@ -97,9 +100,14 @@ class Front:
         html = self._theme.get_template(template).render(site=self.site, **values)
         return HTMLResponse(html, status, headers=self.site.headers | PRIVATE)
 
-    def redirect(self, address: str) -> Response:
-        """Lead from a form to the page of what was kept, so that a reload sends nothing again."""
-        return RedirectResponse(address, 303, headers=self.site.headers | PRIVATE)
+    def redirect(self, site: Site, place: str) -> Response:
+        """Lead from a form to the page below the intake of what was kept, so that a reload sends nothing again."""
+        if site is not self._redirects_of:
+            headers = Response(status_code=303, headers=site.headers | PRIVATE).raw_headers
+            self._redirects_of, self._redirect_headers = site, headers
+        answer = Response(status_code=303)
+        answer.raw_headers = [*self._redirect_headers, (b"location", quote(site.intake + place).encode())]
+        return answer
 
     def sorry(self, what: str) -> str:
         """Return the words for when nothing can be kept."""

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from postbox.inbox import Inbox
 
 T = TypeVar("T")
-_Job = tuple[Callable[[Inbox], Any], asyncio.Future[Any]]
+_Operation = Callable[[Inbox], Any]
+_Job = tuple[_Operation, asyncio.Future[Any]]
 _Outcome = tuple[Any, Exception | None]
 
 
@@ -28,7 +29,10 @@ class GroupCommit:
         self._disk = ThreadPoolExecutor(1, "inbox-disk")
 
     async def submit(self, operation: Callable[[Inbox], T]) -> T:
-        """Run ``operation`` in the next transaction; return its result, or raise its error, after the commit."""
+        """Run ``operation`` in the next transaction; return its result, or raise its error, after the commit.
+
+        It may run a second time, from the same state, should another of the same transaction fail.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.append((operation, future))
         self._task = self._task or asyncio.create_task(self._run())
@@ -47,7 +51,7 @@ class GroupCommit:
             try:
                 await self._on_disk("BEGIN IMMEDIATE")
                 jobs = self._jobs[: self._most]  # more have come in the meantime
-                outcomes = [self._attempt(operation) for operation, _ in jobs]
+                outcomes = self._attempt_all([operation for operation, _ in jobs])
                 await self._on_disk("COMMIT")
             except Exception as error:  # whatever it is, each sender hears of it, and the writer goes on
                 outcomes = [(None, error)] * len(jobs)
@@ -67,7 +71,17 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._disk, self._inbox.connection.execute, statement)
 
-    def _attempt(self, operation: Callable[[Inbox], Any]) -> _Outcome:
+    def _attempt_all(self, operations: list[_Operation]) -> list[_Outcome]:
+        """Run the operations; should one fail, all once more, each so that its failure takes no other along."""
+        execute = self._inbox.connection.execute
+        execute("SAVEPOINT all_of_them")
+        try:
+            return [(operation(self._inbox), None) for operation in operations]
+        except Exception:  # whose it is shows below
+            execute("ROLLBACK TO all_of_them")
+            return [self._attempt(operation) for operation in operations]
+
+    def _attempt(self, operation: _Operation) -> _Outcome:
         """Run one operation so that its failure takes no other along."""
         execute = self._inbox.connection.execute
         execute("SAVEPOINT one")

@@ -3,6 +3,7 @@
 Nothing here decides: every comment waits for its reader, and these reasons only sort what waits and say why.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ def reasons(
         yield "it has invisible characters"
 
 
+@functools.lru_cache(128)  # the author's is asked for with every comment
 def skeleton(name: str) -> str:
     """Return what a name looks like: without case, width, accents, signs, invisible characters, or the script its letters are from.
 

@@ -159,20 +159,19 @@ class Inbox:
 
     def add(self, submission: Submission, envelope: Envelope, held: Sequence[str]) -> str:
         """Keep a submission and return its comment's id; sent again since ``resend_after``, the id of the first."""
-        query = "SELECT id, received FROM comment JOIN revision ON comment = id AND number = 1 WHERE resend_key = ?"
-        if before := self.one(query, envelope.resend_key):
-            if before["received"] > stamp(envelope.resend_after):
-                return str(before["id"])
-            self.run("UPDATE comment SET resend_key = NULL WHERE id = ?", before["id"])
         id = new_id()
-        self.run(
-            "INSERT INTO comment (id, article, reply_to, sender, resend_key) VALUES (?, ?, ?, ?, ?)",
-            id,
-            submission.article,
-            submission.reply_to,
-            envelope.sender,
-            envelope.resend_key,
+        values = (id, submission.article, submission.reply_to, envelope.sender, envelope.resend_key)
+        insert = (
+            "INSERT INTO comment (id, article, reply_to, sender, resend_key) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (resend_key) DO NOTHING"
         )
+        if not self.run(insert, *values):
+            query = "SELECT id, received FROM comment JOIN revision ON comment = id AND number = 1 WHERE resend_key = ?"
+            before = self.one(query, envelope.resend_key)
+            if before and before["received"] > stamp(envelope.resend_after):
+                return str(before["id"])
+            self.run("UPDATE comment SET resend_key = NULL WHERE resend_key = ?", envelope.resend_key)
+            self.run(insert, *values)
         self._add_revision(id, 1, submission, envelope.received, held)
         return id
 
@@ -310,7 +309,7 @@ class Inbox:
             submission.body,
             _digest(submission.body),
             stamp(received),
-            json.dumps(held, ensure_ascii=False),
+            json.dumps(held, ensure_ascii=False) if held else "[]",
         )
         self.note("comment", id)
 

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from postbox.contact import Contact
 from postbox.following import Following
@@ -16,6 +18,25 @@ from postbox.form import Refused
 from postbox.front import Front
 from postbox.joining import Joining
 from postbox.settings import Settings
+
+
+class Intake(Starlette):
+    """The application; a comment goes straight to its handler, since layers that it has no use for took a tenth of its time."""
+
+    front: Front
+    joining: Joining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"] == "/comments" and scope["method"] == "POST":
+            request = Request(scope, receive)
+            try:
+                response = await self.joining.post(request)
+            except Exception as error:
+                response = await self.front.refused(request, error)
+            await response(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def application(settings: Settings) -> Starlette:
@@ -28,7 +49,7 @@ def application(settings: Settings) -> Starlette:
         yield
         await front.close()
 
-    app = Starlette(
+    app = Intake(
         routes=[
             Route("/comments", joining.post, methods=["POST"]),
             Route("/comments/reply/{article}/{id}", joining.reply),
@@ -46,5 +67,6 @@ def application(settings: Settings) -> Starlette:
         exception_handlers={Refused: front.refused, HTTPException: front.refused, Exception: front.refused},
         lifespan=lifespan,
     )
+    app.front, app.joining = front, joining
     app.router.redirect_slashes = False  # its redirects would go out without our headers
     return app

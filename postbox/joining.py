@@ -32,9 +32,9 @@ class Joining:
 
     async def post(self, request: Request) -> Response:
         """Keep a comment and lead to its receipt; or show the form again, with a preview or the errors, and every word."""
-        fields = await self._front.fields(request)
-        submission, errors = check(fields, self._front.site)
-        conversation = self._front.site.conversations.get(submission.article)
+        fields, site = await self._front.fields(request), self._front.site
+        submission, errors = check(fields, site)
+        conversation = site.conversations.get(submission.article)
         if not conversation:
             raise Refused(
                 404, "That article is not here. It may have moved. Go back and copy your words before you look for it."
@@ -58,7 +58,7 @@ class Joining:
             receipt = await self._front.write(lambda inbox: self._keep(inbox, submission, request, fields))
         except (sqlite3.Error, OSError):
             return self._form(form, {"": self._front.sorry("comment")}, status=503)
-        return self._front.redirect(f"{self._front.site.intake}/receipt/{receipt}")
+        return self._front.redirect(site, f"/receipt/{receipt}")
 
     async def reply(self, request: Request) -> Response:
         """Show a comment and the form that answers it."""
@@ -104,7 +104,7 @@ class Joining:
             return self._receipt(self._inbox.revisions(id), fields, {"": str(error)}, status=409)
         except (sqlite3.Error, OSError):
             return self._receipt(revisions, fields, {"": self._front.sorry("comment")}, status=503)
-        return self._front.redirect(f"{self._front.site.intake}/receipt/{self._inbox.receipt(id)}")
+        return self._front.redirect(self._front.site, f"/receipt/{self._inbox.receipt(id)}")
 
     async def export(self, request: Request) -> Response:
         """Hand a comment's writer all that is kept with it."""

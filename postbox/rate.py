@@ -1,5 +1,6 @@
 """How often one may post: a bucket for each network, and one for all."""
 
+import functools
 import ipaddress
 from dataclasses import dataclass, field
 
@@ -35,6 +36,7 @@ class Rate:
         return wait
 
 
+@functools.lru_cache(1024)
 def network(address: str) -> str:
     """Return the network that an address is one household or office of: /24 of IPv4, /48 of IPv6."""
     try:

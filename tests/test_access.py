@@ -21,6 +21,8 @@ from starlette.applications import Starlette
 
 from postbox import desk, preview
 from postbox.decision_link import DecisionLinks
+from postbox.followers import Followers
+from postbox.inbox import Inbox
 from postbox.moderation import Moderation
 from postbox.settings import Settings
 from postbox.sign_in import SignIn
@@ -212,6 +214,25 @@ def pressed(address: str, button: str, **words: str) -> State:
     return state
 
 
+def mailed(*, is_confirmed: bool) -> State:
+    """Open the link in a mail to an address that a comment was sent with."""
+
+    def state(page: Page, house: House) -> None:
+        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=f"Confirmed: {is_confirmed}.", **WITH_ADDRESS)(
+            page, house
+        )
+        followers = Followers(Inbox(house.settings.inbox))
+        follower = followers.of(page.url.rpartition("/")[2].partition("-")[0])
+        assert follower
+        page.goto(f"/comments/mail/{followers.token(follower)}")
+        if is_confirmed:
+            page.get_by_role("button", name="Yes, write to me").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("What we write to you about")
+
+    return state
+
+
+WITH_ADDRESS = {"name": "Tom", "email": "tom@feet.example"}
 PAGES: dict[str, State] = {
     "front": at("/"),
     "article": at(f"/articles/{ARTICLE}/"),
@@ -235,6 +256,14 @@ STATES: dict[str, State] = PAGES | {
     "preview": pressed(f"/comments/reply/{ARTICLE}/0001", "Preview", name="Tom", comment="Hello **you**."),
     "received": pressed(f"/articles/{ARTICLE}/", "Send comment", name="Ann", comment="My words."),
     "refused": at("/comments/receipt/none"),
+    "received with an address": pressed(f"/articles/{ARTICLE}/", "Send comment", comment="Hi.", **WITH_ADDRESS),
+    "address to confirm": mailed(is_confirmed=False),
+    "address confirmed": mailed(is_confirmed=True),
+    "address gone": at("/comments/mail/none"),
+    "message with errors": pressed("/contact/", "Send message", name=LONG_WORD, contact="1"),
+    "message received": pressed(
+        "/contact/", "Send message", name="Ann", contact="07700 900123", message=LONG_WORD[:4000]
+    ),
     **{name: receipt(name) for name in ("waiting", "published", "changed", "rejected", "deleted")},
     "change with errors": pressed("waiting", "Send the change", name=""),
     "change seen before": pressed("waiting", "Preview", comment="Better words."),

@@ -191,6 +191,10 @@ def test_what_a_reader_wrote_stands_in_a_quotation_alone() -> None:
     assert "<a" not in html_of(message)
 
 
+def test_every_kind_of_new_line_is_one_in_a_quotation() -> None:
+    assert quoted("\na\u2028b\rc\x0bd\x85e\n\nf\n") == "> a\n> b\n> c\n> d\n> e\n>\n> f"
+
+
 def test_the_html_loads_nothing_and_runs_nothing() -> None:
     letter = a_letter(subject="</title><script>", text=f"<script>\n\n{quoted('<img src=//evil.example/x.png>')}")
 

@@ -19,6 +19,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from postbox import desk, intake
+from postbox.followers import Followers
+from postbox.inbox import Inbox
 from postbox.moderation import Moderation
 from postbox.settings import Settings
 from postbox.sign_in import SignIn
@@ -251,6 +253,21 @@ def pages_of_the_intake(place: Place) -> Iterator[tuple[str, str]]:
         yield "errors-closed", reader.post("/comments", data=form | {"article": "closed"}).text
         yield "preview", reader.post("/comments", data=form | {"action": "preview", "reply_to": "0001"}).text
         yield "refused", reader.get("/comments/receipt/none").text
+        yield "address-errors", reader.post("/comments", data=form | {"email": "<@>"}).text
+        answer = reader.post("/comments", data=form | {"email": "tom@feet.example"})
+        yield "address", answer.text
+        followers = Followers(Inbox(settings.inbox))
+        [follower] = followers.having("tom@feet.example")
+        link = f"/comments/mail/{followers.token(follower)}"
+        yield "address-asked", reader.get(link).text
+        yield "address-confirmed", reader.post(link, data={"action": "choose", "author": "yes"}).text
+        yield "address-gone", reader.post(f"{link}/stop").text
+        reader.post(str(answer.url), data={"action": "delete"})
+        enquiry = {"name": "Tom & “Ann”", "contact": "07700 900123", "message": "Hello <you>."}
+        yield "message-errors", reader.post("/comments/message", data=enquiry | {"contact": "<1>"}).text
+        answer = reader.post("/comments/message", data=enquiry)
+        yield "message", answer.text
+        yield "message-deleted", reader.post(str(answer.url), data={"action": "delete"}).text
         for name in ("published", "rejected", "deleted"):
             answer = reader.post("/comments", data=form | {"comment": f"To be {name}."})
             yield f"waiting-{name}", answer.text
