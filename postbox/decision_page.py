@@ -78,16 +78,14 @@ class DecisionPage:
         return None, "replaced" if history and history[-1].waiting.state != "deleted" else "deleted"
 
     def _ours(self, name: str, sequences: list[int]) -> list[int]:
-        """Return those decisions that were made on this revision by its link, with the answers to it."""
+        """Return those decisions that were made on this revision by its link, with the answer that was published with it."""
         id, (revision, _) = name.rpartition(".")[0], self._revision(name)
-        ours = []
-        for decision in map(self._moderation.decision, sequences):
-            if decision and revision and decision.who == self._who:
-                answer = self._moderation.find(decision.comment) if decision.action == "answer" else None
-                on_it = (decision.comment, decision.number) == (id, revision.waiting.number)
-                if on_it or (answer and answer.reply_to == id):
-                    ours.append(decision.sequence)
-        return ours
+        made = [it for it in map(self._moderation.decision, sequences) if it and it.who == self._who]
+        on_it = [it for it in made if revision and (it.comment, it.number) == (id, revision.waiting.number)]
+        moments = {it.decided for it in on_it}
+        answers = [it for it in made if it.action == "answer" and it.decided in moments]
+        answers = [it for it in answers if (own := self._moderation.find(it.comment)) and own.reply_to == id]
+        return [it.sequence for it in (*on_it, *answers)]
 
     def _page(self, link: DecisionLink, status: int, typed: Mapping[str, str], outcome: Outcome) -> Response:
         site, (revision, state) = self._office.site, self._revision(link.name)

@@ -274,6 +274,26 @@ def test_a_link_takes_back_no_decision_but_its_own(client: TestClient, settings:
     assert everything(settings) == before
 
 
+def test_a_link_takes_back_no_answer_that_was_published_with_another_revision(
+    client: TestClient, settings: Settings
+) -> None:
+    id = send(settings)
+    moderation, by = Moderation(settings), {"who": "David, by email", "now": datetime.now(UTC) - timedelta(hours=1)}
+    moderation.approve(name_of(settings, id), **by)  # type: ignore[arg-type]
+    answer = moderation.answer(ARTICLE, id, "Thank you.", **by)  # type: ignore[arg-type]
+    change(settings, id, body="Better words.")
+    address = link(settings, id)
+    done = client.post(address, data={"action": "publish"}).headers["location"]
+    before = everything(settings)
+
+    for sequences in (f"{answer}", f"{answer},{done.partition('done=')[2]}"):
+        page = client.get(f"{address}?done={sequences}").text
+        assert "Published the answer" not in page
+    client.post(address, data={"action": "undo", "sequences": f"{answer}"})
+
+    assert everything(settings) == before
+
+
 def test_a_decision_made_on_the_desk_cannot_be_taken_back_by_a_link(client: TestClient, settings: Settings) -> None:
     id = a_published(settings)
 
