@@ -26,7 +26,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from jinja2 import FileSystemLoader
 from starlette.testclient import TestClient
 
-from postbox import intake
+from postbox import desk, intake
 from postbox.delivery import CAP_PAUSE, MOST_QUESTIONS, MOST_TO_ADDRESS, Delivery
 from postbox.mail import Mailer
 from postbox.moderation import NOTICE_DELAY
@@ -93,6 +93,15 @@ def kept(settings: Settings) -> str:
     return "\n".join(outbox._connection.iterdump())
 
 
+def wait_for(condition: Callable[[], Any]) -> None:
+    """Wait until something is so, for a while."""
+    for _ in range(PATIENCE_SECONDS * 20):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come about")
+
+
 # What is sent
 
 
@@ -112,6 +121,15 @@ def test_what_is_noted_is_mailed_and_the_note_is_gone(settings: Settings) -> Non
         ("david@home.example", "Message from Ann"),
     ]
     assert post.inbox.notes(most=99) == []
+
+
+def test_the_desk_delivers_while_it_runs(settings: Settings) -> None:
+    server = Taking()
+    with running(server) as port, TestClient(desk.application(replace(settings, smtp=f"smtp://127.0.0.1:{port}"))):
+        House(settings).send(author="Tom")
+        wait_for(lambda: server.taken)
+
+    assert subjects(server) == ["Comment from Tom on “Working on your big toe”"]
 
 
 def test_without_a_server_mails_are_files(settings: Settings) -> None:
@@ -653,15 +671,6 @@ def a_deliverer(settings: Settings) -> subprocess.Popen[str]:
     assert process.stdout
     assert process.stdout.readline() == "ready\n", process.communicate()[1]
     return process
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    """Wait until something is so, for a while."""
-    for _ in range(PATIENCE_SECONDS * 20):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come about")
 
 
 def test_nothing_is_lost_to_kill_9_and_what_comes_twice_has_one_id(settings: Settings) -> None:
