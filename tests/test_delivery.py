@@ -551,6 +551,18 @@ def test_an_address_is_asked_three_times_a_day(settings: Settings) -> None:
     assert "tom@" not in kept(settings).lower()
 
 
+def test_nothing_is_kept_of_what_was_sent_the_day_before(settings: Settings) -> None:
+    with running(Taking()) as port:
+        post = Post(settings, port)
+        post.published(address="tom@reader.example", wants="published")
+        post.deliver(HOUR)
+        assert 'INSERT INTO "outbox"' in kept(settings)
+
+        post.deliver(timedelta(days=1))
+
+    assert 'INSERT INTO "outbox"' not in kept(settings)
+
+
 def test_notices_beyond_ten_a_day_wait_for_the_next(settings: Settings) -> None:
     server = Taking()
     with running(server) as port:
