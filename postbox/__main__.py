@@ -211,6 +211,8 @@ def _intake(settings: Settings, arguments: argparse.Namespace) -> None:
 def _desk(settings: Settings, arguments: argparse.Namespace) -> None:
     from postbox import desk
 
+    if not settings.smtp:
+        print(f"Mails are kept as files in {settings.mail}/ until POSTBOX_SMTP names a server.", flush=True)
     _run(desk.application(settings), settings, settings.desk_host, settings.desk_port)
 
 

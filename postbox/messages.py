@@ -50,17 +50,18 @@ class Messages:
         self._inbox.note("message", id)
         return id
 
-    def new(self, *, most: int = -1, after: int = 0) -> list[Message]:
-        """Return what is not done, oldest first."""
-        return self._find("state = 'new' ORDER BY received, id LIMIT ? OFFSET ?", most, after)
+    def kept(self, *, most: int = -1, after: int = 0) -> list[Message]:
+        """Return what is not deleted: the new, oldest first, then what is done, the latest first."""
+        order = "state = 'done', CASE state WHEN 'new' THEN received END, received DESC, id"
+        return self._find(f"state <> 'deleted' ORDER BY {order} LIMIT ? OFFSET ?", most, after)
 
     def everything(self) -> list[Message]:
         """Return every message."""
         return self._find("1 ORDER BY received, id")
 
-    def size(self) -> int:
-        """Return how many are new."""
-        found = self._inbox.one("SELECT count(*) AS size FROM message WHERE state = 'new'")
+    def size(self, state: str = "new") -> int:
+        """Return how many are new, or in another state."""
+        found = self._inbox.one("SELECT count(*) AS size FROM message WHERE state = ?", state)
         return int(found["size"]) if found else 0
 
     def one(self, id: str) -> Message | None:

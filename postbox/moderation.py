@@ -3,6 +3,7 @@
 A decision is recorded with the text approved before any file is written, and repair after a crash believes only that record.
 The record and the key that names revisions lie in the desk's own folder, which the intake can neither read nor write;
 a row forged in the inbox is at most one more comment to judge.
+Whom a decision concerns is put into the outbox in the transaction that records it.
 """
 
 import fcntl
@@ -10,15 +11,16 @@ import hashlib
 import hmac
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from postbox.comment import ID, Comment, CommentError, dumps, path_of, read, read_all
 from postbox.database import connect, transaction
 from postbox.inbox import Inbox, Waiting, new_id, secret
+from postbox.outbox import TABLE, Outbox
 from postbox.settings import Settings
 from postbox.site import load
 
@@ -42,7 +44,9 @@ MIGRATIONS = [
     CREATE INDEX decision_by_comment ON decision (comment, sequence);
     CREATE INDEX decision_to_apply ON decision (sequence) WHERE NOT is_applied
     """,
+    TABLE,
 ]
+NOTICE_DELAY = timedelta(minutes=1)  # before a reader hears of a decision, so that it can be undone
 NO_FILE = ""  # in a decision: the file is taken away; None leaves it as it is
 
 
@@ -68,6 +72,7 @@ class Decision:
     """A line of the audit log: who decided what, when.
 
     ``action`` is publish, reject, spam, answer, edit, remove, delete (by its writer), forget or undo.
+    ``number`` is that of the revision in the inbox, 0 for none.
     ``can_be_undone`` is true of the last decision on a comment, unless it erased words.
     """
 
@@ -77,6 +82,7 @@ class Decision:
     action: str
     comment: str
     article: str
+    number: int
     reason: str
     can_be_undone: bool
 
@@ -94,8 +100,9 @@ class Moderation:
         self._comments = settings.comments
         self.inbox = Inbox(settings.inbox)
         settings.desk.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._key = secret(settings.desk / "key", mode=0o600)
+        self.key = secret(settings.desk / "key", mode=0o600)
         self._log = connect(settings.desk / "desk.sqlite", MIGRATIONS)
+        self.outbox = Outbox(self._log)
         with self._lock():
             pass
 
@@ -164,7 +171,10 @@ class Moderation:
                 )
             if not self._may_replace(waiting.article, waiting.id):
                 raise ModerationError(f"{name} would replace a comment that is not its writer's; reject it")
-            return self._decide("publish", waiting, "published", file, who=who, now=now)
+            tell = [("published", name)]
+            if waiting.reply_to and not self._places(waiting.id):
+                tell.append(("answered", waiting.id))
+            return self._decide("publish", waiting, "published", file, tell=tell, who=who, now=now)
 
     def reject(self, name: str, *, reason: str = "", who: str, now: datetime) -> int:
         """Keep a revision out, with or without a word to its writer."""
@@ -186,7 +196,7 @@ class Moderation:
             file = _file(
                 id=own, article=article, reply_to=id, author=author, is_author=True, date=_second(now), body=body
             )
-            return self._record("answer", own, article, file=file, who=who, now=now)
+            return self._record("answer", own, article, file=file, tell=[("answered", own)], who=who, now=now)
 
     def edit(self, article: str, id: str, body: str, *, seen: str, who: str, now: datetime) -> int:
         """Change the words of the author's own comment."""
@@ -274,6 +284,7 @@ class Moderation:
                 action=row["action"],
                 comment=row["comment"],
                 article=row["article"],
+                number=row["number"],
                 reason=row["reason"],
                 can_be_undone=bool(row["is_last"]) and row["action"] not in ("delete", "forget", "undo"),
             )
@@ -313,7 +324,16 @@ class Moderation:
         return list(self._comments.glob(f"*/{id}.md")) if ID.fullmatch(id) else []
 
     def _decide(
-        self, action: str, waiting: Waiting, state: str, file: str | None, *, reason: str = "", who: str, now: datetime
+        self,
+        action: str,
+        waiting: Waiting,
+        state: str,
+        file: str | None,
+        *,
+        reason: str = "",
+        tell: Sequence[tuple[str, str]] = (),
+        who: str,
+        now: datetime,
     ) -> int:
         return self._record(
             action,
@@ -324,6 +344,7 @@ class Moderation:
             state_before=waiting.state,
             reason=reason,
             file=file,
+            tell=tell,
             who=who,
             now=now,
         )
@@ -372,8 +393,9 @@ class Moderation:
         state_before: str = "",
         reason: str = "",
         file: str | None = None,
+        tell: Sequence[tuple[str, str]] = (),
     ) -> int:
-        """Write a decision down, then carry it out."""
+        """Write a decision down, with the mails that it leads to, then carry it out."""
         before = None
         if file is not None:  # or there is no path: a row whose id or article names no file can still be rejected
             with suppress(FileNotFoundError):
@@ -397,6 +419,8 @@ class Moderation:
                     before,
                 ),
             )
+            for kind, about in tell:
+                self.outbox.add(kind, about, now=now, delay=NOTICE_DELAY)
         self._apply()
         return cursor.lastrowid or 0
 
@@ -430,7 +454,7 @@ class Moderation:
 
     def _mac(self, words: str) -> str:
         """Name words under a key that no one outside has: neither a row changed later nor a collision gets the same name."""
-        return hmac.new(self._key, words.encode(), hashlib.sha256).hexdigest()[:16]
+        return hmac.new(self.key, words.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def write(path: Path, text: str) -> None:

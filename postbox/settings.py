@@ -39,6 +39,7 @@ class Settings:
     ``proxy`` is the web server in front, as addresses or networks with commas; only its word is taken for a sender's.
     ``smtp`` is the mail server as a URL, user and password in it percent-encoded; without one mails land in ``mail``.
     ``mail_from`` sends them, ``mail_to`` is the author's own address; both have to be set where ``smtp`` is.
+    ``mail_readers`` mails to readers are sent in a day, to all of them together.
     """
 
     content: Path = Path("content")
@@ -60,6 +61,7 @@ class Settings:
     smtp: str = field(default="", repr=False)
     mail_from: str = "postbox@localhost.invalid"
     mail_to: str = "author@localhost.invalid"
+    mail_readers: int = 500
 
     @property
     def comments(self) -> Path:

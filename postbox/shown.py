@@ -1,15 +1,17 @@
-"""What the desk shows: a comment as it will look beside what it answers and changes, and a decision in words.
+"""What the desk shows: a comment as it will look beside what it answers and changes, a decision, where a message is answered.
 
 A row of the inbox may be forged, so nothing here relies on its being a comment, or on its dates.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from postbox.address import is_address
 from postbox.comment import Comment, CommentError, Entry
 from postbox.moderation import Decision, Judged, Moderation
 from postbox.site import Site, day
@@ -48,7 +50,6 @@ class Line:
 
     decision: Decision
     author: str
-    title: str
     when: str
 
 
@@ -103,8 +104,12 @@ class Showing:
 
     def line(self, decision: Decision) -> Line:
         """Show a decision."""
-        title, _ = self._article(decision.article)
-        return Line(decision, self.author(decision.comment), title, self.time(decision.decided))
+        return Line(decision, self.author(decision.comment), self.time(decision.decided))
+
+    def lines(self, sequences: Iterable[int]) -> list[Line]:
+        """Show those decisions that there are."""
+        found = (self._moderation.decision(sequence) for sequence in sequences)
+        return [self.line(decision) for decision in found if decision]
 
     def author(self, id: str) -> str:
         """Return whose comment it is, or nothing if its words are gone."""
@@ -126,6 +131,14 @@ class Showing:
     def _entry(self, comment: Comment) -> Entry:
         answered = self._moderation.published(comment.article, comment.reply_to) if comment.reply_to else None
         return Entry(comment, 0, answered, is_missing=False)
+
+
+def answer_address(contact: str) -> str:
+    """Return where a click on a telephone number or an email address leads (RFC 3966, RFC 6068), or nothing for other words."""
+    if is_address(contact):
+        return f"mailto:{quote(contact, safe='@')}"
+    number = re.sub(r"[ ().\-–/]", "", contact.replace("(0)", "") if contact.startswith("+") else contact)
+    return f"tel:{number}" if re.fullmatch(r"\+?[0-9]{6,15}", number) else ""
 
 
 def changes(old: str, new: str) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -20,12 +20,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from starlette.applications import Starlette
 
 from postbox import desk, preview
+from postbox.decision_link import DecisionLinks
 from postbox.followers import Followers
 from postbox.inbox import Inbox
 from postbox.moderation import Moderation
 from postbox.settings import Settings
 from postbox.sign_in import SignIn
 from tests.conftest import ROOT, Place, a_comment
+from tests.test_correspondence import a_failed, a_message
 from tests.test_desk import change, send
 from tests.test_whole_way import answers, free_port, wait_until
 
@@ -173,6 +175,9 @@ def david(browser: Browser, house: House) -> Iterator[BrowserContext]:
     for number, name in enumerate(NAMES):
         send(house.settings, author=name, body=f"{name} · " * 9, ago=number)
     change(house.settings, published, author="Zoë", body="On the *second* step.")
+    a_message(house.settings, contact=f"{LONG_WORD[:60]}@example.org", body=LONG_WORD, held=["it has 1 link"])
+    a_message(house.settings, contact="07504 439555", name=LONG_WORD[:80])
+    a_failed(house.settings, "comment", f"{published}.x", f"550 {LONG_WORD[:300]}")
     with scriptable(browser.new_context(base_url=house.desk)) as context:
         page = context.new_page()
         page.goto(f"/sign-in/{SignIn(house.settings.desk).issue(datetime.now(UTC))}")
@@ -268,11 +273,29 @@ SCRIPTED: dict[str, State] = {
     "preview in place": pressed(f"/articles/{ARTICLE}/", "Preview", name="Tom", comment="Hello **you**."),
     "received in place": pressed(f"/articles/{ARTICLE}/", "Send comment", name="Una", comment="In place."),
 }
+
+
+def by_mail(*, days_ago: float = 0) -> State:
+    """Open the link in the mail about Tom's comment."""
+
+    def state(page: Page, house: House) -> None:
+        moderation = Moderation(house.settings)
+        [name] = [judged.name for judged in moderation.queue() if judged.waiting.author == "Tom"]
+        token = DecisionLinks(moderation.key).issue(name, datetime.now(UTC) - timedelta(days=days_ago))
+        page.goto(f"{house.desk}/decide/{token}")
+
+    return state
+
+
 DESK: dict[str, State] = {
     "queue": at("/"),
     "queue, all ticked": at("/?tick=all"),
     "published": at("/published"),
     "log": at("/log"),
+    "messages": at("/messages"),
+    "mail": at("/mail"),
+    "decision": by_mail(),
+    "expired": by_mail(days_ago=8),
     "one comment": at("/comment/0001"),
     "sign-in": at("/sign-in/x"),
     "missing": at("/no/such/page"),
@@ -318,6 +341,21 @@ def test_what_the_desk_did_and_what_went_wrong_can_be_read_by_everyone(david: Br
         spam.get_by_role("button", name="Spam").click()
         expect(page.get_by_role("status")).to_contain_text("Marked the comment by Spam")
         look_over(page, NARROW)
+
+
+def test_a_decision_by_mail_and_what_went_wrong_can_be_read_by_everyone(
+    context: BrowserContext, david: BrowserContext, house: House
+) -> None:
+    with opened(context, house, by_mail()) as page:
+        page.get_by_text("Publish and answer").first.click()
+        page.get_by_role("button", name="Publish and answer").click()
+        expect(page.get_by_role("alert")).to_be_focused()
+        look_over(page, NARROW)
+        page.get_by_role("button", name="Publish", exact=True).click()
+        expect(page.get_by_role("status")).to_contain_text("Published the comment by Tom")
+        look_over(page, NARROW)
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("button", name="Publish", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])

@@ -314,6 +314,17 @@ def test_a_port_in_use_is_said_in_a_line(settings: Settings, command: str) -> No
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("server", "is_said"), [("", True), ("smtp://localhost:25", False)])
+def test_a_desk_without_a_mail_server_says_where_mails_land(settings: Settings, server: str, is_said: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that the desk ends at once
+        port = str(taken.getsockname()[1])
+        addresses = {"POSTBOX_MAIL_FROM": "david@feet.example", "POSTBOX_MAIL_TO": "david@home.example"}
+
+        ended = postbox(settings, "desk", POSTBOX_DESK_PORT=port, POSTBOX_SMTP=server, **addresses)
+
+    assert (f"files in {settings.mail}/" in ended.stdout) == is_said
+
+
 @pytest.mark.parametrize(
     "damage",
     [

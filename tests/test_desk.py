@@ -24,8 +24,10 @@ from starlette.testclient import TestClient
 from postbox import desk
 from postbox.comment import Comment, path_of, read
 from postbox.database import transaction
+from postbox.decision_link import DecisionLinks
 from postbox.inbox import Inbox, Waiting
 from postbox.moderation import Moderation
+from postbox.office import Office
 from postbox.settings import Settings
 from postbox.sign_in import SignIn
 from tests.conftest import ROOT, Place
@@ -34,7 +36,7 @@ from tests.test_whole_way import PATIENCE_SECONDS, answers, free_port, postbox, 
 
 ARTICLE = "big-toe-and-glutes"
 FORM = "application/x-www-form-urlencoded"
-PAGES = ["/", "/published", "/log", "/comment/0001"]
+PAGES = ["/", "/published", "/log", "/messages", "/mail", "/comment/0001"]
 KEYS = itertools.count()
 EMPTY = {"": ""}  # the client names no content type for a form without a field
 
@@ -42,22 +44,37 @@ EMPTY = {"": ""}  # the client names no content type for a form without a field
 @pytest.fixture
 def settings(shipped: Place, tmp_path: Path) -> Settings:
     """Settings of a place with the shipped comments and the facts of the shipped site."""
-    shutil.copytree(shipped.comments, tmp_path / "content/comments")
-    (tmp_path / "var/site").mkdir(parents=True)
-    shutil.copy(shipped.folder / "var/site/site.json", tmp_path / "var/site")
-    return Settings(content=tmp_path / "content", theme=ROOT / "theme", var=tmp_path / "var")
+    return a_place(shipped, tmp_path)
 
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
     """A browser without JavaScript that is not signed in and follows no redirect."""
-    with TestClient(desk.application(settings), follow_redirects=False, raise_server_exceptions=False) as client:
+    with a_client(settings) as client:
         yield client
 
 
 @pytest.fixture
 def david(client: TestClient, settings: Settings) -> TestClient:
     """The same, signed in."""
+    return signed_in(client, settings)
+
+
+def a_place(shipped: Place, folder: Path, **settings: Any) -> Settings:
+    """Copy the shipped comments and facts into a folder; return its settings."""
+    shutil.copytree(shipped.comments, folder / "content/comments")
+    (folder / "var/site").mkdir(parents=True)
+    shutil.copy(shipped.folder / "var/site/site.json", folder / "var/site")
+    return Settings(content=folder / "content", theme=ROOT / "theme", var=folder / "var", **settings)
+
+
+def a_client(settings: Settings) -> TestClient:
+    """Return a browser without JavaScript that follows no redirect."""
+    return TestClient(desk.application(settings), follow_redirects=False, raise_server_exceptions=False)
+
+
+def signed_in(client: TestClient, settings: Settings) -> TestClient:
+    """Sign a browser in."""
     client.post("/sign-in", data={"token": SignIn(settings.desk).issue(datetime.now(UTC))})
     return client
 
@@ -121,10 +138,17 @@ def hidden(page: str, action: str) -> dict[str, str]:
 
 
 def everything(settings: Settings) -> dict[str, str]:
-    """Return every published file, and every row that is kept."""
+    """Return every published file, and every row that is kept, but for what goes out by mail in its own time."""
     files = {str(path): path.read_text("utf-8") for path in settings.comments.rglob("*.md")}
     databases = [*settings.inbox.glob("*.sqlite"), *settings.desk.glob("*.sqlite")]
-    return files | {str(path): "\n".join(sqlite3.connect(path).iterdump()) for path in databases}
+    return files | {
+        str(path): "\n".join(filter(is_not_of_the_mail, sqlite3.connect(path).iterdump())) for path in databases
+    }
+
+
+def is_not_of_the_mail(line: str) -> bool:
+    """Tell whether a line of a dump is of no table that the sending of mail changes."""
+    return not re.match('(INSERT INTO|DELETE FROM) "(note|outbox|sqlite_sequence)"', line)
 
 
 # Signing in
@@ -769,7 +793,7 @@ def test_a_deletion_that_fails_holds_up_no_other(
     wait_until(lambda: not any(published(settings, id) for id in ids[1:]), "the deleted comments are gone")
 
 
-def test_the_task_ends_with_the_application(settings: Settings) -> None:
+def test_the_tasks_end_with_the_application(settings: Settings) -> None:
     app = desk.application(settings)
 
     async def tasks() -> tuple[int, int]:
@@ -777,7 +801,7 @@ def test_the_task_ends_with_the_application(settings: Settings) -> None:
             during = len(asyncio.all_tasks())
         return during, len(asyncio.all_tasks())
 
-    assert asyncio.run(tasks()) == (2, 1)
+    assert asyncio.run(tasks()) == (3, 1)
 
 
 # Whatever a row holds
@@ -976,7 +1000,7 @@ def test_a_fault_of_ours_is_no_500_and_names_nothing(
     if what == "facts":
         settings.site.write_text("{}")
     elif what == "theme":
-        monkeypatch.setattr(desk.Desk, "_page", broken)
+        monkeypatch.setattr(Office, "page", broken)
     else:
         monkeypatch.setattr(Inbox, "waiting", broken)
 
@@ -1129,6 +1153,36 @@ def test_several_are_decided_at_once_by_keyboard(page: Page, queued: Settings) -
     page.get_by_role("button", name="Undo").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("3 comments wait")
+
+
+def test_a_link_in_a_mail_is_used_by_keyboard_without_a_session(
+    browser: Browser, served: tuple[Place, Settings, str], queued: Settings
+) -> None:
+    judged = next(judged for judged in Moderation(queued).queue() if judged.waiting.author == "Tom")
+    token = DecisionLinks(Moderation(queued).key).issue(judged.name, datetime.now(UTC))
+    page = browser.new_page(java_script_enabled=False, base_url=served[2])
+    page.goto(f"/decide/{token}")
+    way = []
+
+    def press(name: str, *keys: str) -> None:
+        """Go on with the tabulator until a control has the focus, then press keys."""
+        while not (focused := page.locator(":focus")).count() or focused.inner_text() != name:
+            page.keyboard.press("Tab")
+            way.append(name)
+            assert len(way) < 60
+        for key in keys:
+            page.keyboard.press(key)
+
+    press("Publish and answer", "Enter", "Tab", "T", "h", "e", "y", ".", "Tab", "Enter")
+    expect(page.get_by_role("status")).to_contain_text("Published the answer by David")
+    assert published(queued, judged.waiting.id)
+    page.reload()
+    press("Undo", "Enter")
+    expect(page.get_by_role("status")).to_contain_text("Undid the last decision on the comment by Tom")
+    expect(page.get_by_role("button", name="Publish", exact=True)).to_be_visible()
+    assert published(queued, judged.waiting.id) is None
+    assert page.context.cookies() == []
+    page.close()
 
 
 def test_an_error_takes_the_focus_and_leads_to_its_field(page: Page, queued: Settings) -> None:

@@ -41,14 +41,33 @@ TABLE = """
 | postbox.group_commit | inbox                              |                                | starlette, DESK, intake              |
 | postbox.followers  | inbox                                |                                | starlette, DESK, intake              |
 | postbox.messages   | form, inbox                          |                                | starlette, DESK, intake              |
-| postbox.moderation | comment, database, inbox, settings,  | sqlite3                        | starlette, uvicorn, intake, desk,    |
-|                    | site                                 |                                | sign_in, preview                     |
+| postbox.outbox     | database                             | sqlite3                        | starlette, intake, moderation        |
+| postbox.moderation | comment, database, inbox, outbox,    | sqlite3                        | starlette, uvicorn, intake, desk,    |
+|                    | settings, site                       |                                | sign_in, preview                     |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
-| postbox.shown      | comment, moderation, site            |                                | starlette, intake                    |
-| postbox.desk       | comment, form, moderation, settings, | jinja2, sqlite3, starlette     | intake, preview, uvicorn             |
-|                    | shown, sign_in, site, web            |                                |                                      |
+| postbox.decision_link |                                   |                                | jinja2, starlette, sqlite3           |
+| postbox.shown      | address, comment, moderation, site   |                                | starlette, intake                    |
+| postbox.office     | form, messages, moderation,          | jinja2, starlette              | intake, preview, uvicorn             |
+|                    | settings, sign_in, site, web         |                                |                                      |
+| postbox.deciding   | comment, form, moderation, office,   | sqlite3                        | intake, preview, uvicorn             |
+|                    | shown, site                          |                                |                                      |
+| postbox.lists      | deciding, office, shown              | starlette                      | intake, preview, uvicorn             |
+| postbox.one_comment | deciding, form, lists, office, shown | starlette                     | intake, preview, uvicorn             |
+| postbox.decision_page | deciding, decision_link, form,    | starlette                      | intake, preview, uvicorn             |
+|                    | lists, moderation, office, shown     |                                |                                      |
+| postbox.correspondence | database, form, lists, office,   | starlette                      | intake, preview, uvicorn             |
+|                    | outbox, shown                        |                                |                                      |
+| postbox.desk       | correspondence, deciding,            | starlette                      | intake, preview, uvicorn             |
+|                    | decision_page, delivery, form,       |                                |                                      |
+|                    | lists, moderation, office,           |                                |                                      |
+|                    | one_comment, settings                |                                |                                      |
 | postbox.mail       | address, settings, site              | jinja2                         | starlette, sqlite3, desk, intake,    |
 |                    |                                      |                                | moderation, sign_in                  |
+| postbox.notices    | address, comment, decision_link,     | jinja2                         | starlette, intake, desk, sign_in     |
+|                    | followers, inbox, mail, messages,    |                                |                                      |
+|                    | moderation, settings, site           |                                |                                      |
+| postbox.delivery   | database, mail, moderation, notices, | jinja2                         | starlette, intake, desk, sign_in     |
+|                    | outbox, settings, site               |                                |                                      |
 | postbox.front      | form, group_commit, inbox, rate,     | jinja2, starlette              | DESK, uvicorn                        |
 |                    | settings, site, web                  |                                |                                      |
 | postbox.joining    | comment, followers, form, front,     | sqlite3, starlette             | DESK, uvicorn                        |
@@ -89,7 +108,7 @@ TABLE = """
 # What readers sent and what answers them: nothing that builds the public site may load it.
 PRIVATE = "sqlite3, starlette, uvicorn, postbox.database, postbox.form, postbox.inbox, postbox.intake, postbox.moderation, postbox.settings"
 # What publishes, lets its author in and writes to people: nothing that answers readers may load it.
-DESK = "desk, mail, moderation, sign_in"
+DESK = "decision_link, delivery, desk, mail, moderation, notices, outbox, sign_in"
 # Pelican's licence follows it, so no module of postbox ever loads it, or the package that does.
 NEVER_IN_POSTBOX = "pelican, press"
 

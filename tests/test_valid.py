@@ -9,7 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from postbox import desk, intake
+from postbox.decision_link import DecisionLinks
 from postbox.followers import Followers
 from postbox.inbox import Inbox
 from postbox.moderation import Moderation
 from postbox.settings import Settings
 from postbox.sign_in import SignIn
+from postbox.site import Press
 from tests.conftest import ROOT, SITE_URL, Place, a_comment
 from tests.test_access import RICH
-from tests.test_desk import change, send
+from tests.test_correspondence import a_failed, a_message
+from tests.test_desk import change, name_of, send
 from tests.test_structured import data, every_comment
 
 CHECKER = ROOT / "node_modules/vnu-jar/build/dist/vnu.jar"
@@ -303,6 +306,22 @@ def pages_of_the_desk(place: Place) -> Iterator[tuple[str, str]]:
         yield "desk-error", david.post(f"/comment/{held}", data={"action": "publish and answer", "name": name}).text
         yield "desk-done", david.post(f"/comment/{held}", data={"action": "spam", "name": name, "back": "/"}).text
         yield "desk-none-ticked", david.post("/", data={"action": "spam", "back": "/"}).text
+        a_message(settings, held=["it has 1 link"])
+        a_failed(settings, "message", "x")
+        settings.site.with_name("press.json").write_text(Press(faults=["content/x.md:1: it is not there"]).dumps())
+        yield "desk-messages", david.get("/messages").text
+        yield "desk-messages-done", david.get("/messages?said=done").text
+        yield "desk-messages-gone", david.post("/messages", data={"action": "done"}).text
+        yield "desk-mail", david.get("/mail").text
+        links, name = DecisionLinks(Moderation(settings).key), name_of(settings, send(settings, author="Una"))
+        address, expired = (f"/decide/{links.issue(name, datetime.now(UTC) - timedelta(days=n))}" for n in (0, 8))
+        yield "desk-decide", david.get(address).text
+        yield "desk-decide-error", david.post(address, data={"action": "publish and answer"}).text
+        yield "desk-decide-expired", david.get(expired).text
+        yield "desk-decide-sent", david.get(f"{expired}?sent=").text
+        yield "desk-decide-done", david.post(address, data={"action": "publish"}).text
+        yield "desk-decide-again", david.post(address, data={"action": "publish"}).text
+        yield "desk-decide-forged", david.get("/decide/x").text
 
 
 def copy(folder: Path, name: str, text: str) -> None:

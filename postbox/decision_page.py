@@ -1,0 +1,109 @@
+"""The page that a mail to the author links to: one revision of one comment, and the decision on it.
+
+The link itself says what may be decided, so nobody signs in; it opens no session and leads nowhere else on the desk.
+GET and HEAD change nothing, for scanners of mail open every link.
+"""
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from postbox.deciding import ON_WAITING, Deciding, Outcome
+from postbox.decision_link import DecisionLink, DecisionLinks
+from postbox.form import Refused
+from postbox.lists import numbers, said, whole
+from postbox.moderation import Judged
+from postbox.office import Office
+from postbox.shown import Showing
+
+
+class DecisionPage:
+    """The handlers of the page."""
+
+    def __init__(self, office: Office, deciding: Deciding) -> None:
+        self._office = office
+        self._deciding = deciding
+        self._moderation = office.moderation
+        self._links = DecisionLinks(office.moderation.key)
+
+    async def show(self, request: Request) -> Response:
+        """Show the revision that a link is for, or what became of it."""
+        link, asked = self._link(request), request.query_params
+        if link.is_expired:
+            return self._expired(link, 200, {}, is_sent="sent" in asked)
+        outcome = Outcome(done=numbers(asked.get("done", "")), live=whole(asked.get("live", "")))
+        return self._page(link, 200, {}, outcome)
+
+    async def decide(self, request: Request) -> Response:
+        """Carry out one decision on that revision, take one back that was made here, or mail a fresh link."""
+        fields, link, outcome = await self._office.form(request), self._link(request), Outcome()
+        action, now = fields.get("action", ""), self._office.clock()
+        if link.is_expired:
+            if action != "send" or self._revision(link.name)[1] != "waiting":
+                return self._expired(link, 409, fields)
+            self._office.outbox.send_link(link.name, now)
+            return self._office.redirect(f"{request.url.path}?sent=")
+        if action == "undo":
+            ours = self._ours(link.name, numbers(fields.get("sequences", "")))
+            self._deciding.undo(ours, outcome, who=self._who)
+        elif action in ON_WAITING:
+            one = {**fields, "name": link.name}
+            self._deciding.attempt(link.name.rpartition(".")[0], one, outcome, who=self._who)
+        else:
+            raise Refused(400, "That form is none of the desk's. Go back and use its buttons.")
+        if outcome.problems:
+            return self._page(link, outcome.status, fields, outcome)
+        await self._deciding.see_live(outcome, now)
+        return self._office.redirect(f"{request.url.path}?{said(outcome)}")
+
+    # How
+
+    @property
+    def _who(self) -> str:
+        return f"{self._office.site.author}, by email"
+
+    def _link(self, request: Request) -> DecisionLink:
+        link = self._links.read(request.path_params["token"], self._office.clock())
+        if not link:
+            raise Refused(404, "That link is not complete, or was not made here.")
+        return link
+
+    def _revision(self, name: str) -> tuple[Judged | None, str]:
+        """Return the revision of a name, None if its words are not what they were, and its state in the words of the inbox."""
+        history = self._moderation.history(name.rpartition(".")[0])
+        for judged in history:
+            if judged.name == name:
+                return judged, judged.waiting.state
+        return None, "replaced" if history and history[-1].waiting.state != "deleted" else "deleted"
+
+    def _ours(self, name: str, sequences: list[int]) -> list[int]:
+        """Return those decisions that were made on this revision by its link, with the answer that was published with it."""
+        id, (revision, _) = name.rpartition(".")[0], self._revision(name)
+        made = [it for it in map(self._moderation.decision, sequences) if it and it.who == self._who]
+        on_it = [it for it in made if revision and (it.comment, it.number) == (id, revision.waiting.number)]
+        moments = {it.decided for it in on_it}
+        answers = [it for it in made if it.action == "answer" and it.decided in moments]
+        answers = [it for it in answers if (own := self._moderation.find(it.comment)) and own.reply_to == id]
+        return [it.sequence for it in (*on_it, *answers)]
+
+    def _page(self, link: DecisionLink, status: int, typed: Mapping[str, str], outcome: Outcome) -> Response:
+        site, (revision, state) = self._office.site, self._revision(link.name)
+        showing = Showing(self._moderation, site)
+        published = self._moderation.find(link.name.rpartition(".")[0]) if state == "published" else None
+        values = {
+            "state": state,
+            "author": revision.waiting.author if revision else "",
+            "waiting": showing.waiting(revision) if revision and state == "waiting" else None,
+            "published": showing.published(published) if published else None,
+            "typed": typed,
+            "done": showing.lines(self._ours(link.name, outcome.done)),
+            "live": outcome.live,
+            "problems": outcome.problems,
+        }
+        return self._office.page("decision.html", status, site, place=None, **values)
+
+    def _expired(self, link: DecisionLink, status: int, typed: Mapping[str, str], *, is_sent: bool = False) -> Response:
+        waits = self._revision(link.name)[1] == "waiting"
+        values = {"waits": waits, "is_sent": is_sent, "typed": typed}
+        return self._office.page("expired.html", status, self._office.site, place=None, **values)
