@@ -17,7 +17,8 @@ from typing import TypeVar
 from jinja2 import FileSystemLoader
 
 from postbox.database import transaction
-from postbox.mail import Letter, Mailer, MailError
+from postbox.letter import Letter
+from postbox.mail import Mailer, MailError
 from postbox.moderation import Moderation
 from postbox.notices import TO_READERS, Notices
 from postbox.outbox import Row

@@ -26,7 +26,7 @@ from postbox.comment import ID
 from postbox.decision_link import DecisionLinks
 from postbox.followers import Follower, Followers
 from postbox.inbox import Note
-from postbox.mail import Letter, one_line, plain, quoted
+from postbox.letter import Letter, one_line, plain, quoted
 from postbox.messages import Messages
 from postbox.moderation import Judged, Moderation
 from postbox.settings import Settings

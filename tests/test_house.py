@@ -61,13 +61,14 @@ TABLE = """
 |                    | decision_page, delivery, form,       |                                |                                      |
 |                    | lists, moderation, office,           |                                |                                      |
 |                    | one_comment, settings                |                                |                                      |
-| postbox.mail       | address, settings, site              | jinja2                         | starlette, sqlite3, desk, intake,    |
+| postbox.letter     | address, site                        | jinja2                         | starlette, sqlite3, desk, intake     |
+| postbox.mail       | address, letter, settings, site      | jinja2                         | starlette, sqlite3, desk, intake,    |
 |                    |                                      |                                | moderation, sign_in                  |
 | postbox.notices    | address, comment, decision_link,     | jinja2                         | starlette, intake, desk, sign_in     |
-|                    | followers, inbox, mail, messages,    |                                |                                      |
+|                    | followers, inbox, letter, messages,    |                                |                                      |
 |                    | moderation, settings, site           |                                |                                      |
-| postbox.delivery   | database, mail, moderation, notices, | jinja2                         | starlette, intake, desk, sign_in     |
-|                    | outbox, settings, site               |                                |                                      |
+| postbox.delivery   | database, letter, mail, moderation,  | jinja2                         | starlette, intake, desk, sign_in     |
+|                    | notices, outbox, settings, site      |                                |                                      |
 | postbox.front      | form, group_commit, inbox, rate,     | jinja2, starlette              | DESK, uvicorn                        |
 |                    | settings, site, web                  |                                |                                      |
 | postbox.joining    | comment, followers, form, front,     | sqlite3, starlette             | DESK, uvicorn                        |

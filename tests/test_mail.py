@@ -25,7 +25,8 @@ from hypothesis import settings as running_with
 from hypothesis import strategies as st
 from jinja2 import FileSystemLoader
 
-from postbox.mail import Letter, Mailer, MailError, one_line, plain, quoted
+from postbox.letter import Letter, one_line, plain, quoted
+from postbox.mail import Mailer, MailError
 from postbox.settings import Settings
 from postbox.site import environment
 from tests.conftest import ROOT

@@ -18,7 +18,8 @@ from postbox.decision_link import DecisionLinks
 from postbox.followers import Follower, Followers
 from postbox.form import Enquiry
 from postbox.inbox import Inbox, Note
-from postbox.mail import Letter, Mailer
+from postbox.letter import Letter
+from postbox.mail import Mailer
 from postbox.messages import Messages
 from postbox.moderation import Moderation
 from postbox.notices import Notices
