@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting = command("export", _export, "print all that is kept about a comment, or about every comment, as JSON")
     exporting.add_argument("id", metavar="ID", nargs="?", help="the id of a comment")
     command("sign-in", _sign_in, "print a link that signs in to the desk, once, within 15 minutes")
+    command("backup", _backup, "write all that a restored site needs to standard output, as tar.gz")
     command("intake", _intake, "answer the forms of the site")
     command("desk", _desk, "serve the desk, where comments are judged")
     command("preview", _preview, "serve the built site and answer its forms, on this machine")
@@ -151,6 +152,14 @@ def _sign_in(settings: Settings, arguments: argparse.Namespace) -> None:
     _print({"link": link}) if arguments.json else print(link)
 
 
+def _backup(settings: Settings, arguments: argparse.Namespace) -> None:
+    from postbox import backup
+
+    if sys.stdout.isatty():
+        raise ValueError("a backup is no text for a terminal; send it to a file: backup >FILE.tar.gz")
+    backup.write(settings, sys.stdout.buffer)
+
+
 def _print_all_about(moderation: "Moderation", id: str, *, as_json: bool) -> None:
     about = _all_about(moderation, id)
     if not about["published"] and not about["revisions"]:
@@ -205,7 +214,7 @@ def _print(value: object) -> None:
 def _intake(settings: Settings, arguments: argparse.Namespace) -> None:
     from postbox import intake
 
-    _run(intake.application(settings), settings, settings.host, settings.port)
+    _run("intake", intake.application(settings), settings, settings.host, settings.port)
 
 
 def _desk(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -213,24 +222,28 @@ def _desk(settings: Settings, arguments: argparse.Namespace) -> None:
 
     if not settings.smtp:
         print(f"Mails are kept as files in {settings.mail}/ until POSTBOX_SMTP names a server.", flush=True)
-    _run(desk.application(settings), settings, settings.desk_host, settings.desk_port)
+    _run("desk", desk.application(settings), settings, settings.desk_host, settings.desk_port)
 
 
 def _preview(settings: Settings, arguments: argparse.Namespace) -> None:
     from postbox import preview
 
-    _run(preview.application(settings), settings, settings.host, settings.port)
+    _run("preview", preview.application(settings), settings, settings.host, settings.port)
 
 
-def _run(application: "Starlette", settings: Settings, host: str, port: int) -> None:
+def _run(process: str, application: "Starlette", settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; a proxy's word is taken only where one is configured."""
     import uvicorn
 
+    from postbox import log, watched
+
+    log.start()
     try:
         uvicorn.run(
-            application,
+            watched.Watched(application, process=process, host=host, port=port, **_that_matter(settings)),
             host=host,
             port=port,
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -240,6 +253,13 @@ def _run(application: "Starlette", settings: Settings, host: str, port: int) -> 
         )
     except SystemExit as ended:  # it has statuses of its own, and has said why
         sys.exit(bool(ended.code))
+
+
+def _that_matter(settings: Settings) -> dict[str, str | int]:
+    """Return what is told of the settings as a process starts, each named here, so that no secret ever is."""
+    names = ("content", "theme", "var", "desk_url", "proxy", "rate_sender", "rate_overall", "rate_seconds")
+    told = {name: getattr(settings, name) for name in names}
+    return {name: value if isinstance(value, int) else str(value) for name, value in told.items()}
 
 
 if __name__ == "__main__":

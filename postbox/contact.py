@@ -30,8 +30,8 @@ class Contact:
             return self._form(fields, errors, 422)
         try:
             receipt = await self._front.write(lambda inbox: self._keep(inbox, enquiry, request, fields))
-        except (sqlite3.Error, OSError):
-            return self._form(fields, {"": self._front.sorry("message")}, 503)
+        except (sqlite3.Error, OSError) as error:
+            return self._form(fields, {"": self._front.sorry("message", error)}, 503)
         return self._front.redirect(self._front.site, f"/message/{receipt}")
 
     async def receipt(self, request: Request) -> Response:

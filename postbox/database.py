@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+TIMEOUT_SECONDS = 10.0  # for another process to finish what it writes
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -29,7 +30,7 @@ def connect(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         path.chmod(0o660)
     connection = None
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=TIMEOUT_SECONDS, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         for pragma in PRAGMAS:
             _patiently(connection, f"PRAGMA {pragma}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from postbox import log
 from postbox.comment import Comment
 from postbox.form import Refused, check
 from postbox.moderation import ModerationError
@@ -73,7 +74,8 @@ class Deciding:
             text, key, status = str(error), error.key, 422
         except (ValueError, OverflowError) as error:
             text, key, status = self._why(error, id, fields.get("name", "")), "", 409
-        except (sqlite3.Error, OSError):
+        except (sqlite3.Error, OSError) as error:
+            log.fault(error)
             text, key, status = LATER, "", 503
         else:
             return

@@ -7,25 +7,29 @@ GET and HEAD change nothing; a decision is a POST that names the words it was ma
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from postbox import health, log
 from postbox.correspondence import Correspondence
+from postbox.database import connect
 from postbox.deciding import Deciding
 from postbox.decision_page import DecisionPage
 from postbox.delivery import Delivery
 from postbox.form import Refused
 from postbox.lists import LISTS, Lists
-from postbox.moderation import Moderation
+from postbox.moderation import MIGRATIONS, Moderation
 from postbox.office import Office
 from postbox.one_comment import OneComment
+from postbox.outbox import Outbox
 from postbox.settings import Settings
 
 WISHES_SECONDS = 0.2
+LATE_SECONDS = 3600
 
 
 def application(settings: Settings) -> Starlette:
@@ -57,6 +61,7 @@ def application(settings: Settings) -> Starlette:
             Route("/mail", signed_in(letters.settle_mail), methods=["POST"]),
             Route("/decide/{token}", by_link.show),
             Route("/decide/{token}", by_link.decide, methods=["POST"]),
+            health.route(settings, outbox=lambda: _outbox(settings)),
             Route("/sign-in/{token}", office.link),
             Route("/sign-in", office.sign_in, methods=["POST"]),
             Route("/sign-out", signed_in(office.sign_out), methods=["POST"]),
@@ -77,6 +82,21 @@ async def grant_wishes(moderation: Moderation) -> None:
             logged = ""
         except Exception as error:  # what cannot be granted now may be later, and nothing else may stop for it
             if repr(error) != logged:
-                logging.getLogger(__name__).exception("A writer's deletion could not be carried out")
+                told = "A writer's deletion could not be carried out"
+                log.event(told, level=logging.ERROR, error=error)
             logged = repr(error)
         await asyncio.sleep(WISHES_SECONDS)
+
+
+def _outbox(settings: Settings) -> health.State:
+    """Open the desk's own database anew and tell how its mail stands."""
+    now = datetime.now(UTC)
+    with closing(connect(settings.desk / "desk.sqlite", MIGRATIONS)) as database:
+        mail = Outbox(database).health(now)
+    late = round((now - mail.late_since).total_seconds()) if mail.late_since else 0
+    wrong = []
+    if mail.failed:
+        wrong.append(f"{mail.failed} mails were given up; the desk’s page “Mail” says why")
+    if late > LATE_SECONDS:
+        wrong.append(f"a mail has been late for {late} seconds; its server refuses it, or the desk sends nothing")
+    return {"waiting": mail.waiting, "late_seconds": late, "failed": mail.failed}, ", and ".join(wrong)

@@ -13,6 +13,7 @@ from postbox.followers import WANTS, Follower, Followers
 from postbox.form import Refused
 from postbox.front import Front
 from postbox.inbox import Inbox
+from postbox.log import fault
 from postbox.site import Conversation
 
 _Change = Callable[[Followers, Follower], None]
@@ -59,7 +60,8 @@ class Following:
 
         try:
             await self._front.write(carry_out)
-        except (sqlite3.Error, OSError):
+        except (sqlite3.Error, OSError) as error:
+            fault(error)
             raise Refused(503, "This could not be done just now. Go back and try again in a minute.") from None
 
     def _page(self, follower: Follower | None) -> Response:

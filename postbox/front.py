@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from postbox.form import Refused
 from postbox.group_commit import GroupCommit
 from postbox.inbox import Envelope, Inbox
+from postbox.log import fault, place
 from postbox.rate import Rate, network
 from postbox.settings import Settings
 from postbox.site import Site, environment, load
@@ -109,8 +110,9 @@ class Front:
         answer.raw_headers = [*self._redirect_headers, (b"location", quote(site.intake + place).encode())]
         return answer
 
-    def sorry(self, what: str) -> str:
-        """Return the words for when nothing can be kept."""
+    def sorry(self, what: str, error: Exception) -> str:
+        """Return the words for when nothing can be kept; what stopped it is told to the log alone."""
+        fault(error)
         ring = f", or ring {self.site.author} on {self.site.telephone_shown}" if self.site.telephone else ""
         return f"Your {what} could not be sent. It is still in the box. Try again in a minute{ring}."
 
@@ -129,11 +131,13 @@ class Front:
     async def refused(self, request: Request, error: Exception) -> Response:
         """Answer with a sentence, never with a 500."""
         if isinstance(error, Refused):
+            request.scope["cause"] = place(error)
             return self.page("refused.html", error.status, reason=str(error))
         if isinstance(error, HTTPException):
             answer = self.page("refused.html", error.status_code, reason="That page is not here. It may have moved.")
             answer.headers.update(error.headers or {})
             return answer
+        fault(error)
         reason = "This could not be done just now. Go back and try again in a minute."
         try:
             return self.page("refused.html", 503, reason=reason)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from postbox import health
 from postbox.contact import Contact
 from postbox.following import Following
 from postbox.form import Refused
@@ -25,10 +26,12 @@ class Intake(Starlette):
 
     front: Front
     joining: Joining
+    route: Route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http" and scope["path"] == "/comments" and scope["method"] == "POST":
+            scope["route"] = self.route
             request = Request(scope, receive)
             try:
                 response = await self.joining.post(request)
@@ -51,7 +54,8 @@ def application(settings: Settings) -> Starlette:
 
     app = Intake(
         routes=[
-            Route("/comments", joining.post, methods=["POST"]),
+            health.route(settings),
+            post := Route("/comments", joining.post, methods=["POST"]),
             Route("/comments/reply/{article}/{id}", joining.reply),
             Route("/comments/receipt/{receipt}", joining.receipt),
             Route("/comments/receipt/{receipt}", joining.change, methods=["POST"]),
@@ -67,6 +71,6 @@ def application(settings: Settings) -> Starlette:
         exception_handlers={Refused: front.refused, HTTPException: front.refused, Exception: front.refused},
         lifespan=lifespan,
     )
-    app.front, app.joining = front, joining
+    app.front, app.joining, app.route = front, joining, post
     app.router.redirect_slashes = False  # its redirects would go out without our headers
     return app

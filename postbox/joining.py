@@ -56,8 +56,8 @@ class Joining:
             return self._form(form, {}, preview=_entry("preview", submission, self._front.clock(), answered))
         try:
             receipt = await self._front.write(lambda inbox: self._keep(inbox, submission, request, fields))
-        except (sqlite3.Error, OSError):
-            return self._form(form, {"": self._front.sorry("comment")}, status=503)
+        except (sqlite3.Error, OSError) as error:
+            return self._form(form, {"": self._front.sorry("comment", error)}, status=503)
         return self._front.redirect(site, f"/receipt/{receipt}")
 
     async def reply(self, request: Request) -> Response:
@@ -102,8 +102,8 @@ class Joining:
                 await self._front.write(lambda inbox: self._keep_change(inbox, id, submission, fields))
         except InboxError as error:
             return self._receipt(self._inbox.revisions(id), fields, {"": str(error)}, status=409)
-        except (sqlite3.Error, OSError):
-            return self._receipt(revisions, fields, {"": self._front.sorry("comment")}, status=503)
+        except (sqlite3.Error, OSError) as error:
+            return self._receipt(revisions, fields, {"": self._front.sorry("comment", error)}, status=503)
         return self._front.redirect(self._front.site, f"/receipt/{self._inbox.receipt(id)}")
 
     async def export(self, request: Request) -> Response:

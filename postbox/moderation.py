@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import hmac
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from pathlib import Path
 from postbox.comment import ID, Comment, CommentError, dumps, path_of, read, read_all
 from postbox.database import connect, transaction
 from postbox.inbox import Inbox, Waiting, new_id, secret
+from postbox.log import event
 from postbox.outbox import TABLE, Outbox
 from postbox.settings import Settings
 from postbox.site import load
@@ -257,6 +259,14 @@ class Moderation:
             raise faults[0]
         return len(wishes)
 
+    def copy(self, folder: Path) -> None:
+        """Copy inbox, decisions and published comments as of one moment into ``folder``; nothing erased is left in the copies."""
+        with self._lock():
+            self.inbox.connection.execute("VACUUM INTO ?", (str(folder / "inbox.sqlite"),))
+            self._log.execute("VACUUM INTO ?", (str(folder / "desk.sqlite"),))
+            if self._comments.exists():
+                shutil.copytree(self._comments, folder / "comments")
+
     # How
 
     @contextmanager
@@ -421,6 +431,7 @@ class Moderation:
             )
             for kind, about in tell:
                 self.outbox.add(kind, about, now=now, delay=NOTICE_DELAY)
+        event("decision", action=action, sequence=cursor.lastrowid)
         self._apply()
         return cursor.lastrowid or 0
 

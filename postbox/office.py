@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from postbox import log
 from postbox.form import Refused
 from postbox.messages import Messages
 from postbox.moderation import Moderation
@@ -122,8 +123,11 @@ class Office:
         code, reason, headers = 503, LATER, {}
         if isinstance(error, Refused):
             code, reason = error.status, str(error)
+            request.scope["cause"] = log.place(error)
         elif isinstance(error, HTTPException):
             code, reason, headers = error.status_code, "That page is not here.", dict(error.headers or {})
+        else:
+            log.fault(error)
         try:
             place = "" if self._is_signed_in(request) else None
             if isinstance(error, HTTPException) and place is None:
@@ -132,7 +136,8 @@ class Office:
             is_away = request.headers.get("sec-fetch-site") == "cross-site"
             values = {"reason": reason, "is_out": code == 401, "is_away": is_away}
             answer = self.page("refused.html", code, self.site, place=place, **values)
-        except Exception:  # the theme, the facts or a database is what is broken
+        except Exception as broken:  # the theme, the facts or a database
+            log.fault(broken)
             headers = PRIVATE | {"Content-Security-Policy": "default-src 'none'"}
             answer = PlainTextResponse(LATER, 503)
         answer.headers.update(headers)

@@ -33,6 +33,7 @@ TABLE = """
 | postbox.address    |                                      |                                | jinja2, starlette, sqlite3           |
 | postbox.settings   | address                              |                                | jinja2, starlette, sqlite3           |
 | postbox.form       | address, comment, site               |                                | starlette, sqlite3                   |
+| postbox.log        |                                      |                                | jinja2, starlette, sqlite3           |
 | postbox.database   |                                      | sqlite3                        | starlette                            |
 | postbox.hold       |                                      |                                | jinja2, starlette, sqlite3           |
 | postbox.rate       |                                      |                                | jinja2, starlette, sqlite3           |
@@ -41,26 +42,31 @@ TABLE = """
 | postbox.group_commit | inbox                              |                                | starlette, DESK, intake              |
 | postbox.followers  | inbox                                |                                | starlette, DESK, intake              |
 | postbox.messages   | form, inbox                          |                                | starlette, DESK, intake              |
+| postbox.health     | inbox, log, messages, settings,      | sqlite3, starlette             | DESK, intake, uvicorn                |
+|                    | site, web                            |                                |                                      |
+| postbox.watched    | log                                  | starlette                      | jinja2, sqlite3, uvicorn             |
 | postbox.outbox     | database                             | sqlite3                        | starlette, intake, moderation        |
-| postbox.moderation | comment, database, inbox, outbox,    | sqlite3                        | starlette, uvicorn, intake, desk,    |
-|                    | settings, site                       |                                | sign_in, preview                     |
+| postbox.moderation | comment, database, inbox, log,       | sqlite3                        | starlette, uvicorn, intake, desk,    |
+|                    | outbox, settings, site               |                                | sign_in, preview                     |
+| postbox.backup     | inbox, moderation, settings          |                                | starlette, intake, desk              |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
 | postbox.decision_link |                                   |                                | jinja2, starlette, sqlite3           |
 | postbox.shown      | address, comment, moderation, site   |                                | starlette, intake                    |
-| postbox.office     | form, messages, moderation,          | jinja2, starlette              | intake, preview, uvicorn             |
+| postbox.office     | form, log, messages, moderation,     | jinja2, starlette              | intake, preview, uvicorn             |
 |                    | settings, sign_in, site, web         |                                |                                      |
-| postbox.deciding   | comment, form, moderation, office,   | sqlite3                        | intake, preview, uvicorn             |
-|                    | shown, site                          |                                |                                      |
+| postbox.deciding   | comment, form, log, moderation,      | sqlite3                        | intake, preview, uvicorn             |
+|                    | office, shown, site                  |                                |                                      |
 | postbox.lists      | deciding, office, shown              | starlette                      | intake, preview, uvicorn             |
 | postbox.one_comment | deciding, form, lists, office, shown | starlette                     | intake, preview, uvicorn             |
 | postbox.decision_page | deciding, decision_link, form,    | starlette                      | intake, preview, uvicorn             |
 |                    | lists, moderation, office, shown     |                                |                                      |
 | postbox.correspondence | database, form, lists, office,   | starlette                      | intake, preview, uvicorn             |
 |                    | outbox, shown                        |                                |                                      |
-| postbox.desk       | correspondence, deciding,            | starlette                      | intake, preview, uvicorn             |
+| postbox.desk       | correspondence, database, deciding,  | starlette                      | intake, preview, uvicorn             |
 |                    | decision_page, delivery, form,       |                                |                                      |
-|                    | lists, moderation, office,           |                                |                                      |
-|                    | one_comment, settings                |                                |                                      |
+|                    | health, lists, log, moderation,      |                                |                                      |
+|                    | office, one_comment, outbox,         |                                |                                      |
+|                    | settings                             |                                |                                      |
 | postbox.letter     | address, site                        | jinja2                         | starlette, sqlite3, desk, intake     |
 | postbox.mail       | address, letter, settings, site      | jinja2                         | starlette, sqlite3, desk, intake,    |
 |                    |                                      |                                | moderation, sign_in                  |
@@ -69,18 +75,20 @@ TABLE = """
 |                    | moderation, settings, site           |                                |                                      |
 | postbox.delivery   | database, letter, mail, moderation,  | jinja2                         | starlette, intake, desk, sign_in     |
 |                    | notices, outbox, settings, site      |                                |                                      |
-| postbox.front      | form, group_commit, inbox, rate,     | jinja2, starlette              | DESK, uvicorn                        |
-|                    | settings, site, web                  |                                |                                      |
+| postbox.front      | form, group_commit, inbox, log,      | jinja2, starlette              | DESK, uvicorn                        |
+|                    | rate, settings, site, web            |                                |                                      |
 | postbox.joining    | comment, followers, form, front,     | sqlite3, starlette             | DESK, uvicorn                        |
 |                    | hold, inbox, site, web               |                                |                                      |
 | postbox.contact    | form, front, hold, inbox, messages   | sqlite3, starlette             | DESK, uvicorn                        |
-| postbox.following  | followers, form, front, inbox, site  | sqlite3, starlette             | DESK, uvicorn                        |
+| postbox.following  | followers, form, front, inbox, log,  | sqlite3, starlette             | DESK, uvicorn                        |
+|                    | site                                 |                                |                                      |
 | postbox.intake     | contact, following, form, front,     | starlette                      | DESK, preview, uvicorn               |
-|                    | joining, settings                    |                                |                                      |
+|                    | health, joining, settings            |                                |                                      |
 | postbox.preview    | intake, settings, site               | starlette                      | DESK, uvicorn                        |
 | postbox.__main__   | comment, settings, [moderation],     | sqlite3, starlette, uvicorn    | jinja2, DESK, intake, preview        |
 |                    | [intake], [desk], [sign_in],         |                                |                                      |
-|                    | [preview]                            |                                |                                      |
+|                    | [preview], [log], [watched],         |                                |                                      |
+|                    | [backup]                             |                                |                                      |
 | press.cache        |                                      |                                | postbox, pelican                     |
 | press.links        |                                      | selectolax                     | postbox, pelican                     |
 | press.conversations| postbox.comment, cache               |                                | PRIVATE, pelican, jinja2             |
