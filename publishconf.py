@@ -8,3 +8,7 @@ from pelicanconf import *  # noqa: F403  # Pelican's way to build one configurat
 SITE_URL = os.environ.get("SITE_URL", "").rstrip("/")
 if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", SITE_URL):
     raise SystemExit("SITE_URL must be the site's address without a path: SITE_URL=https://example.org make publish")
+
+OUTPUT_PATH = os.environ.get(
+    "SITE_OUTPUT", "output"
+)  # the folder that it stands in must be the build's own to write in
