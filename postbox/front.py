@@ -130,19 +130,22 @@ class Front:
 
     async def refused(self, request: Request, error: Exception) -> Response:
         """Answer with a sentence, never with a 500."""
+        status, reason, headers = 503, "This could not be done just now. Go back and try again in a minute.", {}
         if isinstance(error, Refused):
             request.scope["cause"] = place(error)
-            return self.page("refused.html", error.status, reason=str(error))
-        if isinstance(error, HTTPException):
-            answer = self.page("refused.html", error.status_code, reason="That page is not here. It may have moved.")
-            answer.headers.update(error.headers or {})
-            return answer
-        fault(error)
-        reason = "This could not be done just now. Go back and try again in a minute."
+            status, reason = error.status, str(error)
+        elif isinstance(error, HTTPException):
+            status, reason = error.status_code, "That page is not here. It may have moved."
+            headers = dict(error.headers or {})
+        else:
+            fault(error)
         try:
-            return self.page("refused.html", 503, reason=reason)
-        except (OSError, ValueError, TemplateError):  # the theme or the facts are what is broken
-            return PlainTextResponse(reason, 503, headers=PRIVATE)
+            answer = self.page("refused.html", status, reason=reason)
+        except (OSError, ValueError, TemplateError) as broken:  # the theme or the facts
+            fault(broken)
+            answer = PlainTextResponse(reason, status, headers=PRIVATE)
+        answer.headers.update(headers)
+        return answer
 
     async def close(self) -> None:
         """Finish what waits to be kept."""

@@ -1198,3 +1198,26 @@ def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings)
 
     assert b"Traceback" not in errors
     assert len(revisions(settings)) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status", "words"),
+    [
+        ("POST", "/comments", 404, "That article is not here."),
+        ("GET", "/comments/receipt/none", 404, "That link is not complete"),
+        ("GET", "/nowhere", 404, "That page is not here."),
+        ("POST", "/comments/mail/none", 400, "That form is none of this site’s."),
+        ("GET", "/comments/mail/none", 503, "This could not be done just now."),
+    ],
+)
+def test_without_a_theme_the_answer_is_a_sentence(
+    settings: Settings, method: str, address: str, status: int, words: str
+) -> None:
+    bare = replace(settings, theme=settings.var / "no-theme")
+
+    with browser(intake.application(bare)) as client:
+        answer = client.request(method, address, data={"name": "Tom"} if method == "POST" else None)
+
+    assert answer.status_code == status
+    assert words in answer.text
+    assert answer.headers["cache-control"] == "no-store"
