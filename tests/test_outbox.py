@@ -327,6 +327,15 @@ def test_what_a_digest_gathers_stays_with_it_until_it_is_taken(kept: Kept) -> No
     assert kept.outbox.health(NOW + HOUR).waiting == 0
 
 
+def test_what_was_sent_alone_is_not_gathered_too(kept: Kept) -> None:
+    kept.outbox.take_over(comments(*range(11)), NOW)
+    kept.due(NOW)
+
+    kept.outbox.take_over(comments(3, 10), NOW)
+
+    assert kept.outbox.gathered("comment.c010.r") == comments(10)
+
+
 @pytest.mark.parametrize("end", ["drop", "dismiss", "tidy"])
 def test_what_a_digest_gathered_goes_with_it(kept: Kept, end: str) -> None:
     kept.outbox.take_over(comments(*range(12)), NOW)
