@@ -13,7 +13,7 @@ from postbox.deciding import ON_WAITING, Deciding, Outcome
 from postbox.decision_link import DecisionLink, DecisionLinks
 from postbox.form import Refused
 from postbox.lists import numbers, said, whole
-from postbox.moderation import Judged
+from postbox.moderation import Decision, Judged
 from postbox.office import Office
 from postbox.shown import Showing
 
@@ -91,13 +91,14 @@ class DecisionPage:
         site, (revision, state) = self._office.site, self._revision(link.name)
         showing = Showing(self._moderation, site)
         published = self._moderation.find(link.name.rpartition(".")[0]) if state == "published" else None
+        made = showing.lines(self._ours(link.name, outcome.done))
         values = {
             "state": state,
             "author": revision.waiting.author if revision else "",
             "waiting": showing.waiting(revision) if revision and state == "waiting" else None,
             "published": showing.published(published) if published else None,
             "typed": typed,
-            "done": showing.lines(self._ours(link.name, outcome.done)),
+            "done": [line for line in made if _holds(line.decision, state)],
             "live": outcome.live,
             "problems": outcome.problems,
         }
@@ -107,3 +108,8 @@ class DecisionPage:
         waits = self._revision(link.name)[1] == "waiting"
         values = {"waits": waits, "is_sent": is_sent, "typed": typed}
         return self._office.page("expired.html", status, self._office.site, place=None, **values)
+
+
+def _holds(decision: Decision, state: str) -> bool:
+    """Tell whether nothing was decided since, for the page that says so may be opened again at any time."""
+    return decision.action == "undo" if state == "waiting" else decision.can_be_undone

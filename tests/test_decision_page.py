@@ -196,6 +196,26 @@ def test_a_decision_is_carried_out_said_and_can_be_taken_back(
     assert "publish" in buttons(page)
 
 
+def test_what_the_page_says_stays_true_whatever_is_decided_since(client: TestClient, settings: Settings) -> None:
+    id, by = send(settings), {"who": "David", "now": datetime.now(UTC)}
+    done = client.post(link(settings, id), data={"action": "publish"}).headers["location"]
+    moderation = Moderation(settings)
+
+    moderation.undo(1, **by)  # type: ignore[arg-type]
+    waiting = client.get(done).text
+    moderation.approve(name_of(settings, id), **by)  # type: ignore[arg-type]
+    again = client.get(done).text
+    moderation.remove(ARTICLE, id, seen=seen(settings, id), **by)  # type: ignore[arg-type]
+    removed = client.get(done).text
+
+    for page in (waiting, again, removed):
+        assert "Published the comment" not in page
+        assert "undo" not in buttons(page)
+    assert "publish" in buttons(waiting)
+    assert "This comment is published." in again
+    assert "This comment was removed from its page." in removed
+
+
 @pytest.mark.parametrize("again", ACTIONS)
 @pytest.mark.parametrize(
     ("first", "sentence"),
