@@ -17,7 +17,8 @@ from postbox.settings import Settings, read
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from postbox.moderation import Judged, Moderation
+    from postbox.moderation import Moderation
+    from postbox.person import Person
 
 Command = Callable[[Settings, argparse.Namespace], None]
 
@@ -59,9 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         "reply", _reply, "answer a published comment as the author; the words come from standard input", id
     )
     replying.add_argument("--text", help="the words, instead of standard input")
-    command("forget", _forget, "erase every word of a comment, on its page and here", id)
-    exporting = command("export", _export, "print all that is kept about a comment, or about every comment, as JSON")
-    exporting.add_argument("id", metavar="ID", nargs="?", help="the id of a comment")
+    whose = "the id of a comment or a message, an email address or a telephone number"
+    forgetting = command("forget", _forget, "erase a comment, a message, or all that is a person's", ("WHO", whose))
+    forgetting.add_argument("--yes", action="store_true", help="do it; without, what a person has is only shown")
+    exporting = command("export", _export, "print all that is kept about a comment, a person or everyone, as JSON")
+    exporting.add_argument("who", metavar="WHO", nargs="?", help=whose)
+    command("tidy", _tidy, "erase what has been kept long enough, as the desk does every hour")
     command("sign-in", _sign_in, "print a link that signs in to the desk, once, within 15 minutes")
     command("backup", _backup, "write all that a restored site needs to standard output, as tar.gz")
     command("intake", _intake, "answer the forms of the site")
@@ -76,8 +80,9 @@ def _parser() -> argparse.ArgumentParser:
 def _moderation(settings: Settings) -> "Moderation":
     from postbox.moderation import Moderation
 
-    moderation = Moderation(settings)
-    moderation.grant_wishes(now=datetime.now(UTC))
+    moderation, now = Moderation(settings), datetime.now(UTC)
+    moderation.erase_again(now=now)
+    moderation.grant_wishes(now=now)
     return moderation
 
 
@@ -90,9 +95,11 @@ def _by() -> dict[str, Any]:
 
 
 def _list(settings: Settings, arguments: argparse.Namespace) -> None:
+    from postbox.person import judged_plainly
+
     queue = _moderation(settings).queue()
     if arguments.json:
-        _print([_judged(judged) for judged in queue])
+        _print([judged_plainly(judged) for judged in queue])
         return
     for judged in queue:
         waiting = judged.waiting
@@ -104,7 +111,20 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> None:
 
 
 def _show(settings: Settings, arguments: argparse.Namespace) -> None:
-    _print_all_about(_moderation(settings), arguments.id, as_json=arguments.json)
+    from postbox.person import about_comment
+
+    about = about_comment(_moderation(settings), arguments.id)
+    if arguments.json:
+        _print(about)
+        return
+    for revision in about["revisions"]:
+        words = ("state", "received", "article", "reply_to", "author", "held", "reason")
+        print(
+            revision["name"], *(f"{word}: {_plain_text(revision[word])}" for word in words if revision[word]), sep="\n"
+        )
+        print(f"\n{_plain_text(revision['body'])}\n")
+    if about["published"]:
+        print("published:", *(f"{key}: {value}" for key, value in about["published"].items() if value), sep="\n")
 
 
 def _approve(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -132,17 +152,33 @@ def _reply(settings: Settings, arguments: argparse.Namespace) -> None:
 
 
 def _forget(settings: Settings, arguments: argparse.Namespace) -> None:
-    _moderation(settings).forget(arguments.id, **_by())
-    _done(arguments, "forgotten", arguments.id)
+    from postbox import person
+
+    moderation, who = _moderation(settings), arguments.who
+    theirs = person.find(moderation, who)
+    if not arguments.yes and who not in theirs.ids:
+        _print(person.about(moderation, theirs)) if arguments.json else _print_what_goes(moderation, theirs)
+        raise ValueError("nothing is erased yet; say it again with --yes")
+    person.forget(moderation, theirs, **_by())
+    _done(arguments, "forgotten", who)
 
 
 def _export(settings: Settings, arguments: argparse.Namespace) -> None:
-    moderation = _moderation(settings)
-    if arguments.id:
-        _print_all_about(moderation, arguments.id, as_json=True)
+    from postbox import person
+
+    moderation, who = _moderation(settings), arguments.who
+    if not who:
+        _print(person.everyone(moderation))
         return
-    ids = {comment.id for comment in moderation.all_published()} | {r.id for r in moderation.inbox.everything()}
-    _print([_all_about(moderation, id) for id in sorted(ids)])
+    theirs = person.find(moderation, who)
+    _print(person.about_comment(moderation, who) if who in theirs.comments else person.about(moderation, theirs))
+
+
+def _tidy(settings: Settings, arguments: argparse.Namespace) -> None:
+    from postbox.retention import tidy
+
+    tidied = asdict(tidy(settings, _moderation(settings), now=datetime.now(UTC)))
+    _print(tidied) if arguments.json else print("erased:", ", ".join(f"{key} {n}" for key, n in tidied.items()))
 
 
 def _sign_in(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -160,39 +196,20 @@ def _backup(settings: Settings, arguments: argparse.Namespace) -> None:
     backup.write(settings, sys.stdout.buffer)
 
 
-def _print_all_about(moderation: "Moderation", id: str, *, as_json: bool) -> None:
-    about = _all_about(moderation, id)
-    if not about["published"] and not about["revisions"]:
-        raise ValueError(f"{id} is no comment here")
-    if as_json:
-        _print(about)
-        return
-    for revision in about["revisions"]:
-        words = ("state", "received", "article", "reply_to", "author", "held", "reason")
-        print(
-            revision["name"], *(f"{word}: {_plain_text(revision[word])}" for word in words if revision[word]), sep="\n"
-        )
-        print(f"\n{_plain_text(revision['body'])}\n")
-    if about["published"]:
-        print("published:", *(f"{key}: {value}" for key, value in about["published"].items() if value), sep="\n")
+def _print_what_goes(moderation: "Moderation", theirs: "Person") -> None:
+    for id in theirs.comments:
+        words = moderation.find(id) or moderation.history(id)[-1].waiting
+        print(f"comment {id}: {_line(words.author, words.body)}")
+    for it in theirs.addresses:
+        print(f"address of {it.comment}" + ("" if it.is_confirmed else ", never confirmed: the comment stays"))
+    for message in theirs.messages:
+        print(f"message {message.id}: {_line(message.name, message.body)}")
+    for id in theirs.mentions:
+        print(f"stays: the words of {id} mention it; `forget {id}` erases them")
 
 
-def _all_about(moderation: "Moderation", id: str) -> dict[str, Any]:
-    published = moderation.find(id)
-    return {
-        "id": id,
-        "published": _plain(published) if published else None,
-        "revisions": [_judged(judged) for judged in moderation.history(id)],
-        "decisions": [_plain(decision) for decision in moderation.log() if decision.comment == id],
-    }
-
-
-def _judged(judged: "Judged") -> dict[str, Any]:
-    return {"name": judged.name} | _plain(judged.waiting)
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(record).items()}
+def _line(author: str, body: str) -> str:
+    return " ".join(_plain_text(f"{author}: {body}").split())
 
 
 def _plain_text(text: object) -> str:

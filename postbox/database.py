@@ -1,5 +1,6 @@
 """How both databases are opened: WAL, durable before the answer, migrated in order."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def wipe(connection: sqlite3.Connection) -> None:
+    """Take what was erased out of the write-ahead log too, where it would stand until that is written over."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def sync(folder: Path) -> None:
+    """Make the names in a folder durable, as ``fsync`` makes the bytes of a file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _patiently(connection: sqlite3.Connection, statement: str) -> None:

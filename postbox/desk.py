@@ -26,6 +26,7 @@ from postbox.moderation import MIGRATIONS, Moderation
 from postbox.office import Office
 from postbox.one_comment import OneComment
 from postbox.outbox import Outbox
+from postbox.retention import hourly
 from postbox.settings import Settings
 
 WISHES_SECONDS = 0.2
@@ -35,13 +36,15 @@ LATE_SECONDS = 3600
 def application(settings: Settings) -> Starlette:
     """Return the desk as an ASGI application; while it runs, it also grants deletions and sends the mail."""
     office = Office(settings)
+    office.moderation.erase_again(now=datetime.now(UTC))
     deciding = Deciding(office)
     lists, one, letters = Lists(office, deciding), OneComment(office, deciding), Correspondence(office)
     by_link, signed_in = DecisionPage(office, deciding), office.signed_in
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work) for work in (grant_wishes(office.moderation), Delivery(settings).run())]
+        works = (grant_wishes(office.moderation), Delivery(settings).run(), hourly(settings))
+        tasks = [asyncio.create_task(work) for work in works]
         yield
         for task in tasks:
             task.cancel()

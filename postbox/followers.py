@@ -64,11 +64,18 @@ class Followers:
     def stop(self, comment: str) -> None:
         """Erase the address of a comment."""
         self._inbox.run("DELETE FROM follower WHERE comment = ?", comment)
+        self._inbox.erased("follower", comment)
 
     def refuse(self, address: str) -> None:
         """Erase an address everywhere and ask it nothing again; what is kept of it cannot be turned back into it."""
-        self._inbox.run("DELETE FROM follower WHERE address = ?", address)
-        self._inbox.run("INSERT INTO refused (digest) VALUES (?) ON CONFLICT DO NOTHING", self._digest(address))
+        for follower in self.having(address):
+            self.stop(follower.comment)
+        self.refuse_digest(self._digest(address))
+
+    def refuse_digest(self, digest: bytes) -> None:
+        """Ask an address nothing again that is known only by what was kept of it."""
+        self._inbox.run("INSERT INTO refused (digest) VALUES (?) ON CONFLICT DO NOTHING", digest)
+        self._inbox.erased("refused", digest.hex())
 
     def _digest(self, address: str) -> bytes:
         return hmac.digest(self._inbox.key, f"refused:{address.lower()}".encode(), "sha256")

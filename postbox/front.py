@@ -82,12 +82,7 @@ class Front:
         if not _KEY.fullmatch(fields.get("key", "")):  # which the script makes for this one comment
             words += [address, request.headers.get("user-agent", "")]
             since = now - timedelta(seconds=self.settings.resend_seconds)
-        return Envelope(
-            received=now,
-            sender=self._mac("sender", network(address)),
-            resend_key=self._mac("again", *words),
-            resend_after=since,
-        )
+        return Envelope(received=now, resend_key=self._mac("again", *words), resend_after=since)
 
     def seconds_open(self, fields: Mapping[str, str]) -> float | None:
         """Return how long a form was open, where that is known."""

@@ -3,6 +3,7 @@
 The intake adds, moderation decides. Ids are random and never used twice; a comment that is gone leaves its id behind.
 A receipt is the private link of a comment's writer: the id, and a MAC over it under the inbox's own key.
 What someone is to be told of is noted in the transaction that keeps it: a kind and an id, which the desk makes a mail of.
+What a reader erases is noted likewise, for the desk's record of erasures.
 """
 
 import hashlib
@@ -57,6 +58,7 @@ MIGRATIONS = [
     CREATE INDEX comment_by_wish ON comment (wish) WHERE wish = 'delete'
     """,
     """
+    ALTER TABLE comment DROP COLUMN sender;
     CREATE TABLE follower (
         comment TEXT PRIMARY KEY REFERENCES comment (id),
         address TEXT NOT NULL COLLATE NOCASE,
@@ -72,12 +74,16 @@ MIGRATIONS = [
         body TEXT NOT NULL,
         received TEXT NOT NULL,
         held TEXT NOT NULL,
-        sender BLOB,
         resend_key BLOB UNIQUE,
         state TEXT NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'done', 'deleted'))
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX message_by_state ON message (state, received);
     CREATE TABLE note (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        about TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE erasure (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         kind TEXT NOT NULL,
         about TEXT NOT NULL
@@ -113,10 +119,9 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """What comes with a submission and is never shown: when, from whom, and how it may be recognised if sent again."""
+    """What comes with a submission and is never shown: when, and how it may be recognised if sent again."""
 
     received: datetime
-    sender: bytes
     resend_key: bytes
     resend_after: datetime
 
@@ -160,9 +165,9 @@ class Inbox:
     def add(self, submission: Submission, envelope: Envelope, held: Sequence[str]) -> str:
         """Keep a submission and return its comment's id; sent again since ``resend_after``, the id of the first."""
         id = new_id()
-        values = (id, submission.article, submission.reply_to, envelope.sender, envelope.resend_key)
+        values = (id, submission.article, submission.reply_to, envelope.resend_key)
         insert = (
-            "INSERT INTO comment (id, article, reply_to, sender, resend_key) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO comment (id, article, reply_to, resend_key) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (resend_key) DO NOTHING"
         )
         if not self.run(insert, *values):
@@ -198,12 +203,22 @@ class Inbox:
 
     def forget(self, id: str) -> None:
         """Erase every word of a comment and what could name its writer; its id stays, so that it is never used again."""
-        self.run("UPDATE comment SET sender = NULL, resend_key = NULL WHERE id = ?", id)
+        self.run("UPDATE comment SET resend_key = NULL WHERE id = ?", id)
         self.run("DELETE FROM follower WHERE comment = ?", id)
         self.run(
             "UPDATE revision SET author = '', body = '', digest = x'', held = '[]', reason = '', state = 'deleted'"
             " WHERE comment = ?",
             id,
+        )
+
+    def expire(self, id: str, *, is_published: bool) -> None:
+        """Erase the words of a comment that do not wait, all but those on its page; what became of them stays to be seen."""
+        on_page = "(SELECT max(number) FROM revision AS r WHERE r.comment = revision.comment AND r.state = 'published')"
+        self.run(
+            "UPDATE revision SET author = '', body = '', digest = x'', held = '[]', reason = ''"  # noqa: S608  # this module's own
+            f" WHERE comment = ? AND state NOT IN ('waiting', 'deleted') AND NOT (? AND number = {on_page})",
+            id,
+            is_published,
         )
 
     def waiting(self, *, most: int = -1, after: int = 0) -> list[Waiting]:
@@ -284,6 +299,10 @@ class Inbox:
     def drop(self, note: Note) -> None:
         """Take a note away, once the desk has it."""
         self.run("DELETE FROM note WHERE sequence = ?", note.sequence)
+
+    def erased(self, kind: str, about: str) -> None:
+        """Leave word for the desk that a reader erased something, so that no backup brings it back."""
+        self.run("INSERT INTO erasure (kind, about) VALUES (?, ?)", kind, about)
 
     # For the modules beside this one, which keep other things in the same file
 

@@ -196,7 +196,7 @@ class Joining:
             is_published=page[-1:] == ["published"],
             follower=self._followers.of(latest.id),
             receipt=self._inbox.receipt(latest.id),
-            entry=None if latest.state == "deleted" else _entry(latest.id, latest, revisions[0].received, answered),
+            entry=_entry(latest.id, latest, revisions[0].received, answered) if latest.body else None,
             preview=preview,
             values=values or {"name": latest.author, "comment": latest.body},
             errors=errors,

@@ -36,15 +36,13 @@ class Messages:
             self._inbox.run("UPDATE message SET resend_key = NULL WHERE id = ?", before["id"])
         id = new_id()
         self._inbox.run(
-            "INSERT INTO message (id, name, contact, body, received, held, sender, resend_key)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO message (id, name, contact, body, received, held, resend_key) VALUES (?, ?, ?, ?, ?, ?, ?)",
             id,
             enquiry.name,
             enquiry.contact,
             enquiry.body,
             stamp(envelope.received),
             json.dumps(held, ensure_ascii=False),
-            envelope.sender,
             envelope.resend_key,
         )
         self._inbox.note("message", id)
@@ -75,10 +73,11 @@ class Messages:
     def forget(self, id: str) -> None:
         """Erase every word of a message; its id stays, so that its receipt can say so."""
         self._inbox.run(
-            "UPDATE message SET name = '', contact = '', body = '', held = '[]', sender = NULL, resend_key = NULL,"
+            "UPDATE message SET name = '', contact = '', body = '', held = '[]', resend_key = NULL,"
             " state = 'deleted' WHERE id = ?",
             id,
         )
+        self._inbox.erased("message", id)
 
     def receipt(self, id: str) -> str:
         """Return the private part of the link that only the message's writer is given."""

@@ -19,7 +19,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from postbox.comment import ID, Comment, CommentError, dumps, path_of, read, read_all
-from postbox.database import connect, transaction
+from postbox.database import connect, sync, transaction, wipe
+from postbox.erased import Erased
 from postbox.inbox import Inbox, Waiting, new_id, secret
 from postbox.log import event
 from postbox.outbox import TABLE, Outbox
@@ -49,6 +50,8 @@ MIGRATIONS = [
     TABLE,
 ]
 NOTICE_DELAY = timedelta(minutes=1)  # before a reader hears of a decision, so that it can be undone
+ERASURES = ("delete", "forget")
+GONE = "deleted"  # in a decision: the state before it, whose words were erased since
 NO_FILE = ""  # in a decision: the file is taken away; None leaves it as it is
 
 
@@ -75,7 +78,7 @@ class Decision:
 
     ``action`` is publish, reject, spam, answer, edit, remove, delete (by its writer), forget or undo.
     ``number`` is that of the revision in the inbox, 0 for none.
-    ``can_be_undone`` is true of the last decision on a comment, unless it erased words.
+    ``can_be_undone`` is true of the last decision on a comment, unless words were erased by it or since.
     """
 
     sequence: int
@@ -102,6 +105,7 @@ class Moderation:
         self._comments = settings.comments
         self.inbox = Inbox(settings.inbox)
         settings.desk.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.erased = Erased(settings.erased)
         self.key = secret(settings.desk / "key", mode=0o600)
         self._log = connect(settings.desk / "desk.sqlite", MIGRATIONS)
         self.outbox = Outbox(self._log)
@@ -152,6 +156,11 @@ class Moderation:
     def decision(self, sequence: int) -> Decision | None:
         """Return one decision, or None."""
         return next(iter(self._decisions("sequence = ?", sequence)), None)
+
+    def is_a_readers(self, id: str) -> bool:
+        """Tell whether a comment came through the form, so that its writer can have it erased; a forged row does not make it so."""
+        revisions = self.inbox.revisions(id)
+        return bool(revisions) and self._may_replace(revisions[0].article, id)
 
     # What can be decided
 
@@ -221,7 +230,7 @@ class Moderation:
         with self._lock():
             row = self._log.execute("SELECT * FROM decision WHERE sequence = ?", (sequence,)).fetchone()
             last = row and self._log.execute("SELECT max(sequence) FROM decision WHERE comment = ?", (row["comment"],))
-            if not row or last.fetchone()[0] != sequence or row["action"] in ("delete", "forget", "undo"):
+            if not row or last.fetchone()[0] != sequence or not _can_be_undone(row):
                 raise ModerationError("That cannot be undone any more; something was decided since")
             file = NO_FILE if row["file"] is not None and row["file_before"] is None else row["file_before"]
             if file == NO_FILE and self._has_replies(row["article"], row["comment"]):
@@ -248,6 +257,7 @@ class Moderation:
         Only what came through the form can go this way, so a forged wish cannot take any other comment along.
         One that fails holds up no other; it is raised once all were tried.
         """
+        self.erased.take_over(self.inbox)
         wishes = self.inbox.wishes()
         faults: list[Exception] = []
         for id in wishes:
@@ -266,6 +276,50 @@ class Moderation:
             self._log.execute("VACUUM INTO ?", (str(folder / "desk.sqlite"),))
             if self._comments.exists():
                 shutil.copytree(self._comments, folder / "comments")
+
+    # What is kept no longer
+
+    def decided_before(self, date: datetime) -> set[str]:
+        """Return the comments on which nothing was decided since a date."""
+        query = "SELECT comment FROM decision GROUP BY comment HAVING max(decided) < ?"
+        return {row["comment"] for row in self._log.execute(query, (_stamp(date),))}
+
+    def expire(self, before: datetime, *, most: int = 100) -> int:
+        """Erase what was decided on before a date and is neither on a page nor waiting; return of how many comments, at most.
+
+        No decision on them can be undone after that.
+        """
+        query = (
+            "SELECT comment FROM decision GROUP BY comment HAVING max(decided) < ? AND max(state_before <> ?) LIMIT ?"
+        )
+        with self._lock():
+            ids = [row["comment"] for row in self._log.execute(query, (_stamp(before), GONE, most))]
+            if ids:
+                with transaction(self.inbox.connection):
+                    for id in ids:
+                        self.inbox.expire(id, is_published=self.find(id) is not None)
+                with transaction(self._log):
+                    for id in ids:
+                        self._drop_texts(id)
+                self._wipe()
+        return len(ids)
+
+    def erase_again(self, *, now: datetime) -> None:
+        """Erase once more what was erased and has come back with a backup; one that fails holds up no other."""
+        self.erased.erase_again(self.inbox)
+        faults: list[Exception] = []
+        for id in self._back():
+            try:
+                with self._lock():
+                    with transaction(self._log):
+                        self._drop_texts(id)
+                    self._wipe()
+                    if self.find(id) or any(revision.state != "deleted" for revision in self.inbox.revisions(id)):
+                        self._erase("forget", id, who="the record of erasures", now=now)
+            except (ValueError, OSError, sqlite3.Error) as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
 
     # How
 
@@ -296,7 +350,7 @@ class Moderation:
                 article=row["article"],
                 number=row["number"],
                 reason=row["reason"],
-                can_be_undone=bool(row["is_last"]) and row["action"] not in ("delete", "forget", "undo"),
+                can_be_undone=bool(row["is_last"]) and _can_be_undone(row),
             )
             for row in rows
         ]
@@ -368,8 +422,7 @@ class Moderation:
 
     def _grant(self, id: str, now: datetime) -> None:
         with self._lock():
-            revisions = self.inbox.revisions(id)
-            if revisions and self._may_replace(revisions[0].article, id):
+            if self.is_a_readers(id):
                 self._erase("delete", id, who="its writer", now=now)
             else:
                 with transaction(self.inbox.connection):
@@ -416,7 +469,7 @@ class Moderation:
                 " (decided, who, action, comment, article, number, state, reason, file, state_before, file_before)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    now.isoformat(timespec="seconds"),
+                    _stamp(now),
                     who,
                     action,
                     id,
@@ -441,9 +494,11 @@ class Moderation:
             self._carry_out(decision)
 
     def _carry_out(self, decision: sqlite3.Row) -> None:
-        if decision["file"] is not None:
+        is_erasure = decision["action"] in ERASURES
+        if is_erasure:
+            self.erased.add([("comment", decision["comment"])])
+        if decision["file"] is not None and (is_erasure or not self.erased.has("comment", decision["comment"])):
             write(path_of(self._comments, decision["article"], decision["comment"]), decision["file"])
-        is_erasure = decision["action"] in ("delete", "forget")
         with transaction(self.inbox.connection):
             if is_erasure:
                 self.inbox.forget(decision["comment"])
@@ -452,12 +507,33 @@ class Moderation:
                 self.inbox.set_state(decision["comment"], decision["number"], decision["state"], decision["reason"])
         with transaction(self._log):
             if is_erasure:
-                query = "UPDATE decision SET file = NULL, file_before = NULL, reason = '' WHERE comment = ?"
-                self._log.execute(query, (decision["comment"],))
+                self._drop_texts(decision["comment"])
             self._log.execute("UPDATE decision SET is_applied = 1 WHERE sequence = ?", (decision["sequence"],))
         if is_erasure:
-            for database in (self.inbox.connection, self._log):
-                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or the words stand on in the file beside it
+            self._wipe()
+
+    def _drop_texts(self, id: str) -> None:
+        """Take the words of a comment out of what was decided on it; its erasure itself still has to be carried out."""
+        query = "UPDATE decision SET file = NULL, file_before = NULL, reason = '', state_before = ? WHERE comment = ?"
+        self._log.execute(query, (GONE, id))
+
+    def _wipe(self) -> None:
+        for database in (self.inbox.connection, self._log):
+            wipe(database)
+
+    def _back(self) -> set[str]:
+        """Return the comments that were erased and of which there are words again."""
+        if not (erased := self.erased.of("comment")):
+            return set()
+        files = [path for path in self._comments.glob("*/*.md") if path.stem in erased and not _is_empty(path)]
+        rows = [
+            *self.inbox.connection.execute("SELECT DISTINCT comment FROM revision WHERE state <> 'deleted'"),
+            *self._log.execute("SELECT DISTINCT comment FROM decision WHERE state_before <> ?", (GONE,)),
+        ]
+        return erased & (
+            {row["comment"] for row in rows}
+            | {path.stem for path in files if self.published(path.parent.name, path.stem)}
+        )
 
     def _judged(self, waiting: Waiting) -> Judged:
         words = (waiting.id, str(waiting.number), waiting.article, waiting.reply_to or "", waiting.author, waiting.body)
@@ -483,11 +559,7 @@ def write(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
 
 
 def _file(**fields: object) -> str:
@@ -496,6 +568,20 @@ def _file(**fields: object) -> str:
         return dumps(Comment(**fields))  # type: ignore[arg-type]  # the callers' fields are a comment's
     except CommentError as error:
         raise ModerationError(str(error)) from None
+
+
+def _is_empty(path: Path) -> bool:
+    """Tell whether a file is the place of a removed comment, without the time to parse thousands of them."""
+    data = path.read_bytes()
+    return b"\nRemoved: " in data and b"\n\n" not in data
+
+
+def _can_be_undone(decision: sqlite3.Row) -> bool:
+    return decision["action"] not in (*ERASURES, "undo") and decision["state_before"] != GONE
+
+
+def _stamp(date: datetime) -> str:
+    return date.isoformat(timespec="seconds")
 
 
 def _second(date: datetime) -> datetime:

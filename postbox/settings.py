@@ -97,6 +97,11 @@ class Settings:
         """
         return _mail_server(self.smtp) if self.smtp else None
 
+    @property
+    def erased(self) -> Path:
+        """The record of what was erased; a restored backup must leave it as it is."""
+        return self.var / "erased"
+
 
 def read(environ: Mapping[str, str]) -> Settings:
     """Return the settings in an environment.

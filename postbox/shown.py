@@ -113,8 +113,9 @@ class Showing:
 
     def author(self, id: str) -> str:
         """Return whose comment it is, or nothing if its words are gone."""
-        history, published = self._moderation.history(id), self._moderation.find(id)
-        return history[-1].waiting.author if history else published.author if published else ""
+        names = [it.waiting.author for it in self._moderation.history(id) if it.waiting.author]
+        published = self._moderation.find(id)
+        return names[-1] if names else published.author if published else ""
 
     def time(self, date: datetime) -> str:
         """Return the day and the time in the site's own zone."""

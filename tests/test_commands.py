@@ -23,7 +23,7 @@ from tests.test_moderation import a_published, a_waiting, delete, everywhere, fi
 Clock = Callable[[], datetime]
 
 COMMANDS = [
-    *["list", "show", "approve", "reject", "reply", "forget", "export", "sign-in"],
+    *["list", "show", "approve", "reject", "reply", "forget", "export", "tidy", "sign-in"],
     *["backup", "intake", "desk", "preview"],
 ]
 

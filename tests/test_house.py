@@ -46,8 +46,13 @@ TABLE = """
 |                    | site, web                            |                                |                                      |
 | postbox.watched    | log                                  | starlette                      | jinja2, sqlite3, uvicorn             |
 | postbox.outbox     | database                             | sqlite3                        | starlette, intake, moderation        |
-| postbox.moderation | comment, database, inbox, log,       | sqlite3                        | starlette, uvicorn, intake, desk,    |
-|                    | outbox, settings, site               |                                | sign_in, preview                     |
+| postbox.erased     | database, followers, inbox, messages |                                | starlette, moderation, desk, intake  |
+| postbox.moderation | comment, database, erased, inbox,    | sqlite3                        | starlette, uvicorn, intake, desk,    |
+|                    | log, outbox, settings, site          |                                | sign_in, preview                     |
+| postbox.retention  | database, inbox, messages,           |                                | starlette, intake, desk              |
+|                    | moderation, settings, site           |                                |                                      |
+| postbox.person     | database, followers, form, messages, |                                | starlette, intake, desk              |
+|                    | moderation                           |                                |                                      |
 | postbox.backup     | inbox, moderation, settings          |                                | starlette, intake, desk              |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
 | postbox.decision_link |                                   |                                | jinja2, starlette, sqlite3           |
@@ -66,7 +71,7 @@ TABLE = """
 |                    | decision_page, delivery, form,       |                                |                                      |
 |                    | health, lists, log, moderation,      |                                |                                      |
 |                    | office, one_comment, outbox,         |                                |                                      |
-|                    | settings                             |                                |                                      |
+|                    | retention, settings                  |                                |                                      |
 | postbox.letter     | address, site                        | jinja2                         | starlette, sqlite3, desk, intake     |
 | postbox.mail       | address, letter, settings, site      | jinja2                         | starlette, sqlite3, desk, intake,    |
 |                    |                                      |                                | moderation, sign_in                  |
@@ -88,7 +93,7 @@ TABLE = """
 | postbox.__main__   | comment, settings, [moderation],     | sqlite3, starlette, uvicorn    | jinja2, DESK, intake, preview        |
 |                    | [intake], [desk], [sign_in],         |                                |                                      |
 |                    | [preview], [log], [watched],         |                                |                                      |
-|                    | [backup]                             |                                |                                      |
+|                    | [backup], [person], [retention]      |                                |                                      |
 | press.cache        |                                      |                                | postbox, pelican                     |
 | press.links        |                                      | selectolax                     | postbox, pelican                     |
 | press.conversations| postbox.comment, cache               |                                | PRIVATE, pelican, jinja2             |
@@ -117,7 +122,7 @@ TABLE = """
 # What readers sent and what answers them: nothing that builds the public site may load it.
 PRIVATE = "sqlite3, starlette, uvicorn, postbox.database, postbox.form, postbox.inbox, postbox.intake, postbox.moderation, postbox.settings"
 # What publishes, lets its author in and writes to people: nothing that answers readers may load it.
-DESK = "decision_link, delivery, desk, mail, moderation, notices, outbox, sign_in"
+DESK = "decision_link, delivery, desk, erased, mail, moderation, notices, outbox, sign_in"
 # Pelican's licence follows it, so no module of postbox ever loads it, or the package that does.
 NEVER_IN_POSTBOX = "pelican, press"
 

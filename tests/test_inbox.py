@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from postbox.comment import ID
-from postbox.database import transaction
+from postbox.database import connect, transaction
 from postbox.form import Submission
 from postbox.group_commit import GroupCommit
-from postbox.inbox import KEY_BYTES, Envelope, Inbox, InboxError, new_id, secret
+from postbox.inbox import KEY_BYTES, MIGRATIONS, Envelope, Inbox, InboxError, new_id, secret
 
 Clock = Callable[[], datetime]
 
@@ -26,7 +26,7 @@ def a_submission(**fields: str | None) -> Submission:
 
 def an_envelope(now: datetime, *, key: bytes = b"once") -> Envelope:
     """Return what comes with a submission."""
-    return Envelope(received=now, sender=b"sender", resend_key=key, resend_after=now - timedelta(minutes=10))
+    return Envelope(received=now, resend_key=key, resend_after=now - timedelta(minutes=10))
 
 
 def add(inbox: Inbox, now: datetime, *, key: bytes = b"once", held: Sequence[str] = (), **fields: str | None) -> str:
@@ -55,6 +55,21 @@ def test_what_was_added_waits_word_for_word(tmp_path: Path, clock: Clock) -> Non
     [waiting] = inbox.waiting()
     assert (waiting.id, waiting.author, waiting.body) == (id, "Zoë 🦶", "One\n\nTwo'; DROP TABLE comment")
     assert (waiting.state, waiting.received) == ("waiting", clock())
+
+
+def test_an_inbox_of_the_first_version_loses_what_told_its_senders_apart(tmp_path: Path, clock: Clock) -> None:
+    first = connect(tmp_path / "inbox.sqlite", MIGRATIONS[:1])
+    for number in range(50):
+        first.execute(
+            "INSERT INTO comment (id, article, sender) VALUES (?, 'feet', ?)", (f"abcd{number}", b"Secret" * 9)
+        )
+    first.close()
+
+    inbox = Inbox(tmp_path)
+    inbox.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    assert b"Secret" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert inbox.one("SELECT count(*) AS size FROM comment")["size"] == 50  # type: ignore[index]  # a count has a row
 
 
 def test_it_is_there_after_the_process_is_gone(tmp_path: Path, clock: Clock) -> None:
@@ -205,7 +220,6 @@ def test_a_key_made_for_one_form_is_good_for_ever(tmp_path: Path, clock: Clock) 
 
     envelope = Envelope(
         received=clock() + timedelta(days=400),
-        sender=b"another",
         resend_key=b"from the script",
         resend_after=datetime(1970, 1, 1, tzinfo=UTC),
     )
@@ -251,8 +265,8 @@ def test_what_is_erased_is_in_none_of_the_files_and_names_nobody(
     inbox.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     assert b"Secret" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    row = inbox.connection.execute("SELECT sender, resend_key FROM comment WHERE id = ?", (id,)).fetchone()
-    assert tuple(row) == (None, None)
+    row = inbox.connection.execute("SELECT resend_key FROM comment WHERE id = ?", (id,)).fetchone()
+    assert row["resend_key"] is None
     assert len(inbox.waiting()) == 30
 
 

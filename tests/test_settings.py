@@ -63,6 +63,7 @@ def test_the_folders_of_a_process_lie_below_its_own() -> None:
     assert settings.site == Path("/var/site/site.json")
     assert settings.inbox == Path("/var/inbox")
     assert settings.desk == Path("/var/desk")
+    assert settings.erased == Path("/var/erased")
     assert settings.mail == Path("/var/mail")
 
 
