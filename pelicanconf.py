@@ -39,9 +39,10 @@ CLOSE_AFTER_DAYS = 0  # a conversation closes so many days after its article's d
 # Private data
 
 NOTICES = True  # readers can leave an email address and hear when their comment is published or answered
-KEEP_ADDRESS_DAYS = 365  # an email address and what tells senders apart, after the last decision on their comment
-KEEP_REJECTED_DAYS = 30  # what was rejected or marked as spam
+KEEP_ADDRESS_DAYS = 365  # an email address, and what recognises a form sent twice, after the last decision
+KEEP_REJECTED_DAYS = 30  # words that are on no page, after the last decision; an address that nobody confirms
 KEEP_MESSAGE_DAYS = 365  # what came through the contact form
+KEEP_BACKUP_DAYS = 30  # how long you yourself keep backups, for the privacy page; 0 if you make none
 
 # The engine
 

@@ -301,7 +301,7 @@ class Moderation:
                 with transaction(self._log):
                     for id in ids:
                         self._drop_texts(id)
-                self._wipe()
+                self.wipe()
         return len(ids)
 
     def erase_again(self, *, now: datetime) -> None:
@@ -313,7 +313,7 @@ class Moderation:
                 with self._lock():
                     with transaction(self._log):
                         self._drop_texts(id)
-                    self._wipe()
+                    self.wipe()
                     if self.find(id) or any(revision.state != "deleted" for revision in self.inbox.revisions(id)):
                         self._erase("forget", id, who="the record of erasures", now=now)
             except (ValueError, OSError, sqlite3.Error) as error:
@@ -510,14 +510,15 @@ class Moderation:
                 self._drop_texts(decision["comment"])
             self._log.execute("UPDATE decision SET is_applied = 1 WHERE sequence = ?", (decision["sequence"],))
         if is_erasure:
-            self._wipe()
+            self.wipe()
 
     def _drop_texts(self, id: str) -> None:
         """Take the words of a comment out of what was decided on it; its erasure itself still has to be carried out."""
         query = "UPDATE decision SET file = NULL, file_before = NULL, reason = '', state_before = ? WHERE comment = ?"
         self._log.execute(query, (GONE, id))
 
-    def _wipe(self) -> None:
+    def wipe(self) -> None:
+        """Take what was erased out of both databases' logs too."""
         for database in (self.inbox.connection, self._log):
             wipe(database)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from postbox.database import transaction, wipe
+from postbox.database import transaction
 from postbox.followers import Follower, Followers
 from postbox.form import LEAST_DIGITS
 from postbox.messages import Message, Messages
@@ -116,7 +116,11 @@ def forget(moderation: Moderation, person: Person, *, who: str, now: datetime) -
             Messages(inbox).forget(id)
         for comment in addresses:
             Followers(inbox).stop(comment)
-    wipe(inbox.connection)
+    known = {it.address.lower() for it in person.addresses}
+    for failed in moderation.outbox.failed():  # in the server's own words, which may name an address
+        if any(address in failed.error.lower() for address in known):
+            moderation.outbox.dismiss(failed.sequence)
+    moderation.wipe()
 
 
 def _mentions(moderation: Moderation, who: str) -> set[str]:

@@ -5,14 +5,14 @@ a forged row, or take away what whoever forged it could have taken away as well.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from postbox.database import transaction, wipe
+from postbox.database import transaction
 from postbox.inbox import Inbox, stamp
+from postbox.log import fault
 from postbox.messages import Messages
 from postbox.moderation import Moderation
 from postbox.settings import Settings
@@ -43,6 +43,9 @@ def tidy(settings: Settings, moderation: Moderation, *, now: datetime) -> Tidied
     comments, rejected = 0, now - timedelta(days=site.keep_rejected_days)
     while expired := moderation.expire(rejected):
         comments += expired
+    for failed in moderation.outbox.failed():
+        if failed.when < rejected:  # what the server said of it may name an address
+            moderation.outbox.dismiss(failed.sequence)
     decided = moderation.decided_before(now - timedelta(days=site.keep_address_days))
     inbox = moderation.inbox
     with transaction(inbox.connection):
@@ -54,7 +57,7 @@ def tidy(settings: Settings, moderation: Moderation, *, now: datetime) -> Tidied
             mails=_mails(settings.mail, rejected),
         )
     if any(asdict(tidied).values()):
-        wipe(inbox.connection)
+        moderation.wipe()
     return tidied
 
 
@@ -63,8 +66,8 @@ async def hourly(settings: Settings, clock: Callable[[], datetime] = lambda: dat
     while True:
         try:
             await asyncio.to_thread(lambda: tidy(settings, Moderation(settings), now=clock()))
-        except Exception:  # nothing else may stop for it
-            logging.getLogger(__name__).exception("What is kept no longer could not be erased")
+        except Exception as error:  # nothing else may stop for it
+            fault(error)
         await asyncio.sleep(EVERY_SECONDS)
 
 

@@ -52,8 +52,9 @@ class Site:
     ``script`` is the address of what makes the forms easier, where JavaScript is on; ``feed_style`` of how a feed looks.
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
     ``telephone`` is dialled (E.164), ``telephone_shown`` is read; ``portrait`` is HTML.
-    ``notices`` says whether readers can ask for mail; ``keep_…_days`` for how long the desk keeps what it may not keep for ever.
     ``accent`` and ``accent_dark`` are the colour of links and buttons on light paper and on dark, for what has no stylesheet.
+    ``notices`` says whether readers can ask for mail; ``keep_…_days`` for how long the desk keeps what it may not keep for ever,
+    and ``keep_backup_days`` for how long the owner says that backups are kept, 0 for none.
     ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
     ``article_count`` counts to three: lists are linked from the second and third article on, and no page should
     change with each further one.
@@ -86,6 +87,7 @@ class Site:
     keep_address_days: int
     keep_rejected_days: int
     keep_message_days: int
+    keep_backup_days: int
     is_preview: bool
     accent: str
     accent_dark: str

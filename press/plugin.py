@@ -59,7 +59,9 @@ FACTS = (
     "keep_address_days",
     "keep_rejected_days",
     "keep_message_days",
+    "keep_backup_days",
 )
+MOST_DAYS = 3650  # ten years
 
 # Pelican loads these even where it writes no such page.
 UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "period_archives")}
@@ -191,6 +193,7 @@ def _add_facts(generators: list[Generator]) -> None:
     shown = [*listed, *unlisted]
     if settings["INTAKE"] not in ("/comments", ""):
         raise SiteError(f"INTAKE is “{settings['INTAKE']}”; the intake answers at /comments, or is empty for no forms")
+    _check_days(settings)
     _check_addresses([*listed, *generator.hidden_articles, *generator.drafts])
 
     now = now_in(settings)
@@ -258,6 +261,14 @@ def _due(generator: ArticlesGenerator, shown: Iterable[Article], now: datetime) 
     held_back = [*generator.drafts, *(page for page in generator.context["draft_pages"] if hasattr(page, "date"))]
     times = [*(content.date for content in held_back), *(article.closes for article in shown if article.closes)]
     return min((time for time in times if time > now), default=None)
+
+
+def _check_days(settings: dict[str, Any]) -> None:
+    """Refuse a time that would erase what has just come, or never."""
+    for name, least in (("ADDRESS", 1), ("REJECTED", 1), ("MESSAGE", 1), ("BACKUP", 0)):
+        days = settings[f"KEEP_{name}_DAYS"]
+        if type(days) is not int or not least <= days <= MOST_DAYS:
+            raise SiteError(f"KEEP_{name}_DAYS is {days!r}; it must be a whole number from {least} to {MOST_DAYS}")
 
 
 def _check_addresses(articles: Iterable[Article]) -> None:

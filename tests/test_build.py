@@ -103,7 +103,7 @@ FAULTS: list[tuple[str, Fault, str, str]] = [
     (
         "an unknown variable",
         template("privacy.html", "<h1>", "<h1>{{ nobody }}"),
-        "theme/templates/privacy.html:7",
+        "theme/templates/privacy.html:10",
         "'nobody' is undefined",
     ),
     (
@@ -115,7 +115,7 @@ FAULTS: list[tuple[str, Fault, str, str]] = [
     (
         "a broken template",
         template("privacy.html", "<h1>", "<h1>{% if %}"),
-        "theme/templates/privacy.html:7",
+        "theme/templates/privacy.html:10",
         "Expected an expression",
     ),
     ("a missing template", missing("privacy.html"), "theme/templates", "unable to load privacy"),

@@ -49,7 +49,7 @@ TABLE = """
 | postbox.erased     | database, followers, inbox, messages |                                | starlette, moderation, desk, intake  |
 | postbox.moderation | comment, database, erased, inbox,    | sqlite3                        | starlette, uvicorn, intake, desk,    |
 |                    | log, outbox, settings, site          |                                | sign_in, preview                     |
-| postbox.retention  | database, inbox, messages,           |                                | starlette, intake, desk              |
+| postbox.retention  | database, inbox, log, messages,      |                                | starlette, intake, desk              |
 |                    | moderation, settings, site           |                                |                                      |
 | postbox.person     | database, followers, form, messages, |                                | starlette, intake, desk              |
 |                    | moderation                           |                                |                                      |

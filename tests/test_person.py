@@ -12,6 +12,7 @@ from postbox.followers import Followers
 from postbox.form import Enquiry
 from postbox.inbox import Inbox
 from postbox.messages import Message, Messages
+from postbox.moderation import Moderation
 from postbox.settings import Settings
 from tests.conftest import Place
 from tests.test_commands import as_json, done, fault, postbox
@@ -182,6 +183,21 @@ def test_whoever_is_not_known_is_said_in_a_line(
     a_message(settings, clock, NUMBER)
 
     assert fault(settings, command, asked) == line
+
+
+def test_what_a_mail_server_said_of_an_address_goes_with_it(settings: Settings, clock: Clock) -> None:
+    follow(settings, a_published(settings, clock))
+    outbox = Moderation(settings).outbox
+    for words in (f"550 <{ADDRESS.upper()}> is unknown", "550 <ann@feet.example> is unknown"):
+        outbox.add("confirm", words[5:9], now=clock())
+        row = outbox.next(clock())
+        assert row
+        outbox.fail(row, words, clock(), None, is_permanent=True)
+
+    done(settings, "forget", ADDRESS, "--yes")
+
+    assert ADDRESS.encode() not in everywhere(settings).lower()
+    assert [failed.error for failed in outbox.failed()] == ["550 <ann@feet.example> is unknown"]
 
 
 def test_a_forged_row_breaks_no_search_and_takes_no_comment_along(settings: Settings, clock: Clock) -> None:
