@@ -7,7 +7,7 @@ the last good output stays as it was. What a run found out is kept for the next,
 import os
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,12 +51,19 @@ class Press:
     """Prints the site that ``config`` describes.
 
     ``state`` is what others are told of it; ``due`` when the site changes by itself, for an article
-    is published or a conversation closes.
+    is published or a conversation closes. ``progress`` is called for each text and page of a whole run.
     """
 
-    def __init__(self, config: Path, overrides: dict[str, Any], *, is_watching: bool = False) -> None:
+    def __init__(
+        self,
+        config: Path,
+        overrides: dict[str, Any],
+        *,
+        is_watching: bool = False,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         self.due: datetime | None = None
-        self._config, self._overrides = config, overrides
+        self._config, self._overrides, self._progress = config, overrides, progress
         self._settings = settings_of(config, overrides)
         self.state = replace(site.Press.load(self._told), watching=is_watching)
         self._version = version_of(HERE, HERE.parent / "postbox")
@@ -81,7 +88,7 @@ class Press:
         try:
             settings = settings_of(self._config, self._overrides)
             printed = self._run(settings)
-        except BuildError as error:
+        except (BuildError, OSError) as error:
             self._cache.live = live
             self.tell(faults=str(error).split("\n"))
             raise
@@ -97,7 +104,8 @@ class Press:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
             beside, staged = Path(folder, "output"), Path(folder, "site", facts.name)
             beside.mkdir()
-            sheets = Sheets(output, beside, theme_of(settings, self._version), self._prints, self._cache)
+            theme = theme_of(settings, self._version)
+            sheets = Sheets(output, beside, theme, self._prints, self._cache, self._progress)
             handed = {"PRESS": sheets, "CONVERSATIONS": self._conversations}
             run(settings | handed | {"OUTPUT_PATH": str(beside), "SITE_JSON": str(staged)}, self._cache)
             made = set(files_below(beside))
