@@ -51,7 +51,8 @@ class Press:
     """Prints the site that ``config`` describes.
 
     ``state`` is what others are told of it; ``due`` when the site changes by itself, for an article
-    is published or a conversation closes. ``progress`` is called for each text and page of a whole run.
+    is published or a conversation closes; ``shared`` are the files that show something of more than one article,
+    the front page first. ``progress`` is called for each text and page of a whole run.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Press:
         progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.due: datetime | None = None
+        self.shared: list[str] = []
         self._config, self._overrides, self._progress = config, overrides, progress
         self._settings = settings_of(config, overrides)
         self.state = replace(site.Press.load(self._told), watching=is_watching)
@@ -118,6 +120,7 @@ class Press:
             for path in sorted(staged.parent.iterdir()):
                 path.replace(facts.parent / path.name)
         self._sheets, self._prints = sheets, sheets.prints
+        self.shared = [file for file, sheet in sheets.by_file.items() if "article" not in sheet.variables]
         self.due = None if settings["NOW"] else sheets.context["due"]
         shown = [article for key in ("articles", "hidden_articles", "drafts") for article in sheets.context[key]]
         self._articles = {article.id: article for article in shown}
@@ -157,11 +160,6 @@ class Press:
         """Return the files that are an article's own: its page, then its feed."""
         files = self._articles[article].save_as, f"{self._articles[article].url}comments.xml"
         return [file for file in files if file in self._sheets.by_file]
-
-    @property
-    def shared(self) -> list[str]:
-        """The files that show something of more than one article, the front page and the feeds first."""
-        return [file for file, sheet in self._sheets.by_file.items() if "article" not in sheet.variables]
 
     def print_page(self, file: str) -> bool:
         """Print one file if it has changed; tell whether it has.

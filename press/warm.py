@@ -28,7 +28,7 @@ ROUND_MS = 200
 MOMENT = 0.3
 PAUSE = 0.03
 PAUSES = 10  # what takes long to draw waits for a pause so many times as long
-PATIENCE = 10.0
+PATIENCE = 20.0
 TURN = 0.5  # how often ``is_over`` is asked
 
 Changes = queue.SimpleQueue[set[Path]]
@@ -191,9 +191,8 @@ class WarmPress:
                 continue
             self._printed[file] = now
             self._live += self._ids.pop(file, ())
-            if is_new:
-                self._cost[file] = time.monotonic() - now
-                has_printed = True
+            self._cost[file] = max(time.monotonic() - now, self._cost.get(file, 0.0) / 2)
+            has_printed |= is_new
         return has_printed
 
     def _finish(self) -> None:
