@@ -2,13 +2,14 @@
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,11 @@ from typing import Any
 from pelican.settings import DEFAULT_CONFIG
 from pelican.utils import slugify
 
-from press.build import PREVIEW, Press, build
+from press.build import PREVIEW, Press
 from press.faults import BuildError
 from press.warm import WarmPress, watching
+
+PROGRESS_SECONDS = 0.5
 
 
 def main() -> None:
@@ -47,7 +50,8 @@ def main() -> None:
 
 def _publish(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
-    build(Path("publishconf.py"))
+    with contextlib.closing(Press(Path("publishconf.py"), {}, progress=_progress())) as press:
+        press.print_all()
     print(f"output/ holds the site for {os.environ['SITE_URL']}, built in {time.perf_counter() - started:.2f} s")
 
 
@@ -101,10 +105,26 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
 def _warm(config: str, **overrides: Any) -> Iterator[WarmPress]:
     """Make a press that watches, until the process is told to end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.closing(Press(Path(config), overrides, is_watching=True)) as press:
+    with contextlib.closing(Press(Path(config), overrides, is_watching=True, progress=_progress())) as press:
         content, theme = press.folders
         with watching(content, theme, Path.cwd()) as changes, contextlib.suppress(KeyboardInterrupt):
             yield WarmPress(press, changes, content / "comments", partial(print, file=sys.stderr, flush=True))
+
+
+def _progress() -> Callable[[], None]:
+    """Return what counts texts and pages on a terminal, for whoever waits."""
+    if not sys.stderr.isatty():
+        return lambda: None
+    counted, shown = itertools.count(1), time.monotonic()
+
+    def count() -> None:
+        nonlocal shown
+        number = next(counted)
+        if time.monotonic() - shown > PROGRESS_SECONDS:
+            shown = time.monotonic()
+            print(f"{number:,} texts and pages", end="\r", file=sys.stderr, flush=True)
+
+    return count
 
 
 def _article(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ the last good output stays as it was. What a run found out is kept for the next,
 import os
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,12 +51,21 @@ class Press:
     """Prints the site that ``config`` describes.
 
     ``state`` is what others are told of it; ``due`` when the site changes by itself, for an article
-    is published or a conversation closes.
+    is published or a conversation closes; ``shared`` are the files that show something of more than one article,
+    the front page first. ``progress`` is called for each text and page of a whole run.
     """
 
-    def __init__(self, config: Path, overrides: dict[str, Any], *, is_watching: bool = False) -> None:
+    def __init__(
+        self,
+        config: Path,
+        overrides: dict[str, Any],
+        *,
+        is_watching: bool = False,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         self.due: datetime | None = None
-        self._config, self._overrides = config, overrides
+        self.shared: list[str] = []
+        self._config, self._overrides, self._progress = config, overrides, progress
         self._settings = settings_of(config, overrides)
         self.state = replace(site.Press.load(self._told), watching=is_watching)
         self._version = version_of(HERE, HERE.parent / "postbox")
@@ -81,7 +90,7 @@ class Press:
         try:
             settings = settings_of(self._config, self._overrides)
             printed = self._run(settings)
-        except BuildError as error:
+        except (BuildError, OSError) as error:
             self._cache.live = live
             self.tell(faults=str(error).split("\n"))
             raise
@@ -97,7 +106,8 @@ class Press:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
             beside, staged = Path(folder, "output"), Path(folder, "site", facts.name)
             beside.mkdir()
-            sheets = Sheets(output, beside, theme_of(settings, self._version), self._prints, self._cache)
+            theme = theme_of(settings, self._version)
+            sheets = Sheets(output, beside, theme, self._prints, self._cache, self._progress)
             handed = {"PRESS": sheets, "CONVERSATIONS": self._conversations}
             run(settings | handed | {"OUTPUT_PATH": str(beside), "SITE_JSON": str(staged)}, self._cache)
             made = set(files_below(beside))
@@ -110,6 +120,7 @@ class Press:
             for path in sorted(staged.parent.iterdir()):
                 path.replace(facts.parent / path.name)
         self._sheets, self._prints = sheets, sheets.prints
+        self.shared = [file for file, sheet in sheets.by_file.items() if "article" not in sheet.variables]
         self.due = None if settings["NOW"] else sheets.context["due"]
         shown = [article for key in ("articles", "hidden_articles", "drafts") for article in sheets.context[key]]
         self._articles = {article.id: article for article in shown}
@@ -149,11 +160,6 @@ class Press:
         """Return the files that are an article's own: its page, then its feed."""
         files = self._articles[article].save_as, f"{self._articles[article].url}comments.xml"
         return [file for file in files if file in self._sheets.by_file]
-
-    @property
-    def shared(self) -> list[str]:
-        """The files that show something of more than one article, the front page and the feeds first."""
-        return [file for file, sheet in self._sheets.by_file.items() if "article" not in sheet.variables]
 
     def print_page(self, file: str) -> bool:
         """Print one file if it has changed; tell whether it has.

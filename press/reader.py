@@ -28,6 +28,7 @@ class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican s
     def read(self, source_path: str) -> tuple[str, dict[str, Any]]:
         """Return the HTML of a text, and its header as Pelican's objects."""
         cache: Cache = self.settings["PRESS"].cache
+        self.settings["PRESS"].progress()
         settings = self.settings["MARKDOWN"]
         with pelican_open(source_path) as text:
             key = article_key(settings, text)

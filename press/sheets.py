@@ -4,7 +4,7 @@ What a template reads is found in its source, and what it reads is hashed; so no
 A sheet of which this cannot be said is drawn each time, and printed where its bytes differ.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,19 @@ class Sheets:
     """All sheets of one run, those that have changed drawn ``beside`` the ``output``.
 
     ``theme`` is the hash of what all pages hang on; ``before`` are the prints of an earlier run.
+    ``progress`` is called for each text and each page.
     """
 
-    def __init__(self, output: Path, beside: Path, theme: bytes, before: Mapping[str, Print], cache: Cache) -> None:
-        self.cache = cache
+    def __init__(
+        self,
+        output: Path,
+        beside: Path,
+        theme: bytes,
+        before: Mapping[str, Print],
+        cache: Cache,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.cache, self.progress = cache, progress
         self.context: dict[str, Any] = {}
         self.by_file: dict[str, Sheet] = {}
         self.prints: dict[str, Print] = {}
@@ -109,6 +118,7 @@ class Sheets:
         if not self.context:
             self.context = context
             self._theme = digest(self._theme, dumps(context["site"]).encode())
+        self.progress()
         self.by_file[sheet.file] = sheet
         if (data := self.draw(sheet)) is not None:
             path = self._beside / sheet.file

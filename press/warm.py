@@ -28,7 +28,7 @@ ROUND_MS = 200
 MOMENT = 0.3
 PAUSE = 0.03
 PAUSES = 10  # what takes long to draw waits for a pause so many times as long
-PATIENCE = 10.0
+PATIENCE = 20.0
 TURN = 0.5  # how often ``is_over`` is asked
 
 Changes = queue.SimpleQueue[set[Path]]
@@ -118,7 +118,7 @@ class WarmPress:
         started = time.perf_counter()
         try:
             self._press.print_all()
-        except BuildError as error:
+        except (BuildError, OSError) as error:
             self._faults = str(error).split("\n")
             self._say(f"{error}\nNot built; the last good output stays as it was.")
             self._take(self._press.look())
@@ -158,7 +158,8 @@ class WarmPress:
                 case parts if not parts or path.suffix == ".md":
                     folders[""] = set()
         for folder, ids in folders.items():
-            self._take(self._press.look(folder), ids)
+            with contextlib.suppress(FileNotFoundError):  # taken away in this moment, which is a change of its own
+                self._take(self._press.look(folder), ids)
 
     def _take(self, articles: set[str], comments: Collection[str] = ()) -> None:
         now = time.monotonic()
@@ -185,14 +186,13 @@ class WarmPress:
             del waiting[file]
             try:
                 is_new = self._press.print_page(file)
-            except BuildError as error:
+            except (BuildError, OSError) as error:
                 self._fail(error)
                 continue
             self._printed[file] = now
             self._live += self._ids.pop(file, ())
-            if is_new:
-                self._cost[file] = time.monotonic() - now
-                has_printed = True
+            self._cost[file] = max(time.monotonic() - now, self._cost.get(file, 0.0) / 2)
+            has_printed |= is_new
         return has_printed
 
     def _finish(self) -> None:
@@ -205,7 +205,7 @@ class WarmPress:
             self._say(f"set aside: {problem}")
         self._set_aside = set(self._press.problems)
 
-    def _fail(self, error: BuildError) -> None:
+    def _fail(self, error: Exception) -> None:
         self._say(f"{error}\nNot built; the last good output stays as it was.")
         self._faults = list(dict.fromkeys([*self._faults, *str(error).split("\n")]))
         self._press.tell(faults=self._faults)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -584,7 +585,7 @@ def test_the_reader_reads_as_pelicans_own_whatever_it_read_before(tmp_path: Path
     article = tmp_path / "a.md"
     article.write_text(HEADER + text, "utf-8")
     with contextlib.closing(Cache(tmp_path / "cache", b"1" * 16)) as cache:
-        ours = MarkdownReader(settings | {"PRESS": type("Handed", (), {"cache": cache})})
+        ours = MarkdownReader(settings | {"PRESS": SimpleNamespace(cache=cache, progress=lambda: None)})
         theirs = PelicansReader(settings).read(str(article))
 
         first, second = ours.read(str(article)), ours.read(str(article))
