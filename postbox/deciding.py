@@ -93,7 +93,7 @@ class Deciding:
 
     async def see_live(self, outcome: Outcome, since: datetime) -> None:
         """Where the press prints by itself, wait a moment for the pages of what was published since then."""
-        decisions = [self._moderation.decision(sequence) for sequence in outcome.done]
+        decisions = [self._moderation.decisions.one(sequence) for sequence in outcome.done]
         ids = {it.comment for it in decisions if it and it.action in ("publish", "answer", "edit")}
         for _ in range(int(LIVE_SECONDS / LOOK_SECONDS) if ids else 0):
             press = self._office.press

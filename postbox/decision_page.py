@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from postbox.deciding import ON_WAITING, Deciding, Outcome
 from postbox.decision_link import DecisionLink, DecisionLinks
+from postbox.decisions import Decision
 from postbox.form import Refused
 from postbox.lists import numbers, said, whole
-from postbox.moderation import Decision, Judged
+from postbox.moderation import Judged
 from postbox.office import Office
 from postbox.shown import Showing
 
@@ -80,7 +81,7 @@ class DecisionPage:
     def _ours(self, name: str, sequences: list[int]) -> list[int]:
         """Return those decisions that were made on this revision by its link, with the answer that was published with it."""
         id, (revision, _) = name.rpartition(".")[0], self._revision(name)
-        made = [it for it in map(self._moderation.decision, sequences) if it and it.who == self._who]
+        made = [it for it in map(self._moderation.decisions.one, sequences) if it and it.who == self._who]
         on_it = [it for it in made if revision and (it.comment, it.number) == (id, revision.waiting.number)]
         moments = {it.decided for it in on_it}
         answers = [it for it in made if it.action == "answer" and it.decided in moments]

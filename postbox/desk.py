@@ -19,10 +19,11 @@ from postbox.correspondence import Correspondence
 from postbox.database import connect
 from postbox.deciding import Deciding
 from postbox.decision_page import DecisionPage
+from postbox.decisions import MIGRATIONS
 from postbox.delivery import Delivery
 from postbox.form import Refused
 from postbox.lists import LISTS, Lists
-from postbox.moderation import MIGRATIONS, Moderation
+from postbox.moderation import Moderation
 from postbox.office import Office
 from postbox.one_comment import OneComment
 from postbox.outbox import Outbox

@@ -58,13 +58,13 @@ class Lists:
         site, moderation = self._office.site, self._moderation
         showing = Showing(moderation, site)
         everything = moderation.all_published() if place == "/published" else []
-        total = {"/": moderation.inbox.size(), "/log": moderation.log_size()}.get(place, len(everything))
+        total = {"/": moderation.inbox.size(), "/log": moderation.decisions.size()}.get(place, len(everything))
         page, pages, after = turned_to(page, total)
         items: Sequence[Shown | Line]
         if place == "/published":
             items = [showing.published(comment) for comment in everything[after : after + PAGE]]
         elif place == "/log":
-            items = [showing.line(decision) for decision in moderation.log(most=PAGE, after=after)]
+            items = [showing.line(decision) for decision in moderation.decisions.latest(most=PAGE, after=after)]
         else:
             items = [showing.waiting(judged) for judged in moderation.queue(most=PAGE, after=after)]
         values = {

@@ -19,40 +19,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from postbox.comment import ID, Comment, CommentError, dumps, path_of, read, read_all
-from postbox.database import connect, sync, transaction, wipe
+from postbox.database import sync, transaction, wipe
+from postbox.decisions import ERASURES, NO_FILE, Decisions
 from postbox.erased import Erased
 from postbox.inbox import Inbox, Waiting, new_id, secret
 from postbox.log import event
-from postbox.outbox import TABLE, Outbox
+from postbox.outbox import Outbox
 from postbox.settings import Settings
 from postbox.site import load
 
-MIGRATIONS = [
-    """
-    CREATE TABLE decision (
-        sequence INTEGER PRIMARY KEY,
-        decided TEXT NOT NULL,
-        who TEXT NOT NULL,
-        action TEXT NOT NULL,
-        comment TEXT NOT NULL,
-        article TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        file TEXT,
-        state_before TEXT NOT NULL,
-        file_before TEXT,
-        is_applied INTEGER NOT NULL DEFAULT 0
-    ) STRICT;
-    CREATE INDEX decision_by_comment ON decision (comment, sequence);
-    CREATE INDEX decision_to_apply ON decision (sequence) WHERE NOT is_applied
-    """,
-    TABLE,
-]
 NOTICE_DELAY = timedelta(minutes=1)  # before a reader hears of a decision, so that it can be undone
-ERASURES = ("delete", "forget")
-GONE = "deleted"  # in a decision: the state before it, whose words were erased since
-NO_FILE = ""  # in a decision: the file is taken away; None leaves it as it is
 
 
 class ModerationError(ValueError):
@@ -72,26 +48,6 @@ class Judged:
         return f"{self.waiting.id}.{self.revision}"
 
 
-@dataclass(frozen=True)
-class Decision:
-    """A line of the audit log: who decided what, when.
-
-    ``action`` is publish, reject, spam, answer, edit, remove, delete (by its writer), forget or undo.
-    ``number`` is that of the revision in the inbox, 0 for none.
-    ``can_be_undone`` is true of the last decision on a comment, unless words were erased by it or since.
-    """
-
-    sequence: int
-    decided: datetime
-    who: str
-    action: str
-    comment: str
-    article: str
-    number: int
-    reason: str
-    can_be_undone: bool
-
-
 class Moderation:
     """The inbox, the decisions, and the folder of published comments.
 
@@ -107,8 +63,8 @@ class Moderation:
         settings.desk.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.erased = Erased(settings.erased)
         self.key = secret(settings.desk / "key", mode=0o600)
-        self._log = connect(settings.desk / "desk.sqlite", MIGRATIONS)
-        self.outbox = Outbox(self._log)
+        self.decisions = Decisions(settings.desk)
+        self.outbox = Outbox(self.decisions.connection)
         with self._lock():
             pass
 
@@ -144,18 +100,6 @@ class Moderation:
     def seen(self, comment: Comment) -> str:
         """Name the words of a published comment, for a decision that is bound to them."""
         return self._mac(dumps(comment))
-
-    def log(self, *, most: int = -1, after: int = 0) -> list[Decision]:
-        """Return the decisions, the latest first."""
-        return self._decisions("1 ORDER BY sequence DESC LIMIT ? OFFSET ?", most, after)
-
-    def log_size(self) -> int:
-        """Return how many decisions there are."""
-        return int(self._log.execute("SELECT count(*) FROM decision").fetchone()[0])
-
-    def decision(self, sequence: int) -> Decision | None:
-        """Return one decision, or None."""
-        return next(iter(self._decisions("sequence = ?", sequence)), None)
 
     def is_a_readers(self, id: str) -> bool:
         """Tell whether a comment came through the form, so that its writer can have it erased; a forged row does not make it so."""
@@ -228,9 +172,8 @@ class Moderation:
     def undo(self, sequence: int, *, who: str, now: datetime) -> int:
         """Take back the last decision on a comment; what it did to page and queue is as it was before."""
         with self._lock():
-            row = self._log.execute("SELECT * FROM decision WHERE sequence = ?", (sequence,)).fetchone()
-            last = row and self._log.execute("SELECT max(sequence) FROM decision WHERE comment = ?", (row["comment"],))
-            if not row or last.fetchone()[0] != sequence or not _can_be_undone(row):
+            row = self.decisions.to_undo(sequence)
+            if not row:
                 raise ModerationError("That cannot be undone any more; something was decided since")
             file = NO_FILE if row["file"] is not None and row["file_before"] is None else row["file_before"]
             if file == NO_FILE and self._has_replies(row["article"], row["comment"]):
@@ -273,34 +216,26 @@ class Moderation:
         """Copy inbox, decisions and published comments as of one moment into ``folder``; nothing erased is left in the copies."""
         with self._lock():
             self.inbox.connection.execute("VACUUM INTO ?", (str(folder / "inbox.sqlite"),))
-            self._log.execute("VACUUM INTO ?", (str(folder / "desk.sqlite"),))
+            self.decisions.connection.execute("VACUUM INTO ?", (str(folder / "desk.sqlite"),))
             if self._comments.exists():
                 shutil.copytree(self._comments, folder / "comments")
 
     # What is kept no longer
-
-    def decided_before(self, date: datetime) -> set[str]:
-        """Return the comments on which nothing was decided since a date."""
-        query = "SELECT comment FROM decision GROUP BY comment HAVING max(decided) < ?"
-        return {row["comment"] for row in self._log.execute(query, (_stamp(date),))}
 
     def expire(self, before: datetime, *, most: int = 100) -> int:
         """Erase what was decided on before a date and is neither on a page nor waiting; return of how many comments, at most.
 
         No decision on them can be undone after that.
         """
-        query = (
-            "SELECT comment FROM decision GROUP BY comment HAVING max(decided) < ? AND max(state_before <> ?) LIMIT ?"
-        )
         with self._lock():
-            ids = [row["comment"] for row in self._log.execute(query, (_stamp(before), GONE, most))]
+            ids = self.decisions.with_texts_before(before, most=most)
             if ids:
                 with transaction(self.inbox.connection):
                     for id in ids:
                         self.inbox.expire(id, is_published=self.find(id) is not None)
-                with transaction(self._log):
+                with transaction(self.decisions.connection):
                     for id in ids:
-                        self._drop_texts(id)
+                        self.decisions.drop_texts(id)
                 self.wipe()
         return len(ids)
 
@@ -311,8 +246,8 @@ class Moderation:
         for id in self._back():
             try:
                 with self._lock():
-                    with transaction(self._log):
-                        self._drop_texts(id)
+                    with transaction(self.decisions.connection):
+                        self.decisions.drop_texts(id)
                     self.wipe()
                     if self.find(id) or any(revision.state != "deleted" for revision in self.inbox.revisions(id)):
                         self._erase("forget", id, who="the record of erasures", now=now)
@@ -333,27 +268,6 @@ class Moderation:
             fcntl.flock(file, fcntl.LOCK_EX)
             self._apply()
             yield
-
-    def _decisions(self, condition: str, *values: int) -> list[Decision]:
-        rows = self._log.execute(
-            "SELECT *, sequence = (SELECT max(sequence) FROM decision AS d WHERE d.comment = decision.comment) AS is_last"  # noqa: S608  # conditions are this module's own
-            f" FROM decision WHERE {condition}",
-            values,
-        )
-        return [
-            Decision(
-                sequence=row["sequence"],
-                decided=datetime.fromisoformat(row["decided"]),
-                who=row["who"],
-                action=row["action"],
-                comment=row["comment"],
-                article=row["article"],
-                number=row["number"],
-                reason=row["reason"],
-                can_be_undone=bool(row["is_last"]) and _can_be_undone(row),
-            )
-            for row in rows
-        ]
 
     def _waiting(self, name: str) -> Waiting:
         id, _, revision = name.rpartition(".")
@@ -440,8 +354,7 @@ class Moderation:
 
     def _may_replace(self, article: str, id: str) -> bool:
         """Tell whether a file may be written there for a reader: there is none yet, or a decision of ours made it theirs."""
-        query = "SELECT 1 FROM decision WHERE comment = ? AND article = ? AND action = 'publish'"
-        return not self._places(id) or self._log.execute(query, (id, article)).fetchone() is not None
+        return not self._places(id) or self.decisions.has_published(id, article)
 
     def _record(
         self,
@@ -463,34 +376,29 @@ class Moderation:
         if file is not None:  # or there is no path: a row whose id or article names no file can still be rejected
             with suppress(FileNotFoundError):
                 before = path_of(self._comments, article, id).read_bytes().decode()
-        with transaction(self._log):
-            cursor = self._log.execute(
-                "INSERT INTO decision"
-                " (decided, who, action, comment, article, number, state, reason, file, state_before, file_before)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    _stamp(now),
-                    who,
-                    action,
-                    id,
-                    article,
-                    number,
-                    state,
-                    reason,
-                    file,
-                    state_before,
-                    before,
-                ),
+        with transaction(self.decisions.connection):
+            sequence = self.decisions.add(
+                now,
+                who=who,
+                action=action,
+                comment=id,
+                article=article,
+                number=number,
+                state=state,
+                reason=reason,
+                file=file,
+                state_before=state_before,
+                file_before=before,
             )
             for kind, about in tell:
                 self.outbox.add(kind, about, now=now, delay=NOTICE_DELAY)
-        event("decision", action=action, sequence=cursor.lastrowid)
+        event("decision", action=action, sequence=sequence)
         self._apply()
-        return cursor.lastrowid or 0
+        return sequence
 
     def _apply(self) -> None:
         """Carry out every decision that is not yet; each step may be taken twice, so a crash between them does no harm."""
-        for decision in self._log.execute("SELECT * FROM decision WHERE NOT is_applied ORDER BY sequence").fetchall():
+        for decision in self.decisions.to_apply():
             self._carry_out(decision)
 
     def _carry_out(self, decision: sqlite3.Row) -> None:
@@ -505,21 +413,16 @@ class Moderation:
                 self.inbox.grant(decision["comment"])
             elif decision["number"]:
                 self.inbox.set_state(decision["comment"], decision["number"], decision["state"], decision["reason"])
-        with transaction(self._log):
+        with transaction(self.decisions.connection):
             if is_erasure:
-                self._drop_texts(decision["comment"])
-            self._log.execute("UPDATE decision SET is_applied = 1 WHERE sequence = ?", (decision["sequence"],))
+                self.decisions.drop_texts(decision["comment"])
+            self.decisions.applied(decision["sequence"])
         if is_erasure:
             self.wipe()
 
-    def _drop_texts(self, id: str) -> None:
-        """Take the words of a comment out of what was decided on it; its erasure itself still has to be carried out."""
-        query = "UPDATE decision SET file = NULL, file_before = NULL, reason = '', state_before = ? WHERE comment = ?"
-        self._log.execute(query, (GONE, id))
-
     def wipe(self) -> None:
         """Take what was erased out of both databases' logs too."""
-        for database in (self.inbox.connection, self._log):
+        for database in (self.inbox.connection, self.decisions.connection):
             wipe(database)
 
     def _back(self) -> set[str]:
@@ -527,14 +430,9 @@ class Moderation:
         if not (erased := self.erased.of("comment")):
             return set()
         files = [path for path in self._comments.glob("*/*.md") if path.stem in erased and not _is_empty(path)]
-        rows = [
-            *self.inbox.connection.execute("SELECT DISTINCT comment FROM revision WHERE state <> 'deleted'"),
-            *self._log.execute("SELECT DISTINCT comment FROM decision WHERE state_before <> ?", (GONE,)),
-        ]
-        return erased & (
-            {row["comment"] for row in rows}
-            | {path.stem for path in files if self.published(path.parent.name, path.stem)}
-        )
+        rows = self.inbox.connection.execute("SELECT DISTINCT comment FROM revision WHERE state <> 'deleted'")
+        on_page = {path.stem for path in files if self.published(path.parent.name, path.stem)}
+        return erased & ({row["comment"] for row in rows} | self.decisions.with_texts() | on_page)
 
     def _judged(self, waiting: Waiting) -> Judged:
         words = (waiting.id, str(waiting.number), waiting.article, waiting.reply_to or "", waiting.author, waiting.body)
@@ -575,14 +473,6 @@ def _is_empty(path: Path) -> bool:
     """Tell whether a file is the place of a removed comment, without the time to parse thousands of them."""
     data = path.read_bytes()
     return b"\nRemoved: " in data and b"\n\n" not in data
-
-
-def _can_be_undone(decision: sqlite3.Row) -> bool:
-    return decision["action"] not in (*ERASURES, "undo") and decision["state_before"] != GONE
-
-
-def _stamp(date: datetime) -> str:
-    return date.isoformat(timespec="seconds")
 
 
 def _second(date: datetime) -> datetime:

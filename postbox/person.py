@@ -50,7 +50,7 @@ def about_comment(moderation: Moderation, id: str) -> dict[str, Any]:
         "published": _plain(published) if published else None,
         "revisions": [judged_plainly(judged) for judged in history],
         "email": _plain(follower) if follower else None,
-        "decisions": [_plain(decision) for decision in moderation.log() if decision.comment == id],
+        "decisions": [_plain(decision) for decision in moderation.decisions.latest() if decision.comment == id],
     }
 
 

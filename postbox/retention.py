@@ -46,7 +46,7 @@ def tidy(settings: Settings, moderation: Moderation, *, now: datetime) -> Tidied
     for failed in moderation.outbox.failed():
         if failed.when < rejected:  # what the server said of it may name an address
             moderation.outbox.dismiss(failed.sequence)
-    decided = moderation.decided_before(now - timedelta(days=site.keep_address_days))
+    decided = moderation.decisions.done_before(now - timedelta(days=site.keep_address_days))
     inbox = moderation.inbox
     with transaction(inbox.connection):
         tidied = Tidied(

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from postbox.address import is_address
 from postbox.comment import Comment, CommentError, Entry
-from postbox.moderation import Decision, Judged, Moderation
+from postbox.decisions import Decision
+from postbox.moderation import Judged, Moderation
 from postbox.site import Site, day
 
 COMPARED_WORDS = (
@@ -108,7 +109,7 @@ class Showing:
 
     def lines(self, sequences: Iterable[int]) -> list[Line]:
         """Show those decisions that there are."""
-        found = (self._moderation.decision(sequence) for sequence in sequences)
+        found = (self._moderation.decisions.one(sequence) for sequence in sequences)
         return [self.line(decision) for decision in found if decision]
 
     def author(self, id: str) -> str:

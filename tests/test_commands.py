@@ -284,7 +284,7 @@ def test_sign_in_prints_a_link_that_nobody_can_guess_and_no_two_are_alike(settin
 )
 def test_what_cannot_be_done_is_one_line_and_status_one(settings: Settings, arguments: list[str], line: str) -> None:
     assert fault(settings, *arguments).startswith(line)
-    assert Moderation(settings).log() == []
+    assert Moderation(settings).decisions.latest() == []
 
 
 @pytest.mark.parametrize("command", ["list", "intake", "desk", "sign-in"])
@@ -352,7 +352,7 @@ def test_words_that_are_no_utf_8_are_refused(settings: Settings) -> None:
 
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
-    assert Moderation(settings).log() == []
+    assert Moderation(settings).decisions.latest() == []
 
 
 def test_the_hour_in_the_log_is_now(settings: Settings, clock: Clock) -> None:
@@ -361,4 +361,4 @@ def test_the_hour_in_the_log_is_now(settings: Settings, clock: Clock) -> None:
 
     done(settings, "approve", done(settings, "list").split()[0])
 
-    assert before <= Moderation(settings).log()[0].decided <= datetime.now(UTC)
+    assert before <= Moderation(settings).decisions.latest()[0].decided <= datetime.now(UTC)

@@ -19,8 +19,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from postbox.comment import read_all
+from postbox.decisions import Decision
 from postbox.inbox import Inbox, Waiting
-from postbox.moderation import Decision, Moderation
+from postbox.moderation import Moderation
 from postbox.settings import Settings
 from tests.conftest import Place
 from tests.test_intake import FORM, TYPE, a_place, environment, running
@@ -50,7 +51,7 @@ while True:
             decide = moderator.approve if kind == "publish" else moderator.reject
             print(decide(judged.name, **by), flush=True)
         elif kind == "undo":
-            print(moderator.undo(chance.choice(moderator.log(most=5)).sequence, **by), flush=True)
+            print(moderator.undo(chance.choice(moderator.decisions.latest(most=5)).sequence, **by), flush=True)
         elif kind == "remove":
             comment = chance.choice(published)
             print(moderator.remove(comment.article, comment.id, seen=moderator.seen(comment), **by), flush=True)
@@ -151,7 +152,7 @@ def test_nothing_answered_is_lost_or_doubled_and_nothing_decided_is_left_or_done
         assert_every_decision_is_done_once(settings, moderator, done)
 
     assert len(sent.receipts) > 10 * ROUNDS
-    log = Moderation(settings).log()
+    log = Moderation(settings).decisions.latest()
     assert len(log) > len(done) > ROUNDS  # some were killed between deciding and saying so
     assert {decision.action for decision in log} >= {"publish", "reject", "undo", "answer"}
     assert_page_and_inbox_agree(settings)
@@ -171,7 +172,7 @@ def assert_each_answered_comment_is_there_once(inbox: Inbox, sent: Sent) -> None
 
 def assert_every_decision_is_done_once(settings: Settings, moderator: Moderation, done: list[int]) -> None:
     """The pages and the states are what the log says, and nothing that was told to be done is missing from it."""
-    log = moderator.log()[::-1]
+    log = moderator.decisions.latest()[::-1]
     assert set(done) <= {decision.sequence for decision in log}
     assert len(set(done)) == len(done)
     conversations, problems = read_all(settings.comments)

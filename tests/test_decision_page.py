@@ -181,7 +181,7 @@ def test_a_decision_is_carried_out_said_and_can_be_taken_back(
     assert decided.status_code == 303
     assert latest(settings, id).state == state
     assert latest(settings, id).reason == ("Say more." if action == "reject" else "")
-    assert {decision.who for decision in Moderation(settings).log()} == {"David, by email"}
+    assert {decision.who for decision in Moderation(settings).decisions.latest()} == {"David, by email"}
     for _ in range(2):  # a reload
         page = client.get(decided.headers["location"]).text
         assert sentence in page
@@ -284,7 +284,9 @@ def test_a_link_takes_back_no_decision_but_its_own(client: TestClient, settings:
     moderation.remove(ARTICLE, "0001", seen=seen(settings, "0001"), who="David", now=datetime.now(UTC))
     before = everything(settings)
 
-    everyone = ",".join(str(decision.sequence) for decision in moderation.log() if decision.comment != mine)
+    everyone = ",".join(
+        str(decision.sequence) for decision in moderation.decisions.latest() if decision.comment != mine
+    )
     page = client.get(f"{addresses[0]}?done={everyone}")
     client.post(addresses[0], data={"action": "undo", "sequences": everyone})
 

@@ -166,7 +166,7 @@ def test_a_forgotten_comment_stays_forgotten(settings: Settings, clock: Clock, f
     assert b"Secret" not in everywhere(settings)
     assert moderation.find(id) is None
     assert published(settings, id).removed == "yes"
-    assert not any(decision.can_be_undone for decision in moderation.log() if decision.comment == id)
+    assert not any(decision.can_be_undone for decision in moderation.decisions.latest() if decision.comment == id)
 
 
 def test_a_shipped_comment_stays_forgotten_where_the_repository_brings_it_back(
@@ -185,7 +185,7 @@ def test_a_shipped_comment_stays_forgotten_where_the_repository_brings_it_back(
 def test_the_authors_own_answer_stays_forgotten(settings: Settings, clock: Clock) -> None:
     moderation = Moderation(settings)
     moderation.answer("big-toe-and-glutes", "0001", SECRET, **by(clock))
-    id = moderation.log()[0].comment
+    id = moderation.decisions.latest()[0].comment
     back_up(settings)
     moderation.forget(id, **by(clock))
 
@@ -246,7 +246,9 @@ def test_a_publication_that_a_backup_has_half_done_does_not_bring_it_back(
     restore(settings)
     file_of(settings, id).unlink()
     moderation = Moderation(settings)
-    moderation._log.execute("UPDATE decision SET is_applied = 0")  # as a crash before the file leaves it
+    moderation.decisions.connection.execute(
+        "UPDATE decision SET is_applied = 0"
+    )  # as a crash before the file leaves it
 
     Moderation(settings)
     assert not file_of(settings, id).exists()
@@ -289,13 +291,13 @@ def test_what_was_not_erased_comes_back_whole(settings: Settings, clock: Clock) 
 def test_a_start_with_nothing_to_erase_changes_nothing(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock)
     Moderation(settings).forget(id, **by(clock))
-    before, log = told(settings), Moderation(settings).log()
+    before, log = told(settings), Moderation(settings).decisions.latest()
 
     start(settings, clock)
     start(settings, clock)
 
     assert told(settings) == before
-    assert Moderation(settings).log() == log
+    assert Moderation(settings).decisions.latest() == log
 
 
 # What a forged row can do

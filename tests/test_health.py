@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 
 from postbox import desk, health, intake, preview
 from postbox.database import connect, transaction
+from postbox.decisions import MIGRATIONS
 from postbox.inbox import Inbox
 from postbox.log import VERSION
-from postbox.moderation import MIGRATIONS
 from postbox.settings import Settings
 from postbox.site import Press
 from tests.conftest import Place

@@ -47,8 +47,10 @@ TABLE = """
 | postbox.watched    | log                                  | starlette                      | jinja2, sqlite3, uvicorn             |
 | postbox.outbox     | database                             | sqlite3                        | starlette, intake, moderation        |
 | postbox.erased     | database, followers, inbox, messages |                                | starlette, moderation, desk, intake  |
-| postbox.moderation | comment, database, erased, inbox,    | sqlite3                        | starlette, uvicorn, intake, desk,    |
-|                    | log, outbox, settings, site          |                                | sign_in, preview                     |
+| postbox.decisions  | database, outbox                     | sqlite3                        | starlette, intake, moderation        |
+| postbox.moderation | comment, database, decisions,        | sqlite3                        | starlette, uvicorn, intake, desk,    |
+|                    | erased, inbox, log, outbox,          |                                | sign_in, preview                     |
+|                    | settings, site                       |                                |                                      |
 | postbox.retention  | database, inbox, log, messages,      |                                | starlette, intake, desk              |
 |                    | moderation, settings, site           |                                |                                      |
 | postbox.person     | database, followers, form, messages, |                                | starlette, intake, desk              |
@@ -56,19 +58,22 @@ TABLE = """
 | postbox.backup     | inbox, moderation, settings          |                                | starlette, intake, desk              |
 | postbox.sign_in    | database                             |                                | starlette, intake, moderation        |
 | postbox.decision_link |                                   |                                | jinja2, starlette, sqlite3           |
-| postbox.shown      | address, comment, moderation, site   |                                | starlette, intake                    |
+| postbox.shown      | address, comment, decisions,         |                                | starlette, intake                    |
+|                    | moderation, site                     |                                |                                      |
 | postbox.office     | form, log, messages, moderation,     | jinja2, starlette              | intake, preview, uvicorn             |
 |                    | settings, sign_in, site, web         |                                |                                      |
 | postbox.deciding   | comment, form, log, moderation,      | sqlite3                        | intake, preview, uvicorn             |
 |                    | office, shown, site                  |                                |                                      |
 | postbox.lists      | deciding, office, shown              | starlette                      | intake, preview, uvicorn             |
 | postbox.one_comment | deciding, form, lists, office, shown | starlette                     | intake, preview, uvicorn             |
-| postbox.decision_page | deciding, decision_link, form,    | starlette                      | intake, preview, uvicorn             |
-|                    | lists, moderation, office, shown     |                                |                                      |
+| postbox.decision_page | deciding, decision_link,          | starlette                      | intake, preview, uvicorn             |
+|                    | decisions, form, lists, moderation,  |                                |                                      |
+|                    | office, shown                        |                                |                                      |
 | postbox.correspondence | database, form, lists, office,   | starlette                      | intake, preview, uvicorn             |
 |                    | outbox, shown                        |                                |                                      |
 | postbox.desk       | correspondence, database, deciding,  | starlette                      | intake, preview, uvicorn             |
-|                    | decision_page, delivery, form,       |                                |                                      |
+|                    | decision_page, decisions, delivery,  |                                |                                      |
+|                    | form,                                |                                |                                      |
 |                    | health, lists, log, moderation,      |                                |                                      |
 |                    | office, one_comment, outbox,         |                                |                                      |
 |                    | retention, settings                  |                                |                                      |
@@ -122,7 +127,7 @@ TABLE = """
 # What readers sent and what answers them: nothing that builds the public site may load it.
 PRIVATE = "sqlite3, starlette, uvicorn, postbox.database, postbox.form, postbox.inbox, postbox.intake, postbox.moderation, postbox.settings"
 # What publishes, lets its author in and writes to people: nothing that answers readers may load it.
-DESK = "decision_link, delivery, desk, erased, mail, moderation, notices, outbox, sign_in"
+DESK = "decision_link, decisions, delivery, desk, erased, mail, moderation, notices, outbox, sign_in"
 # Pelican's licence follows it, so no module of postbox ever loads it, or the package that does.
 NEVER_IN_POSTBOX = "pelican, press"
 

@@ -261,7 +261,7 @@ def test_a_change_made_between_reading_and_deciding_is_not_published_with_it(set
         with pytest.raises(ModerationError, match=f"has changed since; read {id}"):
             decide(seen.name, **by(clock))
 
-    assert moderator.log() == []
+    assert moderator.decisions.latest() == []
     assert [state for _, _, state, _ in states(settings)] == ["replaced", "waiting"]
 
 
@@ -332,7 +332,7 @@ def test_an_answer_that_breaks_a_rule_is_refused_and_not_recorded(settings: Sett
     with pytest.raises(ModerationError, match="Body"):
         moderator.answer(ARTICLE, "0001", words, **by(clock))
 
-    assert moderator.log() == []
+    assert moderator.decisions.latest() == []
 
 
 def test_the_author_edits_his_own_words_and_nobody_elses(settings: Settings, clock: Clock) -> None:
@@ -470,7 +470,7 @@ def test_every_decision_can_be_undone_to_the_byte_whatever_came_before(steps: li
                                 moderator.undo(sequence, **by(clock))
                                 assert (files(settings), states(settings)) == before
                 case "undo":
-                    for chosen in moderator.log()[other % 10 :][:1]:
+                    for chosen in moderator.decisions.latest()[other % 10 :][:1]:
                         before = files(settings), states(settings)
                         with suppress(ModerationError):
                             moderator.undo(chosen.sequence, **by(clock))
@@ -504,7 +504,7 @@ def test_a_publication_that_was_answered_since_is_not_undone(settings: Settings,
     id = a_published(settings, clock)
     reply = a_published(settings, clock, reply_to=id)
     moderator = Moderation(settings)
-    of_reply, of_comment = moderator.log()
+    of_reply, of_comment = moderator.decisions.latest()
 
     with pytest.raises(ModerationError, match="answered since; remove it instead"):
         moderator.undo(of_comment.sequence, **by(clock))
@@ -520,7 +520,7 @@ def test_a_publication_that_was_answered_since_is_not_undone(settings: Settings,
 def test_an_answer_that_was_answered_since_is_not_undone(settings: Settings, clock: Clock) -> None:
     moderator = Moderation(settings)
     sequence = moderator.answer(ARTICLE, "0001", "Mine.", **by(clock))
-    a_published(settings, clock, reply_to=moderator.log()[0].comment)
+    a_published(settings, clock, reply_to=moderator.decisions.latest()[0].comment)
 
     with pytest.raises(ModerationError, match="answered since"):
         moderator.undo(sequence, **by(clock))
@@ -529,7 +529,7 @@ def test_an_answer_that_was_answered_since_is_not_undone(settings: Settings, clo
 def test_only_the_last_decision_on_a_comment_is_undone_and_only_once(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock)
     moderator = Moderation(settings)
-    first = moderator.log()[0].sequence
+    first = moderator.decisions.latest()[0].sequence
     last = moderator.remove(ARTICLE, id, seen=moderator.seen(published(settings, id)), **by(clock))
 
     with pytest.raises(ModerationError, match="something was decided since"):
@@ -540,7 +540,7 @@ def test_only_the_last_decision_on_a_comment_is_undone_and_only_once(settings: S
             moderator.undo(sequence, **by(clock))
 
     assert published(settings, id).author == "Tom"
-    assert not any(decision.can_be_undone for decision in moderator.log())
+    assert not any(decision.can_be_undone for decision in moderator.decisions.latest())
 
 
 def test_a_decision_undone_after_its_writers_change_lets_only_the_change_wait(settings: Settings, clock: Clock) -> None:
@@ -548,7 +548,7 @@ def test_a_decision_undone_after_its_writers_change_lets_only_the_change_wait(se
     change(settings, clock, id, "Two.")
     moderator = Moderation(settings)
 
-    moderator.undo(moderator.log()[0].sequence, **by(clock))
+    moderator.undo(moderator.decisions.latest()[0].sequence, **by(clock))
 
     assert [judged.waiting.body for judged in moderator.queue()] == ["Two."]
     assert not file_of(settings, id).exists()
@@ -589,7 +589,7 @@ def test_a_shipped_comment_can_be_forgotten_and_its_reply_stands(settings: Setti
     assert b"Alexis" not in file_of(settings, "0001").read_bytes()
     assert [e.comment.id for e in read_all(settings.comments)[0][ARTICLE]] == ["0001", "0002"]
     with pytest.raises(ModerationError, match="cannot be undone"):
-        moderator.undo(moderator.log()[0].sequence, **by(clock))
+        moderator.undo(moderator.decisions.latest()[0].sequence, **by(clock))
 
 
 @pytest.mark.parametrize("decide", ["none", "reject", "spam"])
@@ -609,7 +609,7 @@ def test_what_was_never_published_can_be_forgotten(settings: Settings, clock: Cl
 def test_the_authors_own_answer_can_be_forgotten(settings: Settings, clock: Clock) -> None:
     moderator = Moderation(settings)
     moderator.answer(ARTICLE, "0001", "Secretwords.", **by(clock))
-    moderator.forget(moderator.log()[0].comment, **by(clock))
+    moderator.forget(moderator.decisions.latest()[0].comment, **by(clock))
 
     assert b"Secretwords" not in everywhere(settings)
 
@@ -636,7 +636,7 @@ def test_a_wish_takes_a_comment_off_its_page_at_once_and_its_replies_stand(setti
     assert [e.comment.id for e in read_all(settings.comments)[0][ARTICLE]][-2:] == [id, reply]
     assert published(settings, id).removed == "yes"
     assert b"Secret" not in everywhere(settings)
-    [decision, *_] = moderator.log()
+    [decision, *_] = moderator.decisions.latest()
     assert (decision.action, decision.who, decision.comment, decision.can_be_undone) == (
         "delete",
         "its writer",
@@ -681,7 +681,7 @@ def test_the_log_says_who_decided_what_and_when_the_latest_first(settings: Setti
     moderator.reject(the_one_waiting(moderator, ids[1]).name, reason="No.", who="Ann", now=clock() + timedelta(hours=1))
     moderator.spam(the_one_waiting(moderator, ids[2]).name, who="David", now=clock() + timedelta(hours=2))
 
-    log = moderator.log()
+    log = moderator.decisions.latest()
 
     assert [(d.comment, d.action, d.who, d.reason, d.decided - clock()) for d in log] == [
         (ids[2], "spam", "David", "", timedelta(hours=2)),
@@ -690,7 +690,7 @@ def test_the_log_says_who_decided_what_and_when_the_latest_first(settings: Setti
     ]
     assert {d.article for d in log} == {ARTICLE}
     assert all(d.can_be_undone for d in log)
-    assert moderator.log(most=1, after=1) == log[1:2]
+    assert moderator.decisions.latest(most=1, after=1) == log[1:2]
 
 
 def test_a_refused_decision_is_not_in_the_log(settings: Settings, clock: Clock) -> None:
@@ -701,7 +701,7 @@ def test_a_refused_decision_is_not_in_the_log(settings: Settings, clock: Clock) 
     with pytest.raises(ModerationError):
         moderator.approve(judged.name, **by(clock))
 
-    assert moderator.log() == []
+    assert moderator.decisions.latest() == []
 
 
 # A crash, and two who decide at once
@@ -733,7 +733,7 @@ def test_what_a_killed_process_had_decided_is_done_before_another_decides(
 
     assert published(settings, id).author == "Tom"
     assert [state for _, _, state, _ in states(settings)] == ["published"]
-    assert [decision.action for decision in desk.log()] == ["publish"]
+    assert [decision.action for decision in desk.decisions.latest()] == ["publish"]
 
 
 @pytest.mark.parametrize("step", ["write", "forget", "grant", "mark"])
@@ -826,7 +826,7 @@ def test_a_forged_row_touches_no_file_and_stops_nothing(settings: Settings, cloc
             forge(settings, f"UPDATE {other} SET {others} = (SELECT {column} FROM {table})")
     moderator.grant_wishes(now=clock())
     moderator.queue()
-    moderator.log()
+    moderator.decisions.latest()
     Moderation(settings).grant_wishes(now=clock())
 
     assert files(settings) == before
@@ -864,7 +864,7 @@ def test_a_forged_change_of_anothers_comment_is_published_by_nobody_but_the_auth
 def test_a_forged_row_cannot_take_the_place_of_the_authors_answer(settings: Settings, clock: Clock) -> None:
     moderator = Moderation(settings)
     moderator.answer(ARTICLE, "0001", "Mine.", **by(clock))
-    own = moderator.log()[0].comment
+    own = moderator.decisions.latest()[0].comment
     id = a_waiting(settings, clock, body="Forged.")
     forge(settings, "UPDATE comment SET id = ?, wish = 'delete'", own)
     forge(settings, "UPDATE revision SET comment = ?", own)

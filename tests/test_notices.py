@@ -112,7 +112,7 @@ class House:
 
     def answer(self, id: str, words: str = "Thank you.") -> str:
         """Answer a comment as David; return the answer's id."""
-        decision = self.moderation.decision(self.moderation.answer(ARTICLE, id, words, **BY))
+        decision = self.moderation.decisions.one(self.moderation.answer(ARTICLE, id, words, **BY))
         assert decision
         return decision.comment
 

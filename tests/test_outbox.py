@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from postbox.database import connect, transaction
-from postbox.moderation import MIGRATIONS, NOTICE_DELAY, Moderation
+from postbox.decisions import MIGRATIONS
+from postbox.moderation import NOTICE_DELAY, Moderation
 from postbox.outbox import PAUSES, TABLE, Failed, Health, Outbox, Row
 from postbox.settings import Settings
 from tests.test_moderation import a_place, a_published, a_waiting, by, change, published, the_one_waiting
@@ -133,7 +134,7 @@ def test_a_decision_that_cannot_be_recorded_tells_nobody(
 
     log.execute("DROP TRIGGER full")
     log.commit()
-    assert Moderation(settings).log() == []
+    assert Moderation(settings).decisions.latest() == []
     assert [judged.name for judged in Moderation(settings).queue()] == [name]
 
 

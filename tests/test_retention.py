@@ -210,7 +210,7 @@ def test_what_is_gone_cannot_be_undone_and_no_button_says_so(settings: Settings,
     tidied(settings, clock, days=11)
     moderation, before = Moderation(settings), files(settings)
 
-    [line] = moderation.log()
+    [line] = moderation.decisions.latest()
 
     assert not line.can_be_undone
     with pytest.raises(ModerationError, match="cannot be undone any more"):
@@ -222,7 +222,7 @@ def test_the_days_count_from_the_last_decision(settings: Settings, clock: Clock)
     id = a_waiting(settings, clock)
     judge(settings, clock, "reject", id)
     moderation = Moderation(settings)
-    moderation.undo(moderation.log()[0].sequence, who="David", now=clock() + timedelta(days=5))
+    moderation.undo(moderation.decisions.latest()[0].sequence, who="David", now=clock() + timedelta(days=5))
     judge(settings, lambda: clock() + timedelta(days=6), "spam", id)
 
     assert tidied(settings, clock, days=15) == NOTHING

@@ -232,7 +232,7 @@ def test_either_may_start_first_and_both_write_the_inbox(house: House, users: st
     if IS_ROOT:
         assert file.stat().st_uid == DESK
         assert "user 64101 at the command line" in house.desk(
-            "for d in postbox.moderation.Moderation(settings).log(): print(d.who)"
+            "for d in postbox.moderation.Moderation(settings).decisions.latest(): print(d.who)"
         )
 
 
