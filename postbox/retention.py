@@ -63,9 +63,10 @@ def tidy(settings: Settings, moderation: Moderation, *, now: datetime) -> Tidied
 
 async def hourly(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Tidy at once and then every hour, beside everything else, until cancelled; a fault is logged and tried again."""
+    moderation = Moderation(settings)
     while True:
         try:
-            await asyncio.to_thread(lambda: tidy(settings, Moderation(settings), now=clock()))
+            await asyncio.to_thread(tidy, settings, moderation, now=clock())
         except Exception as error:  # nothing else may stop for it
             fault(error)
         await asyncio.sleep(EVERY_SECONDS)

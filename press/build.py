@@ -78,6 +78,7 @@ class Press:
         self._sheets: Sheets
         self._articles: dict[str, Article] = {}
         self._has_lost_ids = self._has_news = False
+        self._lost_words: set[bytes] = set()  # keys in the cache
 
     def print_all(self) -> None:
         """Run Pelican, and print what has changed.
@@ -141,6 +142,7 @@ class Press:
         for id in looked_at & self._articles.keys():
             article, conversation = self._articles[id], self._conversations[id]
             if article.conversation.known.digest != conversation.known.digest:
+                self._lost_words |= {*article.conversation.known.keys} - {*conversation.known.keys}
                 converse(article, conversation)
                 self._sheets.forget(article)
                 changed.add(id)
@@ -187,6 +189,11 @@ class Press:
         self._has_news = True
         return True
 
+    def forget(self) -> None:
+        """Take the words of comments that have gone or changed out of the cache; an erased one may not stay in it."""
+        if self._lost_words:
+            self._save()
+
     def check(self) -> None:
         """Check that nothing links to a comment that has gone; its page is printed without it all the same.
 
@@ -232,6 +239,7 @@ class Press:
         return {file: Print(inputs, stamp, Leaf(*leaf)) for file, (inputs, stamp, leaf) in state["prints"].items()}
 
     def _save(self) -> None:
+        self._cache.live -= self._lost_words
         self._cache.live |= set(self._conversations.keys)
         self._cache.state = {
             "output": str(Path(self._settings["OUTPUT_PATH"]).absolute()),
@@ -244,6 +252,7 @@ class Press:
         self._cache.save()
         self._cache.state = {}
         self._has_news = False
+        self._lost_words = set()
 
 
 def _dead(settings: dict[str, Any], checked: Iterable[str], sheets: Sheets, files: Collection[str]) -> Iterator[str]:

@@ -50,6 +50,11 @@ class Known:
     words: bytes = b""
     problems: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def keys(self) -> Iterator[bytes]:
+        """The keys in ``words``."""
+        return (self.words[start : start + KEY_BYTES] for start in range(0, len(self.words), KEY_BYTES))
+
 
 class Conversation:
     """One article's conversation: yields its entries in reading order, and reads them when it is first asked to."""
@@ -96,8 +101,8 @@ class Conversations:
     @property
     def keys(self) -> Iterator[bytes]:
         """The keys for what is made of the words of each comment."""
-        for words in (conversation.known.words for conversation in self._found.values()):
-            yield from (words[start : start + KEY_BYTES] for start in range(0, len(words), KEY_BYTES))
+        for conversation in self._found.values():
+            yield from conversation.known.keys
 
     @property
     def problems(self) -> list[Problem]:

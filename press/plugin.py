@@ -3,21 +3,16 @@
 A file of a comment that breaks a rule is set aside with a line on standard error; every other fault stops the build.
 """
 
-import base64
-import hashlib
-import heapq
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
-import lightningcss
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 from pelican import signals
 from pelican.contents import Article, Content
@@ -27,16 +22,15 @@ from pelican.utils import set_date_tzinfo
 from pelican.writers import Writer
 
 from postbox import site
-from postbox.comment import ARTICLE_ID, Comment, Entry
+from postbox.comment import ARTICLE_ID
 from postbox.site import Site, dumps, prepare
-from press import structured
+from press import feeds, structured, theme
 from press.conversations import Conversation, Conversations
+from press.feeds import Newest
 from press.images import Images
 from press.social import social_images
 
-FEED_ENTRIES = 50
 ALIGNED = re.compile(r'(<t[hd]) align="(left|center|right)"')  # a cell as Markdown writes it
-INDENTS = re.compile(rb"^ *(?://.*\n)?", re.MULTILINE)  # and lines of comment
 WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 FACTS = (
     "tagline",
@@ -79,33 +73,6 @@ class Neighbour:
     url: str
 
 
-@dataclass(frozen=True)
-class Newest:
-    """The newest comments on some articles, for a feed: ``(article, entry, date)``; they are looked for when asked for."""
-
-    articles: list[Article]
-
-    def __iter__(self) -> Iterator[tuple[Article, Entry, datetime]]:
-        talked = [(_newest(article), place) for place, article in enumerate(self.articles) if article.comment_count]
-        # An article that none of the latest came to has none of them.
-        places = sorted(place for _, place in heapq.nlargest(FEED_ENTRIES, talked))
-        found = [
-            (article, entry, entry.comment.date or article.date)
-            for article in (self.articles[place] for place in places)
-            for entry in article.conversation
-            if not entry.comment.removed
-        ]
-        found.reverse()  # of two with one date, the later in the conversation is the newer
-        return iter(sorted(found, key=lambda dated: dated[2], reverse=True)[:FEED_ENTRIES])
-
-
-def _newest(article: Article) -> float:
-    """Return the date of the newest comment on an article; an undated one takes its article's."""
-    known = article.conversation.known
-    dates = [known.newest] if known.newest is not None else []
-    return max([*dates, article.date.timestamp()] if known.has_undated else dates)  # type: ignore[no-any-return]
-
-
 def converse(article: Article, conversation: Conversation) -> None:
     """Give an article its conversation."""
     article.conversation = conversation
@@ -128,10 +95,15 @@ def register() -> None:
 
 def _prepare_templates(generator: Generator) -> None:
     """Load templates from this theme alone; Pelican would take a missing one from its own without a word."""
-    theme = Path(generator.theme, "templates")
-    generator.env.loader = ChoiceLoader([FileSystemLoader(theme), DictLoader(UNUSED_TEMPLATES)])
-    generator.env.globals |= {"structured": structured, "tag": _tag, "latest": _latest, "feed_entries": FEED_ENTRIES}
-    generator.env.filters["absolute"] = _absolute
+    templates = FileSystemLoader(Path(generator.theme, "templates"))
+    generator.env.loader = ChoiceLoader([templates, DictLoader(UNUSED_TEMPLATES)])
+    generator.env.globals |= {
+        "structured": structured,
+        "tag": feeds.tag,
+        "latest": feeds.latest,
+        "feed_entries": feeds.FEED_ENTRIES,
+    }
+    generator.env.filters["absolute"] = feeds.absolute
     prepare(generator.env)
 
 
@@ -171,7 +143,9 @@ def _illustrate(generator: PagesGenerator) -> None:
     ]
     if settings["PREVIEW"]:
         shown += [*context["drafts"], *context["draft_pages"]]
-    images = Images(Path(settings["PATH"]), Path(settings["IMAGE_CACHE"]), _light(generator))
+    images = Images(
+        Path(settings["PATH"]), Path(settings["IMAGE_CACHE"]), theme.light(generator.env, settings["ACCENT"])
+    )
     for content in shown:
         html = ALIGNED.sub(r'\1 class="\2"', content._content)  # as align= is no HTML any more
         content._content = images.illustrate(html, Path(content.source_path))
@@ -223,7 +197,7 @@ def _add_facts(generators: list[Generator]) -> None:
         for article in shown:
             article.social = social[article.title]
 
-    style, static = _style(generator), _static(generator)
+    style, static = theme.style(generator.env, settings["ACCENT"]), theme.static(Path(generator.theme, "static"))
     context["static"] = static
     context["site"] = Site(
         name=settings["SITENAME"],
@@ -235,7 +209,7 @@ def _add_facts(generators: list[Generator]) -> None:
         style=style,
         script=static["loader.js"][0],
         feed_style=static["feed.css"][0],
-        headers=_headers(style),
+        headers=theme.headers(style),
         portrait=context["portrait"],
         article_count=min(len(listed), 3),
         redirects={
@@ -302,81 +276,6 @@ def _closes(article: Article, settings: dict[str, Any]) -> datetime | None:
 
 def _conversation(article: Article) -> site.Conversation:
     return site.Conversation(article.title, f"/{article.url}", article.closes.isoformat() if article.closes else "")
-
-
-def _tag(site: Site, article: Article, comment: Comment | None = None) -> str:
-    """Return the permanent name of an entry in a feed (RFC 4151), which outlives a rename of its article."""
-    place = f"tag:{urlsplit(site.url).hostname},{article.date.date().isoformat()}:{article.id}"
-    return f"{place}/{comment.id}" if comment else place
-
-
-def _latest(dates: Iterable[datetime]) -> str:
-    """Return the latest date of a feed; an empty one must have a date too, and the clock would make each build differ."""
-    return max(dates, default=datetime(1970, 1, 1, tzinfo=UTC)).isoformat()
-
-
-def _absolute(html: str, url: str) -> str:
-    """Write the links of the page at ``url`` out in full, as a feed reader needs them."""
-    return re.sub(r'(\s(?:href|src|poster)=")(?![a-z]+:)([^"]*)', lambda found: found[1] + urljoin(url, found[2]), html)
-
-
-def _style(generator: Generator) -> str:
-    filename = generator.env.get_template("style.css").filename
-    return str(lightningcss.process_stylesheet(_style_source(generator), filename=filename, minify=True))
-
-
-def _light(generator: Generator) -> dict[str, str]:
-    """Return the tokens of the stylesheet by name, those of two schemes as they are in the light one."""
-    tokens = re.findall(r"--([\w-]+): (?:light-dark\((.*?), .*?\)|(.*?));", _style_source(generator))
-    # Reversed, so that the first stands: what forced colours say comes later.
-    return {name: light or value for name, light, value in reversed(tokens)}
-
-
-def _style_source(generator: Generator) -> str:
-    return str(generator.env.get_template("style.css").render(accent=generator.settings["ACCENT"]))
-
-
-def _static(generator: Generator) -> dict[str, tuple[str, bytes]]:
-    """Return the files of the theme that pages refer to, each with an address that changes with its content.
-
-    One may name another that comes before it in the alphabet. A script goes out without indents and lines of comment.
-    """
-    files: dict[str, tuple[str, bytes]] = {}
-    for path in sorted(Path(generator.theme, "static").iterdir()):
-        data = path.read_bytes()
-        for name, (address, _) in files.items():
-            data = data.replace(f"/theme/{name}".encode(), address.encode())
-        if path.suffix == ".js":
-            data = INDENTS.sub(b"", data)
-        digest = hashlib.sha256(data).hexdigest()[:12]
-        files[path.name] = (f"/theme/{path.stem}.{digest}{path.suffix}", data)
-    return files
-
-
-def _headers(style: str) -> dict[str, str]:
-    """Return what goes with every answer; the policy names the one stylesheet by its hash."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = {
-        "default-src": "'none'",
-        "style-src": f"'sha256-{digest}'",
-        "script-src": "'self'",
-        "img-src": "'self' data:",
-        "connect-src": "'self'",
-        "manifest-src": "'self'",
-        "form-action": "'self'",
-        "base-uri": "'none'",
-        "frame-ancestors": "'none'",
-    }
-    return {
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "Strict-Transport-Security": "max-age=31536000",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "strict-origin-when-cross-origin",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "public, max-age=0, must-revalidate",
-    }
 
 
 def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:

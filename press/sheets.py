@@ -19,9 +19,9 @@ from pelican.writers import FileOverwriteFailedError
 from postbox.site import Site, dumps
 from press.cache import Cache, digest
 from press.conversations import Conversation, Stamp, stamp_of
+from press.feeds import Newest
 from press.images import Images
 from press.links import Leaf, leaf_of
-from press.plugin import Newest
 
 # Of an article: where it came from; everything else that a template can ask it for is hashed.
 NOT_SHOWN = {"settings", "translations", "metadata", "_context", "_content"}

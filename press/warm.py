@@ -196,7 +196,8 @@ class WarmPress:
         return has_printed
 
     def _finish(self) -> None:
-        """Say what is wrong with the comments that have been printed."""
+        """Forget what has gone, and say what is wrong with the comments that have been printed."""
+        self._press.forget()
         try:
             self._press.check()
         except BuildError as error:

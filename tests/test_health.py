@@ -185,9 +185,9 @@ def test_mail_that_was_given_up_or_should_long_have_gone_is_told_by_the_desk(set
     with browser(desk.application(settings)) as client:
         database = connect(settings.desk / "desk.sqlite", MIGRATIONS)
         add = (
-            "INSERT INTO outbox (kind, about, added, due, state, error) VALUES ('comment', ?, ?, 0, ?, 'No such user')"
+            "INSERT INTO outbox (kind, about, added, due, state, error) VALUES ('comment', ?1, ?2, ?2, ?3, 'No such user')"
         )
-        database.execute(add, ("k3v9tq2mxw7d", 0, "failed"))
+        database.execute(add, ("k3v9tq2mxw7d", time.time(), "failed"))
         failed = wrong(client)
         database.execute("DELETE FROM outbox")
         state = asked(client)[1]["outbox"]

@@ -108,12 +108,14 @@ TABLE = """
 | press.images       | drawing, photograph                  |                                | postbox, pelican                     |
 | press.social       | images                               | fontpkg_crimson_text, jinja2,  | postbox, pelican                     |
 |                    |                                      | PIL, resvg_py                  |                                      |
-| press.plugin       | postbox.comment, postbox.site,       | jinja2, lightningcss, pelican  | PRIVATE                              |
-|                    | conversations, images, social,       |                                |                                      |
-|                    | structured                           |                                |                                      |
+| press.theme        |                                      | jinja2, lightningcss           | postbox, pelican                     |
+| press.feeds        | postbox.comment, postbox.site        | pelican                        | PRIVATE                              |
+| press.plugin       | postbox.comment, postbox.site,       | jinja2, pelican                | PRIVATE                              |
+|                    | conversations, feeds, images,        |                                |                                      |
+|                    | social, structured, theme            |                                |                                      |
 | press.reader       | cache                                | markdown, pelican              | PRIVATE                              |
 | press.sheets       | postbox.site, cache, conversations,  | jinja2, pelican                | PRIVATE                              |
-|                    | images, links, plugin                |                                |                                      |
+|                    | feeds, images, links                 |                                |                                      |
 | press.engine       | reader, sheets                       | pelican                        | PRIVATE                              |
 | press.faults       | plugin                               | jinja2                         | PRIVATE                              |
 | press.run          | postbox.markup, postbox.site, cache, | jinja2, pelican                | PRIVATE                              |

@@ -271,7 +271,7 @@ def test_a_librarys_own_words_stay_out_and_its_place_is_told() -> None:
     try:
         raise ValueError(WORDS)
     except ValueError:
-        logging.getLogger("uvicorn.error").exception("While answering %s", NAME)
+        logging.getLogger("library.of.another").exception("While answering %s", NAME)
 
     first, second = lines(stream.getvalue())
     test = "test_a_librarys_own_words_stay_out_and_its_place_is_told"

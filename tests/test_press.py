@@ -550,6 +550,25 @@ def test_the_words_of_a_comment_that_is_erased_leave_the_cache(place: Place) -> 
     assert b"in confidence" not in cache.read_bytes()
 
 
+def test_the_words_of_a_comment_that_is_erased_leave_the_cache_of_a_press_that_goes_on(
+    press: Noted, place: Place
+) -> None:
+    comment = place.comment(a_comment(body="Something that was said in confidence."))
+    going_on = warm(press, place)
+    cache = place.folder / "var/press/cache"
+    assert b"in confidence" in cache.read_bytes()
+
+    place.comment(a_comment(removed="yes", author="", body=""))
+    place.comment(a_comment(id="efgh", reply_to="abcd"))
+    going_on.turn({comment, comment.with_stem("efgh")})
+    settle(going_on)
+
+    assert b"in confidence" not in cache.read_bytes()
+    assert b"Hello." in cache.read_bytes()
+    press.close()
+    assert b"in confidence" not in cache.read_bytes()
+
+
 # Pelican
 
 
