@@ -38,7 +38,7 @@ from intake import FOLDER, BenchError
 COLD, ONE, APPROVAL, SLOWEST = "cold build", "one comment, cold", "approval to page", "approval to page, p95"
 MEMORY, WARM_MEMORY = "memory of the cold build", "memory of press watch"
 ROWS = {APPROVAL: "s", SLOWEST: "s", ONE: "s", COLD: "s", MEMORY: "bytes", WARM_MEMORY: "bytes"}
-COLUMNS = ("ours", "Pelican", "its cache", "Hugo", "ikiwiki")
+COLUMNS = ("ours", "without", "Pelican", "its cache", "Hugo", "ikiwiki")
 APPROVALS = 30
 PAUSE_SECONDS = 0.3  # between two approvals, for what is printed after the page
 LOOK_SECONDS = 0.0005
@@ -120,6 +120,7 @@ def _systems(folder: Path, size: int, *, is_large: bool, slow: bool) -> Iterator
     yield corpus.ours(folder / "ours", size)
     if is_large and not slow:
         return
+    yield corpus.without_press(folder / "without", size)
     yield corpus.pelican(folder / "pelican", size)
     yield corpus.pelican(folder / "cached", size, cached=True)
     yield corpus.hugo(folder / "hugo", size)
@@ -250,7 +251,7 @@ def _goals(results: dict[int, Figures], sizes: Sizes) -> Iterator[Goal]:
     """Yield what is asked of the press."""
     most, middle = max(results), results[sizes.middle]
     figures, at_middle = results[most], f"at {sizes.middle:,}"
-    best = min(middle[ONE].keys() - {"ours"}, key=lambda name: median(middle[ONE][name]))
+    best = min(middle[ONE].keys() - {"ours", "without"}, key=lambda name: median(middle[ONE][name]))
     yield Goal(f"{SLOWEST}, at {most:,}", figures[SLOWEST]["ours"][0], 0.05, "s")
     yield Goal(f"{ONE}, {at_middle}: of the best, {best}", _ratio(middle[ONE], best), 0.5, "")
     yield Goal(f"{COLD}, {at_middle}: of stock Pelican", _ratio(middle[COLD], "Pelican"), 0.5, "")

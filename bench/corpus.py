@@ -4,6 +4,7 @@ Every article has four hundred words, one of five categories, three of fifty tag
 Each system gets these words in its own form, and as little of a theme as its maker offers:
 
 - ours, with the repository's theme and settings, and no social images, for no peer draws any;
+- the same without the press, which shows what its memory, its caches and its watching gain;
 - Pelican with its ``simple`` theme and a plugin that reads our files of comments, once more with its own cache on;
 - Hugo with what ``hugo new theme`` writes, the comments as its data files;
 - Debian's ikiwiki, with comments as its own files, which it does not thread.
@@ -14,7 +15,7 @@ import random
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -178,6 +179,13 @@ def ours(folder: Path, size: int, *, pictures: bool = False) -> System:
     command = [sys.executable, "-m", "press", "publish"]
     environment = {"SITE_URL": SITE_URL, "PYTHONPATH": str(ROOT)}
     return System("ours", folder, command, _file_of_ours, ("output", "var"), environment)
+
+
+def without_press(folder: Path, size: int) -> System:
+    """Write our site once more, built by Pelican with our plugin and theme and nothing of the press's own."""
+    site = ours(folder, size)
+    command = [sys.executable, "-m", "pelican", "content", "-s", "publishconf.py", "--fatal=warnings"]
+    return replace(site, name="without", command=command)
 
 
 def pelican(folder: Path, size: int, *, cached: bool = False) -> System:

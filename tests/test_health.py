@@ -184,9 +184,7 @@ def test_looking_changes_nothing(client: TestClient, settings: Settings) -> None
 def test_mail_that_was_given_up_or_should_long_have_gone_is_told_by_the_desk(settings: Settings) -> None:
     with browser(desk.application(settings)) as client:
         database = connect(settings.desk / "desk.sqlite", MIGRATIONS)
-        add = (
-            "INSERT INTO outbox (kind, about, added, due, state, error) VALUES ('comment', ?1, ?2, ?2, ?3, 'No such user')"
-        )
+        add = "INSERT INTO outbox (kind, about, added, due, state, error) VALUES ('comment', ?1, ?2, ?2, ?3, 'No such user')"
         database.execute(add, ("k3v9tq2mxw7d", time.time(), "failed"))
         failed = wrong(client)
         database.execute("DELETE FROM outbox")
