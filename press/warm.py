@@ -27,7 +27,7 @@ ROUND_MS = 200
 # In seconds
 MOMENT = 0.3
 PAUSE = 0.03
-PAUSES = 10  # what takes long to draw waits for a pause so many times as long
+PAUSES = 20  # what takes long to draw waits for a pause so many times as long
 PATIENCE = 20.0
 TURN = 0.5  # how often ``is_over`` is asked
 
