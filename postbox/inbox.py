@@ -159,7 +159,7 @@ class Inbox:
 
     @cached_property
     def key(self) -> bytes:
-        """What receipts are signed with; moderation, which signs none, never reads it."""
+        """What receipts and the links in mails to readers are signed with; of the desk only the mail reads it."""
         return secret(self._folder / "key", mode=0o640)
 
     def add(self, submission: Submission, envelope: Envelope, held: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ class Intake(Starlette):
             request = Request(scope, receive)
             try:
                 response = await self.joining.post(request)
-            except Exception as error:
+            except Exception as error:  # which the layers would hand on to the same place
                 response = await self.front.refused(request, error)
             await response(scope, receive, send)
         else:

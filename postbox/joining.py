@@ -110,11 +110,13 @@ class Joining:
         """Hand a comment's writer all that is kept with it."""
         revisions = self._own(request)
         follower = self._followers.of(revisions[0].id)
-        words = ("article", "reply_to", "author", "body")
+        words = ("article", "reply_to", "author", "body", "held", "reason")
         kept = {
             "id": revisions[0].id,
             "revisions": [
-                {"received": it.received.isoformat()} | {key: it.__dict__[key] for key in words} for it in revisions
+                {"received": it.received.isoformat(), "state": "rejected" if it.state == "spam" else it.state}
+                | {key: it.__dict__[key] for key in words}
+                for it in revisions
             ],
             "email": asdict(follower) if follower else None,
         }

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import watchfiles
@@ -30,6 +30,7 @@ PAUSE = 0.03
 PAUSES = 20  # what takes long to draw waits for a pause so many times as long
 PATIENCE = 20.0
 TURN = 0.5  # how often ``is_over`` is asked
+AGAIN = timedelta(minutes=1)  # until what fell due and could not be built is tried again
 
 Changes = queue.SimpleQueue[set[Path]]
 
@@ -120,6 +121,8 @@ class WarmPress:
             self._press.print_all()
         except (BuildError, OSError) as error:
             self._faults = str(error).split("\n")
+            if self._press.due:  # what fell due may be what is wrong; a change is tried at once all the same
+                self._press.due = max(self._press.due, datetime.now(UTC) + AGAIN)
             self._say(f"{error}\nNot built; the last good output stays as it was.")
             self._take(self._press.look())
         else:

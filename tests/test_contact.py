@@ -1,35 +1,19 @@
 """The contact form: every word kept, a receipt of its own, and nothing of it on any page."""
 
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from postbox import intake
 from postbox.inbox import Inbox
 from postbox.messages import Message, Messages
 from postbox.settings import Settings
 from tests.conftest import Place
-from tests.test_intake import Clock, a_place, browser, clock, shown, values
+from tests.test_intake import Clock, client, clock, settings, shown, values
 
-__all__ = ["clock"]
+__all__ = ["client", "clock", "settings"]  # fixtures
 
 FORM = {"name": "Tom", "contact": "07700 900123", "message": "Could you ring me?\n\nAfter six."}
-
-
-@pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
-    """Settings of a place of one's own."""
-    return a_place(shipped, tmp_path / "mine")
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    """A browser on a running intake."""
-    with browser(intake.application(settings)) as client:
-        yield client
 
 
 def kept(settings: Settings) -> list[Message]:

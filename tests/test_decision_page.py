@@ -6,9 +6,7 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,16 +17,14 @@ from postbox.decision_link import DecisionLinks
 from postbox.inbox import Inbox
 from postbox.moderation import Moderation
 from postbox.settings import Settings
-from tests.conftest import Place
 from tests.test_desk import (
     ARTICLE,
     EMPTY,
     FORGERIES,
     HOSTILE,
-    a_client,
-    a_place,
     a_published,
     change,
+    client,
     everything,
     forge,
     latest,
@@ -36,25 +32,15 @@ from tests.test_desk import (
     published,
     seen,
     send,
+    settings,
     signed_in,
 )
 from tests.test_whole_way import wait_until
 
+__all__ = ["client", "settings"]  # fixtures
+
 ACTIONS = ["publish", "publish and answer", "reject", "spam"]
 WORDS = {"answer": "My <answer>", "reason": "My & reason"}
-
-
-@pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
-    """Settings of a place with the shipped comments."""
-    return a_place(shipped, tmp_path)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    """A browser without JavaScript and without a session."""
-    with a_client(settings) as client:
-        yield client
 
 
 def link(settings: Settings, id: str, *, days_ago: float = 0) -> str:

@@ -1,36 +1,21 @@
 """An address of a reader: asked first, chosen by its owner, gone at a word; and nobody learns whether it is known."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from postbox import intake
 from postbox.database import transaction
 from postbox.followers import WANTS, Follower, Followers
 from postbox.inbox import Inbox
 from postbox.settings import Settings
-from tests.conftest import Place
-from tests.test_intake import FORM, a_place, browser, decide, revisions, shown
+from tests.test_intake import FORM, client, decide, revisions, settings, shown
 from tests.test_intake import sent as sent_comment
+
+__all__ = ["client", "settings"]  # fixtures
 
 ADDRESS = "tom@feet.example"
 TOKEN = re.compile(r"[0-9a-z]{12}-[0-9a-f]{32}")
-
-
-@pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
-    """Settings of a place of one's own."""
-    return a_place(shipped, tmp_path / "mine")
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    """A browser on a running intake."""
-    with browser(intake.application(settings)) as client:
-        yield client
 
 
 def sent(client: TestClient, settings: Settings, **fields: str) -> Follower:
@@ -215,6 +200,7 @@ def test_the_receipt_stops_the_mail_and_hands_out_all_that_is_kept(client: TestC
 
     assert export["email"]["address"] == ADDRESS
     assert [it["body"] for it in export["revisions"]] == [FORM["comment"]]
+    assert [(it["state"], it["held"], it["reason"]) for it in export["revisions"]] == [("waiting", [], "")]
     assert followers(settings).having(ADDRESS) == []
     assert "Send me no email" not in client.get(receipt).text
 

@@ -622,6 +622,7 @@ def test_spam_reads_to_its_writer_like_any_rejection(client: TestClient, setting
         token = receipt.split("/")[-1]
         texts = [client.get(address).text for address in (receipt, f"{receipt}/kept.json")]
         pages += [text.replace(token, "TOKEN").replace(token.split("-")[0], "ID") for text in texts]
+        client.post(receipt, data={"action": "delete"})  # or the next would be held for the same words
 
     assert pages[:2] == pages[2:]
 

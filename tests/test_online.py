@@ -60,13 +60,14 @@ class Machine:
 
     def here(self, text: str) -> str:
         """Return a text with the machine's paths in place of a real one's."""
-        return re.sub(r"(?<![\w.-])/(srv/site|etc/|root/)", rf"{self.root}/\1", text)
+        return re.sub(r"(?<![\w.-])/(srv/site|etc/)", rf"{self.root}/\1", text)
 
     def run(self, lines: str, **environment: str) -> str:
         """Run commands as root; return what they print."""
         ended = subprocess.run(
             ["/bin/sh", "-euc", self.here(lines)],
             env={
+                "HOME": f"{self.root}/root",
                 "PATH": f"{self.root}/bin:{os.environ['PATH']}:/usr/sbin",
                 "GIT_CONFIG_COUNT": "2",
                 "GIT_CONFIG_KEY_0": f"url.{self.root}/repository.insteadOf",

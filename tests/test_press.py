@@ -475,6 +475,29 @@ def test_it_wakes_when_an_article_falls_due_and_when_a_conversation_closes(place
             thread.join()
 
 
+def test_what_falls_due_broken_is_told_once_and_comes_when_it_is_mended(place: Place) -> None:
+    moment = datetime.now(UTC) + timedelta(seconds=2)
+    article = place.article("due", Date=moment.isoformat(timespec="seconds"), text="[dead](/nowhere/)")
+    changes: Changes = queue.SimpleQueue()
+    said: list[str] = []
+    over = threading.Event()
+    with contextlib.closing(Noted(place)) as press:
+        running = warm(press, place, changes, said)
+        thread = threading.Thread(target=running.run, args=(over.is_set,))
+        thread.start()
+        try:
+            wait_for(lambda: any("/nowhere/" in line for line in said))
+            time.sleep(1)
+            article.write_text(article.read_text("utf-8").replace("/nowhere/", "/contact/"), "utf-8")
+            changes.put({article})
+            wait_for(lambda: (place.output / "articles/due/index.html").exists())
+        finally:
+            over.set()
+            thread.join()
+
+    assert len([line for line in said if "/nowhere/" in line]) == 1
+
+
 def test_the_command_watches_and_says_when_it_ends(place: Place) -> None:
     (place.folder / "publishconf.py").write_bytes((ROOT / "publishconf.py").read_bytes())
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SITE_URL": SITE_URL}
