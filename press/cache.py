@@ -16,6 +16,7 @@ import struct
 import sys
 import tempfile
 import zlib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
@@ -54,7 +55,9 @@ class Cache:
         self.state: dict[str, Any] = {}
         self.live: set[bytes] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._new: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115  # it lives as long as the cache
+        self._apart: dict[bytes, Any] | None = None
+        # Without a buffer, of which each fork would have a copy to write.
+        self._new: IO[bytes] = tempfile.TemporaryFile(buffering=0, dir=path.parent)  # noqa: SIM115  # it lives as long as the cache
         self._old: IO[bytes] = self._new
         self._start = self._length = 0  # what lies below the start is in the old file, the rest in the new one
         with contextlib.suppress(OSError, ValueError, EOFError, TypeError, struct.error):
@@ -71,8 +74,15 @@ class Cache:
             self._index, self.state = marshal.loads(index)  # noqa: S302  # it has the checksum that we gave it
             self._start = start
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known."""
+        return not self._index
+
     def get(self, key: bytes) -> Any:
         """Return a value, or None if there is none that is whole."""
+        if self._apart and key in self._apart:
+            return self._apart[key]
         if key not in self._index:
             return None
         place, length, checksum = self._index[key]
@@ -84,10 +94,22 @@ class Cache:
 
     def put(self, key: bytes, value: Any) -> None:
         """Keep a value of plain types for its key."""
+        if self._apart is not None:
+            self._apart[key] = value
+            return
         data = marshal.dumps(value)
         self._index[key] = (self._start + self._length, len(data), zlib.crc32(data))
         self._new.write(data)
         self._length += len(data)
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[dict[bytes, Any]]:
+        """Collect what is put meanwhile, and leave the file alone: a fork shares it with its parent."""
+        self._apart = {}
+        try:
+            yield self._apart
+        finally:
+            self._apart = None
 
     def save(self) -> None:
         """Replace the file by one with the live values and the state."""
@@ -112,7 +134,6 @@ class Cache:
             below = min(length, self._start - place)
             data = os.pread(self._old.fileno(), below, place)
             return data if below == length else data + self._bytes(self._start, length - below)
-        self._new.flush()
         return os.pread(self._new.fileno(), length, place - self._start)
 
     def close(self) -> None:

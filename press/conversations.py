@@ -5,7 +5,7 @@ A file is trusted by its size, its time and its inode. What is known of a conver
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,9 +13,13 @@ from pathlib import Path
 
 from postbox.comment import Comment, CommentError, Entry, Problem, dumps, gather, read, thread
 from press.cache import digest
+from press.cores import on_every_core
 
-READ = 20_000  # comments held by their file, so that one more in a long conversation costs one reading
+# So many are held, so that one more in a long conversation costs one reading.
+READ = 20_000  # comments, by their file
+HELD = 1_000  # conversations
 KEY_BYTES = 16
+AT_ONCE = 32  # folders
 
 Stamp = tuple[int, int, int]
 
@@ -57,17 +61,16 @@ class Known:
 
 
 class Conversation:
-    """One article's conversation: yields its entries in reading order, and reads them when it is first asked to."""
+    """One article's conversation: yields its entries in reading order, and reads them when it is asked to."""
 
-    def __init__(self, known: Known, names: tuple[str, ...], read: Callable[[], Iterable[Comment]]) -> None:
-        self.known, self.names = known, names
+    def __init__(
+        self, known: Known, folder: str, names: tuple[str, ...], read: Callable[["Conversation"], list[Entry]]
+    ) -> None:
+        self.known, self.folder, self.names = known, folder, names
         self._read = read
-        self._entries: list[Entry] | None = None
 
     def __iter__(self) -> Iterator[Entry]:
-        if self._entries is None:
-            self._entries = list(thread(list(self._read())))
-        return iter(self._entries)
+        return iter(self._read(self))
 
     @property
     def latest(self) -> datetime | None:
@@ -75,7 +78,7 @@ class Conversation:
         return None if self.known.latest is None else datetime.fromtimestamp(self.known.latest, UTC)
 
 
-NOTHING_SAID = Conversation(Known(), (), list)
+NOTHING_SAID = Conversation(Known(), "", (), lambda _: [])
 
 
 class Conversations:
@@ -88,6 +91,7 @@ class Conversations:
         self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
         self._strays: list[Problem] = []
         self._comment = lru_cache(READ)(lambda path, _: read(path))
+        self._entries = lru_cache(HELD)(self._read_entries)
 
     def __getitem__(self, article: str) -> Conversation:
         """Return an article's conversation; nobody may have said anything yet."""
@@ -127,6 +131,15 @@ class Conversations:
             if (len(folders) > 1 or len(before.get(name, ())) > 1) and folders != before.get(name)
             for folder in folders
         }
+        unread = [
+            folder
+            for folder, (_, stamp, _) in looks.items()
+            if folder not in self._found and self._remembered.get(folder, Known()).stamp != stamp
+        ]
+        for known in on_every_core(
+            lambda folders: {id: self._read_all(id, *looks[id][:2]) for id in folders}, unread, AT_ONCE
+        ):
+            self._remembered |= known
         gone = self._found.keys() - looks.keys()
         for folder in gone:
             del self._found[folder]
@@ -171,12 +184,16 @@ class Conversations:
         was = self._found.get(folder)
         known = was.known if was else self._remembered.get(folder)
         if known is None or anew or known.stamp != stamp:
-            comments, problems = self._gather(folder, names)
-            known = _known(stamp, comments, problems)
-            self._found[folder] = Conversation(known, names, lambda: comments)
-        elif was is None:
-            self._found[folder] = Conversation(known, names, lambda: self._gather(folder, names)[0])
+            known = self._read_all(folder, names, stamp)
+        if was is None or was.known is not known:
+            self._found[folder] = Conversation(known, folder, names, self._entries)
         return was is None or was.known.digest != known.digest
+
+    def _read_entries(self, conversation: Conversation) -> list[Entry]:
+        return list(thread(self._gather(conversation.folder, conversation.names)[0]))
+
+    def _read_all(self, folder: str, names: tuple[str, ...], stamp: bytes) -> Known:
+        return _known(stamp, *self._gather(folder, names))
 
     def _gather(self, folder: str, names: tuple[str, ...]) -> tuple[list[Comment], list[Problem]]:
         taken: dict[str, str] = {}

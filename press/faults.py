@@ -62,7 +62,7 @@ def place_of(error: Exception) -> str:
             return f"{os.path.relpath(file)}:{line}: {error.message or error}"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.relpath(error.filename)}:{error.lineno}: {error.msg}"
-    if isinstance(error, SiteError):
+    if isinstance(error, SiteError | BuildError):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{os.path.relpath(frame.filename)}:{frame.lineno}: {type(error).__name__}: {error}"

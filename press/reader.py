@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from markdown import Markdown
@@ -12,7 +14,10 @@ from pelican.urlwrappers import URLWrapper
 from pelican.utils import SafeDatetime, pelican_open
 
 from press.cache import Cache, digest
+from press.cores import on_every_core
 
+KINDS = ("ARTICLE_PATHS", "PAGE_PATHS")
+AT_ONCE = 8  # texts
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 
@@ -31,10 +36,32 @@ class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican s
 
     def read(self, source_path: str) -> tuple[str, dict[str, Any]]:
         """Return the HTML of a text, and its header as Pelican's objects."""
-        cache: Cache = self.settings["PRESS"].cache
         self.settings["PRESS"].progress()
+        html, header = self._parse(source_path)
+        return html, self._header(source_path, header)
+
+    def read_ahead(self) -> None:
+        """Parse on every core the texts that Pelican will ask for one by one."""
+        folders = [Path(self.settings["PATH"], path) for kind in KINDS for path in self.settings[kind]]
+        paths = sorted(str(path) for folder in folders for path in folder.rglob("*.md"))
+        cache: Cache = self.settings["PRESS"].cache
+        for known in on_every_core(self._parse_all, paths, AT_ONCE):
+            for key, value in known.items():
+                cache.put(key, value)
+
+    def _parse_all(self, paths: Sequence[str]) -> dict[bytes, Any]:
+        cache: Cache = self.settings["PRESS"].cache
+        with cache.apart() as known:
+            for path in paths:
+                with suppress(OSError, ValueError):  # Pelican comes to it, and says what is wrong
+                    self._parse(path)
+        return known
+
+    def _parse(self, path: str) -> Any:
+        """Return the HTML of a text, and the lines of its header by their keys."""
+        cache: Cache = self.settings["PRESS"].cache
         settings = self.settings["MARKDOWN"]
-        with pelican_open(source_path) as text:
+        with pelican_open(path) as text:
             key = article_key(settings, text)
             if (known := cache.get(key)) is None:
                 parser = self._parser()
@@ -42,8 +69,7 @@ class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican s
                 known = parser.convert(text), parser.Meta
                 cache.put(key, known)
         cache.live.add(key)
-        html, header = known
-        return html, self._header(source_path, header)
+        return known
 
     def process_metadata(self, name: str, value: str) -> Any:
         """Return Pelican's object for a line of a header; articles of one tag, author or day share it."""

@@ -21,6 +21,7 @@ from postbox.site import reader_html
 from press.cache import Cache, digest
 from press.conversations import words_key
 from press.faults import BuildError, place_of, refuse, warnings
+from press.reader import MarkdownReader
 
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
 NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
@@ -70,7 +71,10 @@ def run(settings: dict[str, Any], cache: Cache) -> None:
     with warnings(settings) as faults:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
+                if cache.is_empty:
+                    MarkdownReader(settings).read_ahead()
                 Pelican(settings).run()
+            settings["PRESS"].draw_all()
         except Exception as error:  # whatever a template, a plugin or an article raises is reported, with its place
             faults.append(place_of(error))
     refuse(faults)

@@ -4,7 +4,7 @@ What a template reads is found in its source, and what it reads is hashed; so no
 A sheet of which this cannot be said is drawn each time, and printed where its bytes differ.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ from pelican.writers import FileOverwriteFailedError
 from postbox.site import Site, dumps
 from press.cache import Cache, digest
 from press.conversations import Conversation, Stamp, stamp_of
+from press.cores import on_every_core
+from press.faults import BuildError, place_of
 from press.feeds import Newest
 from press.images import Images
 from press.links import Leaf, leaf_of
 
 # Of an article: where it came from; everything else that a template can ask it for is hashed.
+AT_ONCE = 32  # sheets
 NOT_SHOWN = {"settings", "translations", "metadata", "_context", "_content"}
 
 
@@ -112,35 +115,71 @@ class Sheets:
         self._hashes: dict[str, bytes] = {}
 
     def add(self, sheet: Sheet, context: dict[str, Any]) -> None:
-        """Draw a sheet of this run, if it has changed since it was last printed."""
+        """Take a sheet of this run, to be drawn when all are known."""
         if sheet.file in self.by_file:
             raise FileOverwriteFailedError(f"{sheet.file}: two pages have this address; change that of one")
         if not self.context:
             self.context = context
             self._theme = digest(self._theme, dumps(context["site"]).encode())
-        self.progress()
         self.by_file[sheet.file] = sheet
-        if (data := self.draw(sheet)) is not None:
-            path = self._beside / sheet.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+
+    def draw_all(self) -> None:
+        """Draw the sheets that have changed since they were last printed, on every core.
+
+        Raises:
+            BuildError: with what is wrong.
+        """
+        changed = [sheet for sheet in self.by_file.values() if not self._stands(sheet)]
+        for sheet in changed:
+            for value in sheet.variables.values():
+                if isinstance(value, Content):
+                    _ = value.content  # Pelican makes it now, and warns of it here
+        # One of each template, so that the others find it compiled.
+        first = {sheet.template.name: sheet.file for sheet in changed}
+        self._draw_part([*first.values()])
+        # A page and the feed of its comments together, so that these are read once.
+        rest = sorted({sheet.file for sheet in changed} - {*first.values()})
+        for prints, texts in on_every_core(self._draw_part, rest, AT_ONCE):
+            for file, printed in prints.items():
+                self.progress()
+                self.take(file, printed)
+            for key, text in texts.items():
+                self.cache.put(key, text)
+
+    def _draw_part(self, files: Sequence[str]) -> tuple[dict[str, Print], dict[bytes, Any]]:
+        """Draw some sheets; return their prints, and what the cache is to keep."""
+        with self.cache.apart() as texts:
+            for file in files:
+                try:
+                    data = self.draw(self.by_file[file])
+                except Exception as error:  # whatever a template raises is reported, with its place
+                    raise BuildError(place_of(error)) from error
+                if data is not None:
+                    path = self._beside / file
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(data)
+        return {file: self.prints[file] for file in files}, texts
 
     def draw(self, sheet: Sheet) -> bytes | None:
         """Return the bytes of a sheet, or None if they are what stands in the output."""
+        if self._stands(sheet):
+            return None
         file, inputs, stamp = sheet.file, self._inputs(sheet), self._stamp(sheet.file)
-        was = self.prints.get(file) or self._before.get(file)
-        if was and was.stamp != stamp:
-            was = None
-        if was and inputs and was.inputs == inputs:
-            self.take(file, was)
-            return None
         text = sheet.template.render(self.context | sheet.variables | {"output_file": file})
-        data = text.encode()
+        data, leaf = text.encode(), self._leaf(file, text)
         if stamp and stamp[0] == len(data) and (self._output / file).read_bytes() == data:
-            self.take(file, Print(inputs, stamp, self._leaf(file, text)))
+            self.take(file, Print(inputs, stamp, leaf))
             return None
-        self.take(file, Print(inputs, None, self._leaf(file, text)))
+        self.take(file, Print(inputs, None, leaf))
         return data
+
+    def _stands(self, sheet: Sheet) -> bool:
+        """Tell whether a sheet stands in the output as it would be drawn."""
+        was = self.prints.get(sheet.file) or self._before.get(sheet.file)
+        if was and was.inputs and was.stamp == self._stamp(sheet.file) and was.inputs == self._inputs(sheet):
+            self.take(sheet.file, was)
+            return True
+        return False
 
     def take(self, file: str, printed: Print) -> None:
         """Take note of how a file was printed."""

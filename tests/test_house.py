@@ -100,8 +100,9 @@ TABLE = """
 |                    | [preview], [log], [watched],         |                                |                                      |
 |                    | [backup], [person], [retention]      |                                |                                      |
 | press.cache        |                                      |                                | postbox, pelican                     |
+| press.cores        |                                      |                                | postbox, pelican                     |
 | press.links        |                                      | selectolax                     | postbox, pelican                     |
-| press.conversations| postbox.comment, cache               |                                | PRIVATE, pelican, jinja2             |
+| press.conversations| postbox.comment, cache, cores        |                                | PRIVATE, pelican, jinja2             |
 | press.structured   | postbox.comment, postbox.site        | pelican                        | PRIVATE                              |
 | press.drawing      |                                      |                                | postbox, pelican                     |
 | press.photograph   |                                      | PIL                            | postbox, pelican                     |
@@ -113,13 +114,13 @@ TABLE = """
 | press.plugin       | postbox.comment, postbox.site,       | jinja2, pelican                | PRIVATE                              |
 |                    | conversations, feeds, images,        |                                |                                      |
 |                    | social, structured, theme            |                                |                                      |
-| press.reader       | cache                                | markdown, pelican              | PRIVATE                              |
+| press.reader       | cache, cores                         | markdown, pelican              | PRIVATE                              |
 | press.sheets       | postbox.site, cache, conversations,  | jinja2, pelican                | PRIVATE                              |
-|                    | feeds, images, links                 |                                |                                      |
+|                    | cores, faults, feeds, images, links  |                                |                                      |
 | press.engine       | reader, sheets                       | pelican                        | PRIVATE                              |
 | press.faults       | plugin                               | jinja2                         | PRIVATE                              |
 | press.run          | postbox.markup, postbox.site, cache, | jinja2, pelican                | PRIVATE                              |
-|                    | conversations, faults                |                                |                                      |
+|                    | conversations, faults, reader        |                                |                                      |
 | press.build        | postbox.site, cache, conversations,  | pelican                        | PRIVATE                              |
 |                    | faults, links, plugin, run, sheets   |                                |                                      |
 | press.warm         | build, faults                        | watchfiles                     | PRIVATE                              |

@@ -1,0 +1,47 @@
+"""Work for all cores of the machine."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+
+def on_every_core(work: Callable[[Sequence[Item]], Done], items: Sequence[Item], at_once: int) -> Iterator[Done]:
+    """Yield what ``work`` makes of the items, so many at once, in their order.
+
+    It is done in forks of this process, which see all that this one knows; what they change is theirs alone,
+    what they return is pickled. It is done in this process where there is little to do, or where it has threads,
+    for a fork would have their locks and not them.
+
+    Raises:
+        concurrent.futures.process.BrokenProcessPool: if somebody ends a fork.
+    """
+    parts = [items[start : start + at_once] for start in range(0, len(items), at_once)]
+    forks = min(_cores(), len(parts))
+    if forks < 2 or threading.active_count() > 1:
+        yield from map(work, parts)
+        return
+    with ProcessPoolExecutor(forks, get_context("fork"), _begin, (work,)) as pool:
+        yield from pool.map(_do, parts)
+
+
+def _cores() -> int:
+    # Only Linux tells, and elsewhere a fork is not safe either.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def _begin(work: Callable[[Any], Any]) -> None:
+    global _work
+    _work = work
+
+
+def _do(part: Any) -> Any:
+    return _work(part)
+
+
+_work: Callable[[Any], Any]
