@@ -12,8 +12,8 @@ REFERRING = ("href", "src", "poster")
 LISTING = ("srcset", "imagesrcset")
 # In feeds and sitemaps
 REFERRING_ELEMENTS = ("loc", "uri", "icon", "logo")
-SELECTOR = ",".join([*(f"[{name}]" for name in (*REFERRING, *LISTING, "content")), *REFERRING_ELEMENTS, "content"])
-
+SELECTOR = ",".join(f"[{name}]" for name in (*REFERRING, *LISTING, "content"))
+FEED_SELECTOR = ",".join((SELECTOR, *REFERRING_ELEMENTS, "content"))
 
 PLAIN = re.compile(r"(?:/[\w-][\w.-]*)*/?(?:#[\w-]*)?", re.ASCII)
 # An internal address as it is written, the file of the output that it means, the id in it, and why it means none.
@@ -42,7 +42,7 @@ def leaf_of(text: str, file: str, site_url: str, *, except_below: tuple[str, ...
     here = f"/{file.removesuffix('index.html')}"
     own = (f"{here}#", f"{site_url}{here}#", "#")
     links: dict[Link, None] = {}
-    for address in dict.fromkeys(_addresses(tree)):
+    for address in dict.fromkeys(_addresses(tree, is_feed=file.endswith(".xml"))):
         if address.startswith(own) and address.partition("#")[2] in ids:
             continue
         # The same from every page, so that each is worked out once.
@@ -74,28 +74,31 @@ def dead_links(
                 yield file, address, f"that page has no id “{fragment}”"
 
 
-def _addresses(tree: LexborHTMLParser) -> Iterator[str]:
-    for node in tree.css(SELECTOR):
+def _addresses(tree: LexborHTMLParser, *, is_feed: bool) -> Iterator[str]:
+    for node in tree.css(FEED_SELECTOR if is_feed else SELECTOR):
         attributes = node.attributes
         if "ugc" in (attributes.get("rel") or "").split():
             continue  # what a reader links to may not stop the build
-        yield from (attributes[name] or "" for name in REFERRING if name in attributes)
-        for name in LISTING:
-            for candidate in (attributes.get(name) or "").split(","):
-                yield from candidate.split()[:1]
-        if (content := attributes.get("content") or "").startswith(("http://", "https://")):
-            yield content
-        if node.tag in REFERRING_ELEMENTS:
+        for name, value in attributes.items():
+            if name in REFERRING:
+                yield value or ""
+            elif name in LISTING:
+                for candidate in (value or "").split(","):
+                    yield from candidate.split()[:1]
+            elif name == "content" and value and value.startswith(("http://", "https://")):
+                yield value
+        if is_feed and node.tag in REFERRING_ELEMENTS:
             yield node.text()
-        elif node.tag == "content":  # the entry of a feed is HTML, escaped once more
-            yield from _addresses(LexborHTMLParser(node.text()))
+        elif is_feed and node.tag == "content" and "=" in (entry := node.text()):  # HTML, escaped once more
+            yield from _addresses(LexborHTMLParser(entry), is_feed=False)
 
 
 @lru_cache(20_000)
 def _resolve(address: str, here: str, site_url: str, except_below: tuple[str, ...]) -> Link | None:
     """Return what an address on the page at ``here`` means, or None if that is not ours."""
-    if address.startswith("/") and PLAIN.fullmatch(address):  # nothing is to be worked out
-        place, _, fragment = address.partition("#")
+    rooted = address.removeprefix(site_url)
+    if rooted.startswith("/") and PLAIN.fullmatch(rooted):  # nothing is to be worked out
+        place, _, fragment = rooted.partition("#")
     else:
         try:
             target, fragment = urldefrag(urljoin(f"{site_url}{here}", address.strip()))
