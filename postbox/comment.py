@@ -31,6 +31,8 @@ BODY_BYTES = 56 * 1024  # room for the longest header
 LINE_LENGTH = 500
 REMOVED = ("yes", "by the site")  # by its writer, or by whoever looks after the site
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+# Stricter than datetime.fromisoformat, which reads what passes.
+DATE = re.compile(r"[1-9]\d{3}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\dZ", re.ASCII)
 
 
 class CommentError(ValueError):
@@ -136,7 +138,7 @@ def read(path: Path) -> Comment:
         line = error.object.count(b"\n", 0, error.start) + 1  # the error's own bytes: a BOM is not among them
         byte = error.object[error.start]
         raise CommentError(f"line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
-    if (comment.article, comment.id) != (path.parent.name, path.stem):
+    if path.parts[-2:] != (comment.article, f"{comment.id}.md"):
         place = f"{comment.article}/{comment.id}.md"
         raise CommentError(
             f"line 1: this is the place of another comment; move it to {place}, or give it an Id of its own"
@@ -210,7 +212,7 @@ def gather(
         places.add(path.stem)
         try:
             comment = read(path)
-            if path.parent.parent != root:
+            if path.parts[:-2] != root.parts:
                 raise CommentError(f"line 1: files lie at {comment.article}/{comment.id}.md; move it there")
             if taken.setdefault(comment.id, comment.article) != comment.article:
                 cause = f"line 1: Id {comment.id} is also in {taken[comment.id]}/{comment.id}.md"
@@ -348,12 +350,11 @@ def _yes(key: str, value: str) -> bool:
 
 def _date(key: str, value: str) -> datetime:
     try:
-        date = datetime.strptime(value, DATE_FORMAT).replace(tzinfo=UTC)
-        if date.strftime(DATE_FORMAT) != value:
+        if not DATE.fullmatch(value):
             raise ValueError
+        return datetime.fromisoformat(value)
     except ValueError:
         raise CommentError(f"{key}: “{value[:40]}” is no date like 2026-11-22T10:15:00Z", key) from None
-    return date
 
 
 _PARSERS: dict[str, Callable[[str, str], str | bool | datetime]] = {

@@ -166,6 +166,8 @@ def test_a_header_that_breaks_a_rule_is_refused_with_line_and_cure(text: str, ca
         ("Date: 2026-11-22T10:15:00+00:00", "Date: “2026-11-22T10:15:00+00:00” is no date"),
         ("Date: 2026-02-30T10:15:00Z", "Date: “2026-02-30T10:15:00Z” is no date"),
         ("Date: 2026-11-22T10:15:60Z", "Date: “2026-11-22T10:15:60Z” is no date"),
+        ("Date: 2026-11-22T24:00:00Z", "Date: “2026-11-22T24:00:00Z” is no date"),
+        ("Date: 20261122T101500Z", "Date: “20261122T101500Z” is no date"),
         ("Date: 2026-1-2T3:4:5Z", "Date: “2026-1-2T3:4:5Z” is no date"),
         ("Date: ２026-11-22T10:15:00Z", "Date: “２026-11-22T10:15:00Z” is no date"),
         ("Date: 0999-11-22T10:15:00Z", "Date: "),
