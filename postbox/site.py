@@ -5,6 +5,7 @@ everything in both is public.
 Both sides draw the theme with the environment made here, so a page of the intake is a page of the site.
 """
 
+import calendar
 import json
 import re
 from collections.abc import Callable
@@ -26,6 +27,8 @@ JINJA_OPTIONS: dict[str, Any] = {
     "trim_blocks": True,
     "lstrip_blocks": True,
 }
+
+MONTHS = tuple(calendar.month_name)
 
 PRESS = "press.json"  # beside the facts of the site
 KEPT = ("/theme/", "/images/")  # files here have their hash in their name
@@ -194,4 +197,4 @@ def environment(loader: BaseLoader) -> Environment:
 def day(date: datetime, timezone: str) -> str:
     """Return the day in the site's own zone, like “22 November 2026”."""
     local = date.astimezone(ZoneInfo(timezone))
-    return f"{local.day} {local:%B %Y}"
+    return f"{local.day} {MONTHS[local.month]} {local.year}"
