@@ -6,7 +6,7 @@ A site builds without it too, to the same bytes and only slower.
 from collections import defaultdict
 
 from pelican import Pelican, signals
-from pelican.contents import Article
+from pelican.contents import Article, Content
 from pelican.generators import ArticlesGenerator
 from pelican.readers import Readers
 
@@ -18,6 +18,7 @@ INTERNALS = {
     "pelican.readers.MarkdownReader._parse_metadata": "takes Python-Markdown's Meta, and from self._md the preprocessor “meta”",
     "pelican.readers.MarkdownReader._source_path": "what a warning about a header names",
     "pelican.contents.Content._content": "the HTML of a text before its links are replaced",
+    "pelican.contents.Content.get_content": "and get_summary: hold every article that there ever was in their cache",
     "pelican.generators.ArticlesGenerator.tags": "and categories and authors: lists by name, made before any article is read",
     "pelican.paginator.Paginator": "cuts a list into pages, each with url and save_as",
     "pelican.writers.FileOverwriteFailedError": "what a writer raises at two pages of one address",
@@ -28,9 +29,16 @@ INTERNALS = {
 
 def register() -> None:
     """Connect to Pelican; it calls this once for each build, and connecting twice is connecting once."""
+    signals.initialized.connect(_forget_articles)
     signals.readers_init.connect(_use_reader)
     signals.get_writer.connect(_use_writer)
     signals.article_generator_init.connect(_use_listings)
+
+
+def _forget_articles(pelican: Pelican) -> None:
+    """Let go of the articles of earlier runs, which Pelican would hold for as long as the process lives."""
+    for remembered in (Content.get_content, Content.get_summary):
+        remembered.cache.clear()
 
 
 def _use_reader(readers: Readers) -> None:

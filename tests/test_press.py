@@ -1,6 +1,7 @@
 """The press: what it prints when something changes is what a build from nothing makes, soon, and never half."""
 
 import contextlib
+import gc
 import importlib
 import os
 import queue
@@ -18,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pelican.contents import Article
 from pelican.readers import MarkdownReader as PelicansReader
 from pelican.settings import DEFAULT_CONFIG
 
@@ -593,6 +595,17 @@ def test_the_words_of_a_comment_that_is_erased_leave_the_cache_of_a_press_that_g
 
 
 # Pelican
+
+
+def test_a_press_that_goes_on_holds_no_article_of_an_earlier_run(press: Noted, place: Place) -> None:
+    place.article("second")
+    for _ in range(3):
+        press.print_all()
+
+    gc.collect()
+
+    held = [held.slug for held in gc.get_objects() if isinstance(held, Article)]
+    assert sorted(held) == ["big-toe-and-glutes", "second"]
 
 
 @pytest.mark.parametrize("name", INTERNALS)
