@@ -8,6 +8,9 @@ Ours and its peers (see ``bench/corpus.py``) build the same words in the same ro
   Ours has ``python -m press watch`` running; a peer is started, as above, and its page can be whole before it ends;
 - memory: the most that was resident in a build's largest process, and in ``press watch`` over all approvals.
 
+What each part of the press gains is the same work done without it: a cold build on one core; one comment, cold,
+with the cache taken away, or with the time of every page changed, so that each is drawn; a process a comment.
+
 ``--quick`` looks at small sites only.
 ``--slow`` adds ikiwiki where its first build takes minutes, and one round of the peers at ten thousand articles.
 It wants Linux, a quiet machine and a few gigabytes below ``var/bench``.
@@ -57,6 +60,14 @@ class Sizes(NamedTuple):
     rounds: int
 
 
+class Gain(NamedTuple):
+    """The seconds that something takes without a part of the press, and with it."""
+
+    what: str
+    without: float
+    ours: float
+
+
 class Goal(NamedTuple):
     """A figure and the most that it may be."""
 
@@ -79,16 +90,19 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(dir=FOLDER, prefix="press-") as folder:
             results = _measure(Path(folder), sizes, slow=arguments.slow)
+            gains = list(_gains(corpus.ours(Path(folder, "gains"), sizes.middle), sizes, results[sizes.middle]))
             pictures, _ = _cold(corpus.ours(Path(folder, "pictures"), sizes.small, pictures=True))
     except (BenchError, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"bench: {error}")
     goals = list(_goals(results, sizes))
     if arguments.json:
-        fields = [goal._asdict() for goal in goals]
-        print(json.dumps({"figures": results, "goals": fields, "cold_build_with_social_images": pictures}, indent=1))
+        told = {"figures": results, "cold_build_with_social_images": pictures}
+        told |= {"gains": [gain._asdict() for gain in gains], "goals": [goal._asdict() for goal in goals]}
+        print(json.dumps(told, indent=1))
     else:
         note = f"{COLD} of {sizes.small} with social images, which no peer draws: {_shown(pictures, 's')}"
-        print("\n".join([*_tables(results), f"medians; {note}", "", *map(_verdict, goals)]))
+        parts = [f"{f'{sizes.middle:,} articles':46}{'without':>12}{'ours':>12}", *map(_gained, gains), ""]
+        print("\n".join([*_tables(results), f"medians; {note}", "", *parts, *map(_verdict, goals)]))
 
 
 def _measure(folder: Path, sizes: Sizes, *, slow: bool) -> dict[int, Figures]:
@@ -113,6 +127,28 @@ def _measure(folder: Path, sizes: Sizes, *, slow: bool) -> dict[int, Figures]:
         results[size] = figures
         shutil.rmtree(folder / str(size))
     return results
+
+
+def _gains(site: System, sizes: Sizes, figures: Figures) -> Iterator[Gain]:
+    """Measure our site without one part of the press after the other."""
+    cores, cold, one = os.sched_getaffinity(0), [], defaultdict(list)
+    comments = (corpus.new_comment(number, sizes.middle) for number in itertools.count())
+    for _ in range(sizes.rounds):
+        os.sched_setaffinity(0, {min(cores)})
+        try:
+            cold.append(_cold(site)[0])
+        finally:
+            os.sched_setaffinity(0, cores)
+        for path in (site.folder / "output").rglob("*"):
+            os.utime(path)
+        one["pages"].append(_run(site, next(comments))[0])
+        (site.folder / "var/press/cache").unlink()
+        one["cache"].append(_run(site, next(comments))[0])
+    ours = {what: median(figures[what]["ours"]) for what in (COLD, ONE, APPROVAL)}
+    yield Gain(f"every core ({len(cores)}): {COLD}", median(cold), ours[COLD])
+    yield Gain(f"the cache: {ONE}", median(one["cache"]), ours[ONE])
+    yield Gain(f"pages that stand: {ONE}", median(one["pages"]), ours[ONE])
+    yield Gain(f"a warm process: {APPROVAL}", ours[ONE], ours[APPROVAL])
 
 
 def _systems(folder: Path, size: int, *, is_large: bool, slow: bool) -> Iterator[System]:
@@ -280,6 +316,11 @@ def _tables(results: dict[int, Figures]) -> Iterator[str]:
             cells = (_shown(median(figures[what][name]), unit) if name in figures[what] else "" for name in COLUMNS)
             yield f"{what:26}" + "".join(f"{cell:>12}" for cell in cells)
         yield ""
+
+
+def _gained(gain: Gain) -> str:
+    cells = "".join(f"{_shown(seconds, 's'):>12}" for seconds in (gain.without, gain.ours))
+    return f"{gain.what:46}{cells}{gain.without / gain.ours:>9.1f}x"
 
 
 def _verdict(goal: Goal) -> str:

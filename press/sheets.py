@@ -6,6 +6,7 @@ A sheet of which this cannot be said is drawn each time, and printed where its b
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +137,9 @@ class Sheets:
                     _ = value.content  # Pelican makes it now, and warns of it here
         # One of each template, so that the others find it compiled.
         first = {sheet.template.name: sheet.file for sheet in changed}
-        self._draw_part([*first.values()])
         # A page and the feed of its comments together, so that these are read once.
         rest = sorted({sheet.file for sheet in changed} - {*first.values()})
-        for prints, texts in on_every_core(self._draw_part, rest, AT_ONCE):
+        for prints, texts in chain([self._draw_part([*first.values()])], on_every_core(self._draw_part, rest, AT_ONCE)):
             for file, printed in prints.items():
                 self.progress()
                 self.take(file, printed)
