@@ -1,5 +1,6 @@
 """Work for all cores of the machine."""
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,8 @@ def _cores() -> int:
 def _begin(work: Callable[[Any], Any]) -> None:
     global _work
     _work = work
+    gc.freeze()  # what the parent made is not looked through for garbage, nor copied for that
+    gc.enable()
 
 
 def _do(part: Any) -> Any:

@@ -155,9 +155,7 @@ class Sheets:
                 except Exception as error:  # whatever a template raises is reported, with its place
                     raise BuildError(place_of(error)) from error
                 if data is not None:
-                    path = self._beside / file
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(data)
+                    _write(self._beside / file, data)
         return {file: self.prints[file] for file in files}, texts
 
     def draw(self, sheet: Sheet) -> bytes | None:
@@ -277,6 +275,14 @@ class Sheets:
                 known = [item for item in found if item is not None]
                 return digest(*known) if len(known) == len(found) else None
         return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def _has_links(file: str) -> bool:
