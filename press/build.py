@@ -111,10 +111,10 @@ class Press:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
             beside, staged = Path(folder, "output"), Path(folder, "site", facts.name)
             beside.mkdir()
-            theme = theme_of(settings, self._version)
+            theme = theme_of(settings, self._config, self._version)
             sheets = Sheets(output, beside, theme, self._prints, self._cache, self._progress)
             handed = {"PRESS": sheets, "CONVERSATIONS": self._conversations}
-            run(settings | handed | {"OUTPUT_PATH": str(beside), "SITE_JSON": str(staged)}, self._cache)
+            run(settings | handed | {"OUTPUT_PATH": str(beside), "SITE_JSON": str(staged)}, theme, self._cache)
             made = set(files_below(beside))
             for file in made - sheets.prints.keys():
                 sheets.read(file, beside / file)

@@ -49,16 +49,22 @@ def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         sys.dont_write_bytecode = written
 
 
-def theme_of(settings: dict[str, Any], version: bytes) -> bytes:
-    """Return the hash of what every page hangs on: the settings, the theme, this code and its libraries."""
+def theme_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
+    """Return the hash of what every page hangs on: the settings, the theme, this code and its libraries.
+
+    Of a function in the settings no hash can be taken, so their source counts too, and that of further plugins.
+    """
     shown = {key: value for key, value in settings.items() if key not in NOT_SHOWN}
     told = json.dumps(shown, sort_keys=True, default=lambda value: getattr(value, "__qualname__", str(value)))
-    files = [path for path in sorted(Path(settings["THEME"]).rglob("*")) if path.is_file()]
+    sources = [path for folder in (config.parent, *settings["PLUGIN_PATHS"]) for path in Path(folder).glob("*.py")]
+    files = sorted(path for path in (*sources, *Path(settings["THEME"]).rglob("*")) if path.is_file())
     return digest(version, told.encode(), *(part for path in files for part in (path.name.encode(), path.read_bytes())))
 
 
-def run(settings: dict[str, Any], cache: Cache) -> None:
+def run(settings: dict[str, Any], theme: bytes, cache: Cache) -> None:
     """Run Pelican; what it only logs is a fault too, for it would leave the page out and call that a success.
+
+    ``theme`` is the hash of what every page hangs on.
 
     Raises:
         BuildError: with everything that is wrong.
@@ -66,7 +72,7 @@ def run(settings: dict[str, Any], cache: Cache) -> None:
     settings = settings | {
         "PLUGINS": [*settings["PLUGINS"], "press.engine"],
         "JINJA_FILTERS": settings["JINJA_FILTERS"] | {"reader_html": partial(reader_html, render=_remembered(cache))},
-        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(cache)},
+        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(theme, cache)},
     }
     with warnings(settings) as faults:
         try:
@@ -124,16 +130,19 @@ def _remembered(cache: Cache) -> Any:
 
 
 class _Compiled(BytecodeCache):
-    """Templates as Jinja has compiled them; it checks by itself that their source is the same."""
+    """Templates as Jinja has compiled them, what they make of constants included; it checks that their source is the same."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    def __init__(self, theme: bytes, cache: Cache) -> None:
+        self._theme, self._cache = theme, cache
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        key = digest(b"compiled", bucket.key.encode())
+        key = self._key(bucket)
         self._cache.live.add(key)
         if code := self._cache.get(key):
             bucket.bytecode_from_string(code)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._cache.put(digest(b"compiled", bucket.key.encode()), bucket.bytecode_to_string())
+        self._cache.put(self._key(bucket), bucket.bytecode_to_string())
+
+    def _key(self, bucket: Bucket) -> bytes:
+        return digest(b"compiled", self._theme, bucket.key.encode())

@@ -292,6 +292,19 @@ def test_a_comment_is_on_its_articles_page_before_anything_else_shows_it(press: 
     assert set(state(place).live) >= {"abcd"}
 
 
+def test_a_function_of_the_configuration_that_changes_is_called_again(place: Place) -> None:
+    template, configuration = place.folder / "theme/templates/404.html", place.folder / "pelicanconf.py"
+    template.write_text(template.read_text("utf-8").replace("</h1>", "</h1>{{ 'One'|mine }}", 1), "utf-8")
+    words = configuration.read_text("utf-8")
+    configuration.write_text(words + 'JINJA_FILTERS = {"mine": lambda text: text + " and two"}\n', "utf-8")
+    place.build()
+
+    configuration.write_text(words + 'JINJA_FILTERS = {"mine": lambda text: text + " and six"}\n', "utf-8")
+    place.build()
+
+    assert "One and six" in place.page("/404.html")
+
+
 def test_a_file_that_someone_took_out_of_the_output_comes_back(place: Place) -> None:
     place.build()
     before = files(place.output)
