@@ -58,7 +58,7 @@ class Site:
     ``accent`` and ``accent_dark`` are the colour of links and buttons on light paper and on dark, for what has no stylesheet.
     ``notices`` says whether readers can ask for mail; ``keep_…_days`` for how long the desk keeps what it may not keep for ever,
     and ``keep_backup_days`` for how long the owner says that backups are kept, 0 for none.
-    ``style`` is the one stylesheet, identical on every page; ``headers`` go with every answer.
+    ``style`` is the one stylesheet, identical on every page, ``desk_style`` what the desk adds to it; ``headers`` go with every answer.
     ``article_count`` counts to three: lists are linked from the second and third article on, and no page should
     change with each further one.
     ``conversations`` are by article id (for the intake; a template sees none), ``redirects`` from the paths of a former slug to today's.
@@ -95,6 +95,7 @@ class Site:
     accent: str
     accent_dark: str
     style: str
+    desk_style: str
     headers: dict[str, str]
     article_count: int = 0
     conversations: dict[str, Conversation] = field(default_factory=dict)

@@ -18,6 +18,9 @@ ELEMENT = re.compile(
 TOKEN = re.compile(r"var\(--([\w-]+)\)")
 # What a file of its own needs and a page does not: its head, its namespaces, its comments.
 ALONE = re.compile(r"""<!--.*?-->|<\?.*?\?>|\sxmlns(?::\w+)?=(?:"[^"]*"|'[^']*')""", re.DOTALL)
+# What its one label stands for in a page.
+WORDS = re.compile(r"<(title|desc)\b.*?</\1>", re.DOTALL)
+NAMED = re.compile(r"""\s(?:role|aria-[a-z]+)=(?:"[^"]*"|'[^']*')""")
 
 
 class DrawingError(ValueError):
@@ -25,32 +28,33 @@ class DrawingError(ValueError):
 
 
 def inline(path: Path, alt: str, tokens: Mapping[str, str]) -> str:
-    """Return an SVG as it stands in a page; without a title of its own it gets the text alternative of the article.
+    """Return an SVG as it stands in a page, labelled with the text alternative of the article and its own ``<desc>``.
 
     Raises:
         DrawingError: if something in it is blocked by the policy of the site, or means nothing there.
     """
     text = path.read_text("utf-8", errors="replace")
     _check(path, text, tokens)
-    drawing = re.sub(r">\s*\n\s*<", "><", ALONE.sub("", text)).strip()
-    if "aria-label" in drawing.partition(">")[0]:
-        return drawing
-    return drawing.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
+    opening, _, rest = re.sub(r">\s*\n\s*<", "><", ALONE.sub("", text)).strip().partition(">")
+    said = re.search(r"<desc\b[^>]*>(.*?)</desc>", rest, re.DOTALL)
+    label = escape(alt) + (". " + " ".join(said[1].split()).replace('"', "&quot;") if said else "")
+    opening = NAMED.sub("", opening).replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    return f"{opening}>{WORDS.sub('', rest)}"
 
 
 def alone(drawing: str, light: Mapping[str, str]) -> str:
-    """Return an inlined drawing as a file of its own, on its own ground and in the colours of the light scheme."""
+    """Return an inlined drawing as a file of its own, with a size, on its own ground and in the colours of the light scheme."""
     opening, _, rest = drawing.partition(">")
     x, y, width, height = _box(opening.partition('viewBox="')[2].partition('"')[0])
-    opening = opening.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg" color="var(--ink-2)"', 1)
+    size = "" if " width=" in opening else f' width="{width}" height="{height}"'
+    opening = opening.replace("<svg", f'<svg xmlns="http://www.w3.org/2000/svg"{size} color="var(--ink-2)"', 1)
     ground = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="var(--surface)"/>'
     return TOKEN.sub(lambda found: light[found[1]].replace('"', "'"), f"{opening}>{ground}{rest}")
 
 
-def describe(drawing: str, alt: str) -> str:
-    """Return the text alternative of a drawing that stands alone: the article's, and the description in it."""
-    found = re.search(r"<desc\b[^>]*>(.*?)</desc>", drawing, re.DOTALL)
-    return escape(alt) + (". " + found[1].replace('"', "&quot;") if found else "")
+def label(drawing: str) -> str:
+    """Return what an inlined drawing says to those who cannot see it, as an attribute has it."""
+    return drawing.partition('aria-label="')[2].partition('"')[0]
 
 
 def _check(path: Path, text: str, tokens: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from press import drawing
 from press.drawing import DrawingError
 from press.photograph import Photograph, PhotographError
+from press.theme import shorten
 
 SIZES = "min(38rem, 100vw - 2.5rem)"  # the column and its gutters, as in style.css
 PORTRAIT_SIDE = 96  # pixels; a sharp screen gets twice as many
@@ -36,13 +37,14 @@ class Images:
     """The images of one build.
 
     ``content`` is the folder that ``{static}`` stands for, ``cache`` where what was made is kept.
-    ``light`` are the tokens of the light scheme, by name.
+    ``light`` are the tokens of the light scheme, ``tokens`` what stands for each in a page, by name.
     ``faults`` is what is wrong, each ``file:line: cause``.
     """
 
     content: Path
     cache: Path
     light: Mapping[str, str]
+    tokens: Mapping[str, str]
     faults: list[str] = field(default_factory=list)
     _files: dict[str, Path] = field(default_factory=dict)  # by name, what this build publishes
     _alone: dict[str, str] = field(default_factory=dict)  # for each drawing in a page, its <img> in a feed
@@ -123,8 +125,9 @@ class Images:
                 raise ImageError(f"{_shown(path)} has{id}, as a drawing above has; in one page it has to be another")
         file = drawing.alone(svg, self.light).encode()
         address = self.keep(f"{_slug(path)}-{name_hash(file)}.svg", lambda: file)
-        self._alone[svg] = f'<img src="{address}" alt="{drawing.describe(svg, alt)}">'
-        return svg
+        shown = shorten(svg, self.tokens)
+        self._alone[shown] = f'<img src="{address}" alt="{drawing.label(svg)}">'
+        return shown
 
     def _find(self, address: str, source: Path) -> Path | None:
         mark = MARK.match(address)

@@ -144,7 +144,10 @@ def _illustrate(generator: PagesGenerator) -> None:
     if settings["PREVIEW"]:
         shown += [*context["drafts"], *context["draft_pages"]]
     images = Images(
-        Path(settings["PATH"]), Path(settings["IMAGE_CACHE"]), theme.light(generator.env, settings["ACCENT"])
+        Path(settings["PATH"]),
+        Path(settings["IMAGE_CACHE"]),
+        theme.light(generator.env, settings["ACCENT"]),
+        theme.tokens(generator.env, settings["ACCENT"]),
     )
     for content in shown:
         html = ALIGNED.sub(r'\1 class="\2"', content._content)  # as align= is no HTML any more
@@ -207,6 +210,7 @@ def _add_facts(generators: list[Generator]) -> None:
         accent=settings["ACCENT"][0],
         accent_dark=settings["ACCENT"][1],
         style=style,
+        desk_style=theme.style(generator.env, settings["ACCENT"], "desk/style.css"),
         script=static["loader.js"][0],
         feed_style=static["feed.css"][0],
         headers=theme.headers(style),

@@ -106,7 +106,7 @@ TABLE = """
 | press.structured   | postbox.comment, postbox.site        | pelican                        | PRIVATE                              |
 | press.drawing      |                                      |                                | postbox, pelican                     |
 | press.photograph   |                                      | PIL                            | postbox, pelican                     |
-| press.images       | drawing, photograph                  |                                | postbox, pelican                     |
+| press.images       | drawing, photograph, theme           |                                | postbox, pelican                     |
 | press.social       | images                               | fontpkg_crimson_text, jinja2,  | postbox, pelican                     |
 |                    |                                      | PIL, resvg_py                  |                                      |
 | press.theme        |                                      | jinja2, lightningcss           | postbox, pelican                     |

@@ -3,11 +3,12 @@
 import re
 
 import pytest
-from jinja2 import FileSystemLoader, meta, nodes
+from jinja2 import DictLoader, FileSystemLoader, meta, nodes
 
 import pelicanconf
 from postbox.site import environment
 from press.faults import BuildError
+from press.theme import style
 from tests.conftest import ROOT, Place
 
 TEMPLATES = ROOT / "theme/templates"
@@ -100,6 +101,16 @@ def test_the_colour_of_the_browsers_own_bar_is_that_of_the_paper() -> None:
         assert f'media="(prefers-color-scheme:{scheme})" content="{colours(scheme)["paper"]}"' in base
 
 
+def test_a_token_takes_one_letter_in_a_page_and_a_length_that_is_one_everywhere_none() -> None:
+    sheet = ":root {--gap: 4rem;\n--ink-2: #333;\n--side: 1rem;\n}\nmain {--side: 2rem;\nmargin: var(--side) var(--gap); color: var(--ink-2)}"
+    made = environment(DictLoader({"style.css": sheet, "more.css": "p {margin: var(--gap); color: var(--ink-2)}"}))
+
+    short = style(made, ())
+
+    assert short == ":root{--a:#333;--b:1rem}main{--b:2rem;margin:var(--b) 4rem;color:var(--a)}"
+    assert style(made, (), "more.css") == "p{color:var(--a);margin:4rem}"
+
+
 def variables(text: str) -> set[str]:
     """Return the variables that a template reads and does not make itself."""
     tree = environment(FileSystemLoader(TEMPLATES)).parse(text)
@@ -111,8 +122,8 @@ def variables(text: str) -> set[str]:
 
 def colours(scheme: str) -> dict[str, str]:
     """Return the tokens of the stylesheet that are colours, by name."""
-    style = environment(FileSystemLoader(TEMPLATES)).get_template("style.css").render(accent=pelicanconf.ACCENT)
-    pairs = re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", style)
+    sheet = environment(FileSystemLoader(TEMPLATES)).get_template("style.css").render(accent=pelicanconf.ACCENT)
+    pairs = re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", sheet)
     return {name: light if scheme == "light" else dark for name, light, dark in pairs}
 
 
