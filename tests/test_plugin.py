@@ -448,7 +448,7 @@ def test_the_preview_shows_what_is_unpublished_and_marks_it(place: Place) -> Non
     for name in ("sketch", "tomorrow", "blueprint", "course"):
         page = place.page(f"/drafts/{name}/")
         assert "Unripe" in page
-        assert '<p class="draft">Draft: only this preview shows it.</p>' in page
+        assert '<p class="box"><strong>Draft:</strong> only this preview shows it.</p>' in page
         assert '<meta name="robots" content="noindex">' in page
     for name in ("draft", "future", "page", "soon"):
         assert re.search(rf"images/{name}-\w+-8\.avif", " ".join(built(place)))

@@ -26,7 +26,7 @@
   };
 
   const status = make("p", { class: "hint", role: "status" });
-  const count = make("span", { class: "hint", "aria-hidden": true });
+  const count = make("p", { class: "hint", "aria-hidden": true });
   const countAloud = make("span", { class: "away", role: "status" });
   const cancel = make("button", { class: "button plain", type: "button" }, "Cancel");
 
