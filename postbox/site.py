@@ -178,7 +178,7 @@ def load(path: Path) -> Site:
 
 def prepare(environment: Environment) -> None:
     """Give an environment with ``JINJA_OPTIONS`` what the theme's templates call."""
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters["day"] = day
     environment.filters.setdefault("reader_html", reader_html)
 

@@ -15,8 +15,14 @@ Thing = dict[str, Any]
 
 def front_page(site: Site) -> Thing:
     """The practice's page: a WebSite and the Person behind it."""
-    website = _thing("WebSite", name=site.name, url=f"{site.url}/", description=site.tagline, inLanguage=site.language)
-    return {"@context": "https://schema.org", "@graph": [website | {"publisher": person(site)}, person(site)]}
+    return _page(
+        "WebSite",
+        name=site.name,
+        url=f"{site.url}/",
+        description=site.tagline,
+        inLanguage=site.language,
+        publisher=person(site),
+    )
 
 
 def article(site: Site, article: Article) -> Thing:

@@ -354,7 +354,7 @@ def test_a_shipped_drawing_says_what_it_shows(shipped: Place) -> None:
 
 def test_forced_colours_reach_every_colour_of_the_drawings() -> None:
     style = (ROOT / "theme/templates/style.css").read_text("utf-8")
-    forced = style.partition("@media (forced-colors: active)")[2].partition("\n  }\n")[0]
+    forced = style.partition("@media (forced-colors: active)")[2].partition("\n}\n")[0]
 
     used = {
         name

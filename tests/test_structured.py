@@ -36,11 +36,12 @@ def ids(thing: Thing) -> list[str]:
 
 
 def test_the_front_page_is_a_web_site_and_the_person_behind_it(shipped: Place) -> None:
-    website, person = data(shipped, "/")["@graph"]
+    website = data(shipped, "/")
+    person = website["publisher"]
 
     assert (website["@type"], website["name"], website["url"]) == ("WebSite", "From the ground up", f"{SITE_URL}/")
     assert (person["@type"], person["name"], person["telephone"]) == ("Person", "David", "+447504439555")
-    assert website["publisher"]["@id"] == person["@id"]
+    assert person["@id"] == data(shipped, ARTICLE)["author"]["@id"]
 
 
 def test_an_article_is_a_blog_posting(shipped: Place) -> None:
