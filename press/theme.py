@@ -10,7 +10,7 @@ from string import ascii_letters
 import lightningcss
 from jinja2 import Environment
 
-TOKEN = re.compile(r"--([\w-]+):\s*([^;}]+);\s*")
+TOKEN = re.compile(r"--([\w-]+):\s*([^;}]+);")
 USE = re.compile(r"var\(--([\w-]+)\)")
 LENGTH = re.compile(r"[\d.]+[a-z]+")
 INDENTS = re.compile(rb"^ *(?://.*\n)?", re.MULTILINE)  # and lines of comment

@@ -123,7 +123,7 @@ FAULTS: list[tuple[str, Fault, str, str]] = [
     ("a missing stylesheet", missing("style.css"), "style.css", "TemplateNotFound"),
     (
         "a broken stylesheet",
-        template("style.css", "@layer base {", "@layer base { }"),
+        template("style.css", "@media print {", "@media print { }"),
         "style.css:",
         "Parsing stylesheet",
     ),
