@@ -167,6 +167,11 @@ class Press:
         files = self._articles[article].save_as, f"{self._articles[article].url}comments.xml"
         return [file for file in files if file in self._sheets.by_file]
 
+    def size_of(self, file: str) -> int:
+        """Return how many bytes a file has that was printed, or 0."""
+        stamp = self._sheets.prints[file].stamp
+        return stamp[0] if stamp else 0
+
     def print_page(self, file: str) -> bool:
         """Print one file if it has changed; tell whether it has.
 

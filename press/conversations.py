@@ -6,7 +6,7 @@ A file is trusted by its size, its time and its inode. What is known of a conver
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -100,7 +100,7 @@ class Conversations:
     @property
     def state(self) -> dict[str, tuple[object, ...]]:
         """What a later process need not find out again."""
-        return {id: astuple(conversation.known) for id, conversation in self._found.items()}
+        return {id: tuple(vars(conversation.known).values()) for id, conversation in self._found.items()}
 
     @property
     def keys(self) -> Iterator[bytes]:

@@ -113,8 +113,8 @@ def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
 def files_below(folder: Path) -> Iterator[str]:
     """Yield every file below a folder, as its path from there."""
     for place, _, names in os.walk(folder):
-        below = os.path.relpath(place, folder)
-        yield from names if below == "." else (f"{below}/{name}" for name in names)
+        below = place[len(str(folder)) + 1 :]
+        yield from (f"{below}/{name}" if below else name for name in names)
 
 
 def _remembered(cache: Cache) -> Any:

@@ -24,6 +24,7 @@ from press.faults import BuildError
 CONFIGURATION = ("pelicanconf.py", "publishconf.py")
 STEP_MS = 3  # the default waits 50 ms for more changes; an approved comment can be on its page by then
 ROUND_MS = 200
+SPEED = 10e6  # bytes that are drawn in a second, for what this process has not drawn yet
 # In seconds
 MOMENT = 0.3
 PAUSE = 0.03
@@ -218,4 +219,5 @@ class WarmPress:
         """Return how long a pause a file waits for."""
         if file in self._pages and time.monotonic() - self._printed.get(file, -MOMENT) >= MOMENT:
             return 0.0
-        return max(PAUSE, PAUSES * self._cost.get(file, 0.0))
+        cost = self._cost[file] if file in self._cost else self._press.size_of(file) / SPEED
+        return max(PAUSE, PAUSES * cost)
