@@ -116,10 +116,10 @@ def shown(answer: Response) -> str:
 
 
 def values(answer: Response) -> dict[str, str]:
-    """Return what stands in the fields of a page's forms."""
-    inputs = dict(re.findall(r'<input[^>]* name="(\w+)" value="([^"]*)"', answer.text))
+    """Return what stands in the fields of a page's forms, but for the one that nobody sees."""
+    inputs = dict(re.findall(r'<input[^>]* name="(\w+)"(?: value="([^"]*)")?', answer.text))
     areas = dict(re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>\n(.*?)</textarea>', answer.text, re.DOTALL))
-    return {name: html.unescape(value) for name, value in (inputs | areas).items()}
+    return {name: html.unescape(value) for name, value in (inputs | areas).items() if name != "website"}
 
 
 def comment_html(page: str, id: str) -> str:

@@ -82,7 +82,8 @@
       home.before(form);
     }
     opener = link;
-    save();
+    if (name.value || comment.value) use(); // typed before this script was there, or to go with the form
+    else save();
     countDown();
   };
 
@@ -200,5 +201,4 @@
   form.append(status);
   comment.after(count, countAloud);
   move([undefined, ...links].find((link) => stored("getItem", target(link))));
-  if (name.value || comment.value) use(); // typed before this script was there
 }
