@@ -35,7 +35,7 @@ def tokens(theme: Environment, accent: Sequence[str]) -> dict[str, str]:
         values.setdefault(name, []).append(value)
     letters = iter(ascii_letters)
     return {
-        name: value[0] if len(value) == 1 and LENGTH.fullmatch(value[0]) else f"--{next(letters)}"
+        name: value[0] if len(value) == 1 and LENGTH.fullmatch(value[0]) else f"--{next(letters, name)}"
         for name, value in values.items()
     }
 
