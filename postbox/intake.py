@@ -35,7 +35,7 @@ class Intake(Starlette):
             request = Request(scope, receive)
             try:
                 response = await self.joining.post(request)
-            except Exception as error:  # which the layers would hand on to the same place
+            except Exception as error:  # as Starlette's layers do: any of them is answered with a page
                 response = await self.front.refused(request, error)
             await response(scope, receive, send)
         else:

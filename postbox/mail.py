@@ -118,7 +118,7 @@ class Mailer:
         else:
             smtp = smtplib.SMTP(timeout=self._step_seconds, local_hostname=us)
         # The name on the certificate. Only the constructor sets it, which connects at once, before there is a bound.
-        smtp._host = server.host  # type: ignore[attr-defined]  # it is private, for want of a way in
+        smtp._host = server.host  # type: ignore[attr-defined]  # smtplib has no public way
         with _bound(smtp, self._most_seconds):
             try:
                 code, words = smtp.connect(server.host, server.port)

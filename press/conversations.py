@@ -137,7 +137,7 @@ class Conversations:
             if folder not in self._found and self._remembered.get(folder, Known()).stamp != stamp
         ]
         for known in on_every_core(
-            lambda folders: {id: self._read_all(id, *looks[id][:2]) for id in folders}, unread, AT_ONCE
+            lambda folders: {id: self._learn(id, *looks[id][:2]) for id in folders}, unread, AT_ONCE
         ):
             self._remembered |= known
         gone = self._found.keys() - looks.keys()
@@ -184,7 +184,7 @@ class Conversations:
         was = self._found.get(folder)
         known = was.known if was else self._remembered.get(folder)
         if known is None or anew or known.stamp != stamp:
-            known = self._read_all(folder, names, stamp)
+            known = self._learn(folder, names, stamp)
         if was is None or was.known is not known:
             self._found[folder] = Conversation(known, folder, names, self._entries)
         return was is None or was.known.digest != known.digest
@@ -192,7 +192,7 @@ class Conversations:
     def _read_entries(self, conversation: Conversation) -> list[Entry]:
         return list(thread(self._gather(conversation.folder, conversation.names)[0]))
 
-    def _read_all(self, folder: str, names: tuple[str, ...], stamp: bytes) -> Known:
+    def _learn(self, folder: str, names: tuple[str, ...], stamp: bytes) -> Known:
         return _known(stamp, *self._gather(folder, names))
 
     def _gather(self, folder: str, names: tuple[str, ...]) -> tuple[list[Comment], list[Problem]]:

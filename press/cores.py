@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
+_work: Callable[[Any], Any]  # of a fork
+
 
 def on_every_core(work: Callable[[Sequence[Item]], Done], items: Sequence[Item], at_once: int) -> Iterator[Done]:
     """Yield what ``work`` makes of the items, so many at once, in their order.
@@ -45,6 +47,3 @@ def _begin(work: Callable[[Any], Any]) -> None:
 
 def _do(part: Any) -> Any:
     return _work(part)
-
-
-_work: Callable[[Any], Any]

@@ -11,11 +11,12 @@ from html import escape
 from pathlib import Path
 from xml.parsers import expat
 
+from press.theme import USE, shorten
+
 ELEMENT = re.compile(
     r"svg|title|desc|defs|g|symbol|use|path|rect|circle|ellipse|line|polyline|polygon|text|tspan"
     r"|clipPath|mask|marker|pattern|linearGradient|radialGradient|stop"
 )
-TOKEN = re.compile(r"var\(--([\w-]+)\)")
 # What a file of its own needs and a page does not: its head, its namespaces, its comments.
 ALONE = re.compile(r"""<!--.*?-->|<\?.*?\?>|\sxmlns(?::\w+)?=(?:"[^"]*"|'[^']*')""", re.DOTALL)
 # What its one label stands for in a page.
@@ -49,7 +50,7 @@ def alone(drawing: str, light: Mapping[str, str]) -> str:
     size = "" if " width=" in opening else f' width="{width}" height="{height}"'
     opening = opening.replace("<svg", f'<svg xmlns="http://www.w3.org/2000/svg"{size} color="var(--ink-2)"', 1)
     ground = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="var(--surface)"/>'
-    return TOKEN.sub(lambda found: light[found[1]].replace('"', "'"), f"{opening}>{ground}{rest}")
+    return shorten(f"{opening}>{ground}{rest}", {name: value.replace('"', "'") for name, value in light.items()})
 
 
 def label(drawing: str) -> str:
@@ -76,7 +77,7 @@ def _check(path: Path, text: str, tokens: Mapping[str, str]) -> None:
                 refuse(f"{key}= is blocked by the policy of the site; write each property as an attribute, like fill=")
             if (key.endswith("href") and not value.startswith("#")) or re.search(r"url\((?!#)", value):
                 refuse(f"{key}= leads out of the drawing; refer to a part of it, like #foot")
-            if unknown := sorted(set(TOKEN.findall(value)) - set(tokens)):
+            if unknown := sorted(set(USE.findall(value)) - set(tokens)):
                 refuse(f"--{unknown[0]} is no token of style.css")
 
     def end(_: str) -> None:

@@ -39,7 +39,7 @@ def _newest(article: Article) -> float:
     """Return the date of the newest comment on an article; an undated one takes its article's."""
     known = article.conversation.known
     dates = [known.newest] if known.newest is not None else []
-    return max([*dates, article.date.timestamp()] if known.has_undated else dates)  # type: ignore[no-any-return]
+    return max([*dates, article.date.timestamp()] if known.has_undated else dates)  # type: ignore[no-any-return]  # Pelican ships no types
 
 
 def tag(site: Site, article: Article, comment: Comment | None = None) -> str:

@@ -53,7 +53,7 @@ class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican s
         cache: Cache = self.settings["PRESS"].cache
         with cache.apart() as known:
             for path in paths:
-                with suppress(OSError, ValueError):  # Pelican comes to it, and says what is wrong
+                with suppress(Exception):  # Pelican comes to it, and says what is wrong with which text
                     self._parse(path)
         return known
 

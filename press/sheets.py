@@ -26,8 +26,8 @@ from press.feeds import Newest
 from press.images import Images
 from press.links import Leaf, leaf_of
 
-# Of an article: where it came from; everything else that a template can ask it for is hashed.
 AT_ONCE = 32  # sheets
+# Of an article: where it came from; everything else that a template can ask it for is hashed.
 NOT_SHOWN = {"settings", "translations", "metadata", "_context", "_content"}
 
 
@@ -130,7 +130,11 @@ class Sheets:
         Raises:
             BuildError: with what is wrong.
         """
-        changed = [sheet for sheet in self.by_file.values() if not self._stands(sheet)]
+        changed = [
+            sheet
+            for file, sheet in self.by_file.items()
+            if file not in self._before or not self._stands(file, self._inputs(sheet))
+        ]
         for sheet in changed:
             for value in sheet.variables.values():
                 if isinstance(value, Content):
@@ -160,9 +164,10 @@ class Sheets:
 
     def draw(self, sheet: Sheet) -> bytes | None:
         """Return the bytes of a sheet, or None if they are what stands in the output."""
-        if self._stands(sheet):
+        file, inputs = sheet.file, self._inputs(sheet)
+        if self._stands(file, inputs):
             return None
-        file, inputs, stamp = sheet.file, self._inputs(sheet), self._stamp(sheet.file)
+        stamp = self._stamp(file)
         text = sheet.template.render(self.context | sheet.variables | {"output_file": file})
         data, leaf = text.encode(), self._leaf(file, text)
         if stamp and stamp[0] == len(data) and (self._output / file).read_bytes() == data:
@@ -171,11 +176,11 @@ class Sheets:
         self.take(file, Print(inputs, None, leaf))
         return data
 
-    def _stands(self, sheet: Sheet) -> bool:
-        """Tell whether a sheet stands in the output as it would be drawn."""
-        was = self.prints.get(sheet.file) or self._before.get(sheet.file)
-        if was and was.inputs and was.stamp == self._stamp(sheet.file) and was.inputs == self._inputs(sheet):
-            self.take(sheet.file, was)
+    def _stands(self, file: str, inputs: bytes | None) -> bool:
+        """Tell whether a sheet stands in the output as it would be drawn of these."""
+        was = self.prints.get(file) or self._before.get(file)
+        if was and inputs and was.inputs == inputs and was.stamp == self._stamp(file):
+            self.take(file, was)
             return True
         return False
 

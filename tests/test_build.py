@@ -195,6 +195,31 @@ def test_every_fault_is_told_at_once(place: Place) -> None:
     ]
 
 
+FAILING = """
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
+
+class Failing(Extension, Preprocessor):
+    def extendMarkdown(self, parser):
+        parser.preprocessors.register(self, "failing", 1)
+
+    def run(self, lines):
+        return [f"{1 / ('boom' not in line)} {line}" for line in lines]
+
+MARKDOWN["extensions"].append(Failing())
+"""
+
+
+def test_a_text_that_an_extension_fails_on_is_named_in_the_first_build_as_in_any(place: Place) -> None:
+    place.article("second", text="boom")
+    with (place.folder / "pelicanconf.py").open("a", encoding="utf-8") as configuration:
+        configuration.write(FAILING)
+
+    for _ in range(2):
+        with pytest.raises(BuildError, match=r"Could not process articles/second\.md: division by zero"):
+            place.build()
+
+
 def test_a_site_put_right_builds_in_the_same_process(place: Place) -> None:
     article = place.article("second", Title="")
     with pytest.raises(BuildError):

@@ -104,7 +104,7 @@ TABLE = """
 | press.links        |                                      | selectolax                     | postbox, pelican                     |
 | press.conversations| postbox.comment, cache, cores        |                                | PRIVATE, pelican, jinja2             |
 | press.structured   | postbox.comment, postbox.site        | pelican                        | PRIVATE                              |
-| press.drawing      |                                      |                                | postbox, pelican                     |
+| press.drawing      | theme                                |                                | postbox, pelican                     |
 | press.photograph   |                                      | PIL                            | postbox, pelican                     |
 | press.images       | drawing, photograph, theme           |                                | postbox, pelican                     |
 | press.social       | images                               | fontpkg_crimson_text, jinja2,  | postbox, pelican                     |
