@@ -139,7 +139,7 @@ class WarmPress:
     def _wait(self) -> set[Path]:
         """Return what has changed; wait for it until something else is to be done."""
         now, pause = time.monotonic(), time.monotonic() - self._last
-        waits = [self._patience(file) - pause for file in (*self._pages, *self._shared)]
+        waits = [self._patience(file) - pause for file in self._pages or self._shared]
         if self._press.due:
             waits.append((self._press.due - datetime.now(UTC)).total_seconds())
         waits += [PATIENCE - (now - since) for since in self._pages.values()]
@@ -185,8 +185,8 @@ class WarmPress:
             now = time.monotonic()
             if now - self._last < self._patience(file) and now - since < PATIENCE:
                 continue
-            if waiting is self._shared and not self._changes.empty():
-                break  # a page comes first
+            if waiting is self._shared and (self._pages or not self._changes.empty()):
+                break  # a page comes first, or what links to it would lead nowhere
             del waiting[file]
             try:
                 is_new = self._press.print_page(file)

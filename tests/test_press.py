@@ -389,6 +389,18 @@ def test_two_hundred_approvals_at_once_print_no_page_more_than_twice(place: Plac
     assert len(state(place).live) == 200
 
 
+def test_what_links_to_a_page_that_waits_for_a_pause_waits_for_the_page(press: Noted, place: Place) -> None:
+    running = warm(press, place)
+    running.turn({place.comment(a_comment())})
+
+    running.turn({place.comment(a_comment(id="efgh"))})
+    settle(running)
+
+    assert state(place).faults == []
+    assert 'id="comment-efgh"' in place.page(f"/{ARTICLE}")
+    assert "#comment-efgh" in place.page("/comments.xml")
+
+
 # What is wrong
 
 
