@@ -45,15 +45,17 @@ clean: ## delete what was made, but not what readers sent
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# Debian's own browser where we may install it, else Playwright's.
+# Debian's own browser where we may install it, else Playwright's; and a font as wide as those of phones.
 browser: .venv/tests
-	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; else $(BIN)/playwright install chromium; fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		dpkg -s chromium fonts-liberation >/dev/null 2>&1 || { echo "installing chromium and fonts-liberation (apt-get)"; apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-liberation >/dev/null; }; \
+	else command -v chromium >/dev/null || $(BIN)/playwright install chromium; fi
 
 # What the checker of the pages runs on; 17 is the oldest it takes.
 java:
-	@command -v java >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get -qq update && apt-get -qq install -y --no-install-recommends default-jre-headless >/dev/null; else echo "Java 17 or later is needed to check the pages: install it" >&2; exit 1; fi
+	@command -v java >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "installing default-jre-headless (apt-get)"; apt-get -qq update && apt-get -qq install -y --no-install-recommends default-jre-headless >/dev/null; else echo "Java 17 or later is needed to check the pages: install it" >&2; exit 1; fi
 
 node_modules: package.json package-lock.json .npmrc
-	@command -v npm >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get -qq update && apt-get -qq install -y --no-install-recommends nodejs npm >/dev/null; else echo "Node.js 18 or later with npm is needed to check the pages: install it" >&2; exit 1; fi
+	@command -v npm >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "installing nodejs and npm (apt-get)"; apt-get -qq update && apt-get -qq install -y --no-install-recommends nodejs npm >/dev/null; else echo "Node.js 18 or later with npm is needed to check the pages: install it" >&2; exit 1; fi
 	@npm ci --silent
 	@touch $@

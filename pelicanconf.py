@@ -5,7 +5,7 @@ Templates, feeds and structured data read every fact from here; an empty one sho
 
 import logging
 
-from postbox.site import JINJA_OPTIONS
+from contract.templates import JINJA_OPTIONS
 
 # The facts
 
@@ -55,7 +55,9 @@ OUTPUT_PATH = "output"
 SITE_JSON = "var/site/site.json"  # what the intake reads
 PRESS_CACHE = "var/press/cache"  # what the last build knew; can be deleted at any time
 IMAGE_CACHE = "var/press/images"  # what was made of images, by the hash of their content; can be deleted at any time
-LOG_FILTER = [(logging.WARNING, "Empty alt attribute for image %s in %s")]  # press.images says where, and the cure
+LOG_FILTER = [
+    (logging.WARNING, "Empty alt attribute for image %s in %s")
+]  # press.assets.images says where, and the cure
 THEME = "theme"
 THEME_STATIC_PATHS: list[str] = []  # the plugin writes the script, under a name with its hash
 TEMPLATE_EXTENSIONS = [".html", ".xml", ".txt"]

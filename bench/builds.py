@@ -45,8 +45,8 @@ COLUMNS = ("ours", "without", "Pelican", "its cache", "Hugo", "ikiwiki")
 APPROVALS = 30
 PAUSE_SECONDS = 0.3  # between two approvals, for what is printed after the page
 LOOK_SECONDS = 0.0005
-MOST_SECONDS = 3600.0  # for a build
-MOST_APPROVAL_SECONDS = 60.0
+MAX_SECONDS = 3600.0  # for a build
+MAX_APPROVAL_SECONDS = 60.0
 
 Figures = dict[str, dict[str, list[float]]]  # seconds or bytes of every round, by row and column
 
@@ -204,8 +204,8 @@ def _run(system: System, comment: Comment | None = None) -> tuple[float, float, 
             seconds = time.perf_counter() - started
             if comment and not page_seconds and _is_whole(system, comment):
                 page_seconds = seconds
-            if seconds > MOST_SECONDS:
-                raise BenchError(f"{system.name} did not end within {MOST_SECONDS:g} seconds")
+            if seconds > MAX_SECONDS:
+                raise BenchError(f"{system.name} did not end within {MAX_SECONDS:g} seconds")
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode or (comment and not page_seconds):
         raise BenchError(f"{system.name} did not build its site: {_last_line(system)}")
@@ -217,18 +217,18 @@ def _watch(site: System, comments: list[Comment]) -> tuple[list[float], float]:
     times = []
     with _running(site, [*site.command[:-1], "watch"]) as process:
 
-        def wait(is_done: Callable[[], bool], most_seconds: float) -> float:
+        def wait(is_done: Callable[[], bool], max_seconds: float) -> float:
             started = time.perf_counter()
             while not is_done():
-                if process.poll() is not None or time.perf_counter() - started > most_seconds:
+                if process.poll() is not None or time.perf_counter() - started > max_seconds:
                     raise BenchError(f"press watch ended, or did not answer: {_last_line(site)}")
                 time.sleep(LOOK_SECONDS)
             return time.perf_counter()
 
-        wait(lambda: "watching" in _log(site).read_text("utf-8").splitlines(), MOST_SECONDS)
+        wait(lambda: "watching" in _log(site).read_text("utf-8").splitlines(), MAX_SECONDS)
         for comment in comments:
             started = _publish(site, comment)
-            times.append(wait(functools.partial(_is_whole, site, comment), MOST_APPROVAL_SECONDS) - started)
+            times.append(wait(functools.partial(_is_whole, site, comment), MAX_APPROVAL_SECONDS) - started)
             time.sleep(PAUSE_SECONDS)
         status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
     if not all(_is_whole(site, comment) for comment in comments):
@@ -248,7 +248,7 @@ def _running(system: System, command: list[str]) -> Iterator[subprocess.Popen[by
         if process.returncode is None:
             process.terminate()
             try:
-                process.wait(MOST_APPROVAL_SECONDS)
+                process.wait(MAX_APPROVAL_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

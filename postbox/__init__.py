@@ -1,4 +1,1 @@
-"""From a reader's form to a Markdown file: intake, inbox, moderation.
-
-Imports neither Pelican nor ``press``; ``tests/test_house.py`` holds the table of who may import whom.
-"""
+"""Postbox: from a reader's form to a Markdown file. Imports neither Pelican nor ``press``."""

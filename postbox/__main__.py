@@ -11,14 +11,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from postbox.comment import CONTROL
+from contract.comment import CONTROL
 from postbox.settings import Settings, read
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from postbox.moderation import Moderation
-    from postbox.person import Person
+    from postbox.moderation.service import Moderation
+    from postbox.privacy.subject_access import DataSubject
 
 Command = Callable[[Settings, argparse.Namespace], None]
 
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     command("sign-in", _sign_in, "print a link that signs in to the desk, once, within 15 minutes")
     command("backup", _backup, "write all that a restored site needs to standard output, as tar.gz")
     command("intake", _intake, "answer the forms of the site")
-    command("desk", _desk, "serve the desk, where comments are judged")
+    command("desk", _desk, "serve the desk, where comments are item")
     command("preview", _preview, "serve the built site and answer its forms, on this machine")
     return parser
 
@@ -78,11 +78,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _moderation(settings: Settings) -> "Moderation":
-    from postbox.moderation import Moderation
+    from postbox.moderation.service import Moderation
 
     moderation, now = Moderation(settings), datetime.now(UTC)
     moderation.erase_again(now=now)
-    moderation.grant_wishes(now=now)
+    moderation.carry_out_deletions(now=now)
     return moderation
 
 
@@ -95,23 +95,23 @@ def _by() -> dict[str, Any]:
 
 
 def _list(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.person import judged_plainly
+    from postbox.privacy.subject_access import item_plainly
 
     queue = _moderation(settings).queue()
     if arguments.json:
-        _print([judged_plainly(judged) for judged in queue])
+        _print([item_plainly(item) for item in queue])
         return
-    for judged in queue:
-        waiting = judged.waiting
+    for item in queue:
+        waiting = item.revision
         answers = f" (answers {waiting.reply_to})" if waiting.reply_to else ""
         held = f"[held: {'; '.join(waiting.held)}]" if waiting.held else ""
         words = f"{waiting.author}: {waiting.body}"
-        columns = (judged.name, f"{waiting.received:%Y-%m-%d %H:%M}", f"{waiting.article}{answers}", words, held)
+        columns = (item.name, f"{waiting.received:%Y-%m-%d %H:%M}", f"{waiting.article}{answers}", words, held)
         print("  ".join(_plain_text(" ".join(column.split())) for column in columns if column))
 
 
 def _show(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.person import about_comment
+    from postbox.privacy.subject_access import about_comment
 
     about = about_comment(_moderation(settings), arguments.id)
     if arguments.json:
@@ -152,53 +152,57 @@ def _reply(settings: Settings, arguments: argparse.Namespace) -> None:
 
 
 def _forget(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox import person
+    from postbox.privacy import subject_access
 
     moderation, who = _moderation(settings), arguments.who
-    theirs = person.find(moderation, who)
+    theirs = subject_access.find(moderation, who)
     if not arguments.yes and who not in theirs.ids:
-        _print(person.about(moderation, theirs)) if arguments.json else _print_what_goes(moderation, theirs)
+        _print(subject_access.about(moderation, theirs)) if arguments.json else _print_what_goes(moderation, theirs)
         raise ValueError("nothing is erased yet; say it again with --yes")
-    person.forget(moderation, theirs, **_by())
+    subject_access.forget(moderation, theirs, **_by())
     _done(arguments, "forgotten", who)
 
 
 def _export(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox import person
+    from postbox.privacy import subject_access
 
     moderation, who = _moderation(settings), arguments.who
     if not who:
-        _print(person.everyone(moderation))
+        _print(subject_access.everyone(moderation))
         return
-    theirs = person.find(moderation, who)
-    _print(person.about_comment(moderation, who) if who in theirs.comments else person.about(moderation, theirs))
+    theirs = subject_access.find(moderation, who)
+    _print(
+        subject_access.about_comment(moderation, who)
+        if who in theirs.comments
+        else subject_access.about(moderation, theirs)
+    )
 
 
 def _tidy(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.retention import tidy
+    from postbox.privacy.retention import tidy
 
     tidied = asdict(tidy(settings, _moderation(settings), now=datetime.now(UTC)))
     _print(tidied) if arguments.json else print("erased:", ", ".join(f"{key} {n}" for key, n in tidied.items()))
 
 
 def _sign_in(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.sign_in import SignIn
+    from postbox.desk.sessions import SignIn
 
     link = f"{settings.desk_url}/sign-in/{SignIn(settings.desk).issue(datetime.now(UTC))}"
     _print({"link": link}) if arguments.json else print(link)
 
 
 def _backup(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox import backup
+    from postbox.privacy import backup
 
     if sys.stdout.isatty():
         raise ValueError("a backup is no text for a terminal; send it to a file: backup >FILE.tar.gz")
     backup.write(settings, sys.stdout.buffer)
 
 
-def _print_what_goes(moderation: "Moderation", theirs: "Person") -> None:
+def _print_what_goes(moderation: "Moderation", theirs: "DataSubject") -> None:
     for id in theirs.comments:
-        words = moderation.find(id) or moderation.history(id)[-1].waiting
+        words = moderation.find(id) or moderation.history(id)[-1].revision
         print(f"comment {id}: {_line(words.author, words.body)}")
     for it in theirs.addresses:
         print(f"address of {it.comment}" + ("" if it.is_confirmed else ", never confirmed: the comment stays"))
@@ -229,13 +233,13 @@ def _print(value: object) -> None:
 
 
 def _intake(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox import intake
+    from postbox.public import app as intake
 
     _run("intake", intake.application(settings), settings, settings.host, settings.port)
 
 
 def _desk(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox import desk
+    from postbox.desk import app as desk
 
     if not settings.smtp:
         print(f"Mails are kept as files in {settings.mail}/ until POSTBOX_SMTP names a server.", flush=True)
@@ -243,7 +247,7 @@ def _desk(settings: Settings, arguments: argparse.Namespace) -> None:
 
 
 def _preview(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox import preview
+    from postbox.public import preview
 
     _run("preview", preview.application(settings), settings, settings.host, settings.port)
 
@@ -252,12 +256,13 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
     """Serve until told to stop; a proxy's word is taken only where one is configured."""
     import uvicorn
 
-    from postbox import log, watched
+    from postbox import log
+    from postbox.web import access_log
 
     log.start()
     try:
         uvicorn.run(
-            watched.Watched(application, process=process, host=host, port=port, **_that_matter(settings)),
+            access_log.AccessLog(application, process=process, host=host, port=port, **_that_matter(settings)),
             host=host,
             port=port,
             log_config=None,

@@ -37,7 +37,7 @@ def fault(error: BaseException, **facts: Fact) -> None:
 
 
 def place(error: BaseException) -> str:
-    """Return where an error was raised, by the last function of ours on its way: ``postbox.web.read_form:37``."""
+    """Return where an error was raised, by the last function of ours on its way: ``postbox.web.forms.read_form:37``."""
     found = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         module = str(frame.f_globals.get("__name__", ""))

@@ -19,9 +19,9 @@ from typing import Any
 from pelican.settings import DEFAULT_CONFIG
 from pelican.utils import slugify
 
-from press.build import PREVIEW, Press
-from press.faults import BuildError
-from press.warm import WarmPress, watching
+from press.builder import PREVIEW, Builder
+from press.errors import BuildError
+from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 def _publish(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
-    with contextlib.closing(Press(Path("publishconf.py"), {}, progress=_progress())) as press:
+    with contextlib.closing(Builder(Path("publishconf.py"), {}, progress=_progress())) as press:
         press.print_all()
     gc.freeze()  # on its way out Python would look through all of it once more
     print(f"output/ holds the site for {os.environ['SITE_URL']}, built in {time.perf_counter() - started:.2f} s")
@@ -104,13 +104,13 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
 
 
 @contextlib.contextmanager
-def _warm(config: str, **overrides: Any) -> Iterator[WarmPress]:
+def _warm(config: str, **overrides: Any) -> Iterator[Watcher]:
     """Make a press that watches, until the process is told to end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.closing(Press(Path(config), overrides, is_watching=True, progress=_progress())) as press:
+    with contextlib.closing(Builder(Path(config), overrides, is_watching=True, progress=_progress())) as press:
         content, theme = press.folders
         with watching(content, theme, Path.cwd()) as changes, contextlib.suppress(KeyboardInterrupt):
-            yield WarmPress(press, changes, content / "comments", partial(print, file=sys.stderr, flush=True))
+            yield Watcher(press, changes, content / "comments", partial(print, file=sys.stderr, flush=True))
 
 
 def _progress() -> Callable[[], None]:

@@ -1,96 +1,21 @@
-"""What the tests share: a copy of the site to change at will, a builder of comments, a build."""
+"""Fixtures of all tests, and the markers that they bring."""
 
-import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from postbox.comment import Comment, dumps, path_of
-from press.build import PREVIEW, build
-
-ROOT = Path(__file__).parent.parent
-SITE_URL = "https://feet.example"
-# One for all tests: what is in it has the hash of its content in its name.
-IMAGE_CACHE = tempfile.TemporaryDirectory()
+from tests.support.place import Place
 
 
-def a_comment(**fields: Any) -> Comment:
-    """Return a comment with whatever is interesting about it."""
-    return Comment(**{"id": "abcd", "article": "big-toe-and-glutes", "author": "Tom", "body": "Hello."} | fields)
-
-
-class Place:
-    """A copy of the site in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("content", "theme"):
-            shutil.copytree(ROOT / name, folder / name)
-        shutil.copy(ROOT / "pelicanconf.py", folder)
-        for comment in (folder / "content/comments").glob("*/*.md"):
-            if comment.stem not in ("0001", "0002"):
-                comment.unlink()
-
-    @property
-    def output(self) -> Path:
-        return self.folder / "output"
-
-    @property
-    def comments(self) -> Path:
-        return self.folder / "content" / "comments"
-
-    def build(self, *, preview: bool = False, **overrides: Any) -> None:
-        """Build as `make publish` does, or as `make serve` does."""
-        settings = {"SITE_URL": SITE_URL, "SITE_JSON": str(self.folder / "var/site/site.json")}
-        settings |= {"IMAGE_CACHE": IMAGE_CACHE.name, "PRESS_CACHE": str(self.folder / "var/press/cache")}
-        build(self.folder / "pelicanconf.py", **(settings | (PREVIEW if preview else {}) | overrides))
-
-    def page(self, address: str) -> str:
-        """Return the built page or file at an address from the root."""
-        return (self.output / address.lstrip("/") / ("index.html" if address.endswith("/") else "")).read_text(
-            "utf-8", errors="replace"
-        )
-
-    def write(self, path: str, text: str) -> Path:
-        """Write a file below the copy's content folder."""
-        file = self.folder / "content" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-        return file
-
-    def image(self, path: str, *, size: tuple[int, int] = (8, 6), colour: str = "tan", **options: Any) -> Path:
-        """Write an image below the copy's content folder; each name is a picture of its own."""
-        file = self.write(path, "")
-        image = Image.new("RGB", size, colour)
-        image.putpixel((0, 0), tuple(hashlib.sha256(path.encode()).digest()[:3]))
-        image.save(file, **options)
-        return file
-
-    def article(self, slug: str, *, text: str = "Some words.", **header: str) -> Path:
-        """Write a second article."""
-        fields = {
-            "Title": f"About {slug}",
-            "Id": slug,
-            "Slug": slug,
-            "Date": "2026-11-20",
-            "Summary": "In short.",
-        } | header
-        lines = "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
-        return self.write(f"articles/{slug}.md", f"{lines}\n{text}\n")
-
-    def comment(self, comment: Comment) -> Path:
-        """Write a comment as moderation would."""
-        path = path_of(self.comments, comment.article, comment.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(dumps(comment), "utf-8")
-        return path
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a real browser."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 @pytest.fixture

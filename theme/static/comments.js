@@ -27,7 +27,7 @@
 
   const status = make("p", { class: "hint", role: "status" });
   const count = make("p", { class: "hint", "aria-hidden": true });
-  const countAloud = make("span", { class: "away", role: "status" });
+  const countAloud = make("span", { class: "visually-hidden", role: "status" });
   const cancel = make("button", { class: "button plain", type: "button" }, "Cancel");
 
   // Of this tab alone; it can be forbidden or full.

@@ -1,0 +1,159 @@
+"""What the build hands to the others: the public facts of the site, how the press does, and the theme that shows them.
+
+The build writes the facts as one JSON file (``var/site/site.json``) and its own state beside it (``press.json``);
+everything in both is public.
+Both sides draw the theme with the environment made here, so a page of the intake is a page of the site.
+"""
+
+import json
+import re
+from dataclasses import asdict, astuple, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from markupsafe import Markup
+
+STATUS_FILE = "press.json"  # beside the facts of the site
+KEPT = ("/theme/", "/images/")  # files here have their hash in their name
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What the intake knows of an article: its title, its address from the root, and until when it takes comments."""
+
+    title: str
+    url: str
+    closes: str = ""  # ISO 8601 with its zone, or empty for never
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether a comment sent now is taken."""
+        return not self.closes or now < datetime.fromisoformat(self.closes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The facts of the site; an empty one shows nothing.
+
+    ``url`` is the site's address without a closing slash; ``intake`` the path the forms post to, or empty for no forms.
+    ``script`` is the address of what makes the forms easier, where JavaScript is on; ``feed_style`` of how a feed looks.
+    ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
+    ``telephone`` is dialled (E.164), ``telephone_shown`` is read; ``portrait`` is HTML.
+    ``accent`` and ``accent_dark`` are the colour of links and buttons on light paper and on dark, for what has no stylesheet.
+    ``notices`` says whether readers can ask for mail; ``keep_…_days`` for how long the desk keeps what it may not keep for ever,
+    and ``keep_backup_days`` for how long the owner says that backups are kept, 0 for none.
+    ``style`` is the one stylesheet, identical on every page, ``desk_style`` what the desk adds to it; ``headers`` go with every answer.
+    ``article_count`` counts to three: lists are linked from the second and third article on, and no page should
+    change with each further one.
+    ``conversations`` are by article id (for the intake; a template sees none), ``redirects`` from the paths of a former slug to today's.
+    """
+
+    name: str
+    tagline: str
+    language: str
+    timezone: str
+    author: str
+    pronoun: str
+    telephone: str
+    telephone_shown: str
+    invitation: str
+    role: str
+    trading_name: str
+    postal_address: str
+    email: str
+    area: str
+    hours: str
+    portrait: str
+    url: str
+    intake: str
+    script: str
+    feed_style: str
+    name_length: int
+    comment_length: int
+    notices: bool
+    keep_address_days: int
+    keep_rejected_days: int
+    keep_message_days: int
+    keep_backup_days: int
+    is_preview: bool
+    accent: str
+    accent_dark: str
+    style: str
+    desk_style: str
+    headers: dict[str, str]
+    article_count: int = 0
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
+
+    def headers_for(self, path: str) -> dict[str, str]:
+        """Return what goes with one file: those with a hash in their name are kept, feeds and images may be shown elsewhere."""
+        headers = dict(self.headers)
+        if path.startswith(KEPT):
+            headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        if path.endswith(".xml") or path.startswith("/images/"):
+            del headers["Cross-Origin-Resource-Policy"]
+        if path.endswith(".xml"):  # a feed has no place for a style of its own
+            policy = headers["Content-Security-Policy"]
+            headers["Content-Security-Policy"] = re.sub("style-src [^;]*", "style-src 'self'", policy)
+        return headers
+
+    @property
+    def styles(self) -> Markup:
+        """The stylesheet as it stands between the style tags, where it may not be escaped."""
+        return Markup(self.style)  # noqa: S704  # made by the build from its own theme
+
+    @property
+    def picture(self) -> Markup:
+        """The portrait as it stands in a page."""
+        return Markup(self.portrait)  # noqa: S704  # made by the build from a file of its author
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildStatus:
+    """How the press does; one that nothing is known of has never ``finished``.
+
+    ``finished`` is when the output last became whole (ISO 8601, UTC), ``seconds`` how long that print took.
+    ``faults`` is what is wrong with the content since then, each as file, line and cause; the output stayed as it was.
+    ``watching`` tells that it prints by itself what is approved.
+    ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
+    """
+
+    finished: str = ""
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    watching: bool = False
+    live: dict[str, str] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    @classmethod
+    def load(cls, path: Path) -> "BuildStatus":
+        """Read what the press has written; if that is not there, damaged or another version's, nothing is known."""
+        try:
+            press = cls(**json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return cls()
+        is_whole = all(type(value) is type(known) for value, known in zip(astuple(press), astuple(cls()), strict=True))
+        texts = [*press.faults, *press.live.values()] if is_whole else [None]
+        return press if all(isinstance(text, str) for text in texts) else cls()
+
+
+def dumps(site: Site) -> str:
+    """Return the facts as JSON; ``loads(dumps(site)) == site``."""
+    return json.dumps(asdict(site), ensure_ascii=False, indent=1)
+
+
+def load(path: Path) -> Site:
+    """Read the facts that the build has written.
+
+    Raises:
+        OSError: if there are none yet.
+        ValueError: if they are another version's, or damaged.
+    """
+    try:
+        facts = json.loads(path.read_text("utf-8"))
+        conversations = {id: Conversation(**c) for id, c in facts.pop("conversations").items()}
+        return Site(**facts, conversations=conversations)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path}: damaged, or another version's ({error}); build the site again") from None

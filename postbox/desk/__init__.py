@@ -1,0 +1,1 @@
+"""Desk: the author's own web application."""

@@ -1,0 +1,1 @@
+"""Mail to author and readers: composed, made a message, sent by SMTP, retried."""

@@ -1,0 +1,266 @@
+"""What a mail says, composed when it is sent: from the kind and the ids in the outbox to a draft, or to none where it is no longer true.
+
+===========  ======================  =======================================================================
+kind         about                   tells
+===========  ======================  =======================================================================
+comment      ``<id>.<revision>``     the author that a comment waits, with a link to decide
+link         that and ``.<day>``     the same, with a fresh link
+message      id                      the author what came through the contact form
+digest       that of its first       the author what came beyond ten in an hour
+confirm      id of a comment         an address that someone left it there, in none of that someone's words
+published    ``<id>.<revision>``     a comment's writer that it is published
+answered     id of the answer        the writer of the comment that it answers
+===========  ======================  =======================================================================
+
+The first line of a template in ``mail/`` is the subject.
+"""
+
+import hmac
+from collections.abc import Callable
+from datetime import datetime
+
+from jinja2 import Environment
+
+from contract.comment import ID
+from contract.manifest import Site
+from postbox.email_address import is_address, named
+from postbox.mail.message import MailDraft, one_line, plain, quoted
+from postbox.moderation.service import Moderation, ReviewItem
+from postbox.settings import Settings
+from postbox.store.messages import Messages
+from postbox.store.submissions import Event
+from postbox.store.subscriptions import Subscription, Subscriptions
+from postbox.store.tokens import DecisionLinks
+
+TO_READERS = ("confirm", "published", "answered")
+NAME_LENGTH = 60
+TITLE_LENGTH = 100
+WORDS_LENGTH = 20_000  # no comment from the form is so long, but one in a forged row is
+EXCERPT_LENGTH = 400
+MAX_IN_A_DIGEST = 50
+
+
+class Composer:
+    """Composes, from what inbox, pages and outbox say now."""
+
+    def __init__(self, settings: Settings, moderation: Moderation, theme: Environment) -> None:
+        """Compose with the templates of an environment."""
+        self._settings = settings
+        self._moderation = moderation
+        self._theme = theme
+        self._subscriptions = Subscriptions(moderation.inbox)
+        self._messages = Messages(moderation.inbox)
+        self._links = DecisionLinks(moderation.key)
+        self._key = hmac.digest(moderation.key, b"mail", "sha256")
+        self._host = named(settings.mail_from)[1].partition("@")[2]
+
+    def about(self, event: Event) -> str:
+        """Return what a event of the inbox is about as the outbox names it, or nothing if there is nothing to tell, or it was forged."""
+        if not ID.fullmatch(event.about):
+            return ""
+        if event.kind == "comment":
+            return next((item.name for item in self._waiting(event.about)), "")
+        return event.about if event.kind in ("message", "confirm") else ""
+
+    def draft(self, kind: str, about: str, site: Site, now: datetime) -> MailDraft | None:
+        """Return the draft of a row of the outbox, or None if there is nothing to tell any more."""
+        compose: dict[str, Callable[[], MailDraft | None]] = {
+            "comment": lambda: self._comment(kind, about, about, site, now),
+            "link": lambda: self._comment(kind, about, about.rpartition(".")[0], site, now),
+            "message": lambda: self._message(about, site),
+            "digest": lambda: self._digest(about, site, now),
+            "confirm": lambda: self._confirm(about, site),
+            "published": lambda: self._published(about, site),
+            "answered": lambda: self._answered(about, site),
+        }
+        return compose[kind]()
+
+    def recipient(self, draft: MailDraft) -> bytes:
+        """Return what stands for an address where mails are counted."""
+        return hmac.digest(self._key, f"to:{draft.to.lower()}".encode(), "sha256")
+
+    # To the author
+
+    def _comment(self, kind: str, about: str, name: str, site: Site, now: datetime) -> MailDraft | None:
+        item = self._named(name)
+        if not item:
+            return None
+        it = item.revision
+        answered = self._moderation.published(it.article, it.reply_to) if it.reply_to else None
+        before = self._moderation.published(it.article, it.id)
+        values = self._shown(item, site, now) | {
+            "words": _words(it.body),
+            "words_before": _words(before.body) if before else "",
+            "is_answer": bool(it.reply_to),
+            "answered_name": _name(answered.author) if answered else "",
+            "answered_words": _words(answered.body, EXCERPT_LENGTH) if answered else "",
+        }
+        return self._to_author(kind, about, self._drawn("comment", site, values), thread=it.article)
+
+    def _message(self, id: str, site: Site) -> MailDraft | None:
+        message = self._messages.one(id)
+        if not message or message.state != "new":
+            return None
+        reply_to = message.contact if is_address(message.contact) else ""
+        values = {
+            "name": _name(message.name),
+            "contact": one_line(message.contact),
+            "is_address": bool(reply_to),
+            "words": _words(message.body),
+            "held": _reasons(message.held),
+            "desk_url": self._settings.desk_url,
+        }
+        drawn = self._drawn("message", site, values)
+        return self._to_author("message", id, drawn, thread=message.contact.lower(), reply_to=reply_to)
+
+    def _digest(self, about: str, site: Site, now: datetime) -> MailDraft | None:
+        items: list[dict[str, object]] = []
+        rest = self._moderation.outbox.gathered(about)
+        while rest and len(items) < MAX_IN_A_DIGEST:
+            kind, each = rest.pop(0)
+            item = self._comment_item(each, site, now) if kind == "comment" else self._message_item(each)
+            items += [item] if item else []
+        if not items:
+            return None
+        values = {"items": items, "more": len(rest), "desk_url": self._settings.desk_url}
+        return self._to_author("digest", about, self._drawn("digest", site, values))
+
+    def _comment_item(self, name: str, site: Site, now: datetime) -> dict[str, object] | None:
+        item = self._named(name)
+        return self._shown(item, site, now) | {"words": _words(item.revision.body, EXCERPT_LENGTH)} if item else None
+
+    def _message_item(self, id: str) -> dict[str, object] | None:
+        message = self._messages.one(id)
+        if not message or message.state != "new":
+            return None
+        words = _words(message.body, EXCERPT_LENGTH)
+        return {"name": _name(message.name), "words": words, "held": _reasons(message.held), "link": ""}
+
+    # To readers
+
+    def _confirm(self, id: str, site: Site) -> MailDraft | None:
+        subscription, revisions = self._subscriptions.of(id), self._moderation.inbox.revisions(id)
+        if not subscription or subscription.is_confirmed or not revisions:
+            return None
+        if revisions[-1].state not in ("waiting", "published"):
+            return None
+        return self._to_reader("confirm", id, subscription, revisions[-1].article, site)
+
+    def _published(self, name: str, site: Site) -> MailDraft | None:
+        id = name.rpartition(".")[0]
+        shown = [item for item in self._moderation.history(id) if item.revision.state == "published"]
+        comment, subscription = self._moderation.find(id), self._subscriptions.of(id)
+        if (
+            not comment
+            or not shown
+            or shown[-1].name != name
+            or not subscription
+            or not _wants(subscription, "published")
+        ):
+            return None
+        return self._to_reader("published", name, subscription, comment.article, site, comment=id)
+
+    def _answered(self, id: str, site: Site) -> MailDraft | None:
+        answer = self._moderation.find(id)
+        if not answer or not answer.reply_to or not self._moderation.published(answer.article, answer.reply_to):
+            return None
+        subscription, own = self._subscriptions.of(answer.reply_to), self._subscriptions.of(id)
+        if not subscription or not _wants(subscription, "author" if answer.is_author else "others"):
+            return None
+        if own and own.is_confirmed and own.address.lower() == subscription.address.lower():
+            return None  # nobody needs to hear of an own answer
+        values = {
+            "is_author": answer.is_author,
+            "name": plain(_name(answer.author)),
+            "words": _words(answer.body if answer.is_author else plain(answer.body)),
+        }
+        return self._to_reader("answered", id, subscription, answer.article, site, values, comment=id)
+
+    # How
+
+    def _waiting(self, id: str) -> list[ReviewItem]:
+        return [item for item in self._moderation.history(id) if item.revision.state == "waiting"]
+
+    def _named(self, name: str) -> ReviewItem | None:
+        """Return the revision of a name, while it waits."""
+        return next((item for item in self._waiting(name.partition(".")[0]) if item.name == name), None)
+
+    def _shown(self, item: ReviewItem, site: Site, now: datetime) -> dict[str, object]:
+        it = item.revision
+        return {
+            "name": _name(it.author),
+            "title": _title(it.article, site),
+            "held": _reasons(it.held),
+            "link": f"{self._settings.desk_url}/decide/{self._links.issue(item.name, now)}",
+        }
+
+    def _to_author(
+        self, kind: str, about: str, drawn: tuple[str, str], *, thread: str = "", reply_to: str = ""
+    ) -> MailDraft:
+        return MailDraft(
+            to=self._settings.mail_to,
+            subject=drawn[0],
+            text=drawn[1],
+            message_id=self._id(kind, about),
+            in_reply_to=self._id("thread", thread) if thread else "",
+            reply_to=reply_to,
+        )
+
+    def _to_reader(
+        self,
+        kind: str,
+        about: str,
+        subscription: Subscription,
+        article: str,
+        site: Site,
+        values: dict[str, object] | None = None,
+        *,
+        comment: str = "",
+    ) -> MailDraft | None:
+        conversation = site.conversations.get(article)
+        if not conversation or not site.intake or not site.notices or not is_address(subscription.address):
+            return None
+        choices = f"{site.url}{site.intake}/mail/{self._subscriptions.token(subscription)}"
+        page = f"{site.url}{conversation.url}#comment-{comment}"
+        values = (values or {}) | {"title": _title(article, site), "page": page, "choices": choices}
+        subject, text = self._drawn(kind, site, values)
+        return MailDraft(
+            to=subscription.address,
+            subject=subject,
+            text=text,
+            message_id=self._id(kind, about),
+            in_reply_to="" if kind == "confirm" else self._id("confirm", subscription.comment),
+            unsubscribe=f"{choices}/stop",
+        )
+
+    def _drawn(self, template: str, site: Site, values: dict[str, object]) -> tuple[str, str]:
+        """Return subject and text."""
+        text = self._theme.get_template(f"mail/{template}.txt").render(site=site, **values)
+        subject, _, rest = text.partition("\n")
+        return subject, rest
+
+    def _id(self, kind: str, about: str) -> str:
+        """Name a mail under the desk's key: the same mail by the same name, and nobody can tell of what."""
+        return f"{hmac.digest(self._key, f'{kind}:{about}'.encode(), 'sha256').hex()[:32]}@{self._host}"
+
+
+def _wants(subscription: Subscription, what: str) -> bool:
+    return subscription.is_confirmed and what in subscription.events
+
+
+def _title(article: str, site: Site) -> str:
+    """Return an article's title, nothing if it is gone."""
+    known = site.conversations.get(article)
+    return one_line(known.title, TITLE_LENGTH) if known else ""
+
+
+def _name(author: str) -> str:
+    return one_line(author, NAME_LENGTH) or "Someone"
+
+
+def _words(body: str, limit: int = WORDS_LENGTH) -> str:
+    return quoted(body if len(body) <= limit else f"{body[: limit - 1].rstrip()}…")
+
+
+def _reasons(held: tuple[str, ...]) -> str:
+    return one_line("; ".join(held), EXCERPT_LENGTH)

@@ -1,0 +1,1 @@
+"""Moderation: the one way from private to public."""

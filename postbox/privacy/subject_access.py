@@ -1,0 +1,138 @@
+"""All that is kept about one person, found by what the person can name: an address, a telephone number, or an id.
+
+A comment counts as theirs only where its address was confirmed: anyone can type an address under a comment.
+"""
+
+import re
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from postbox.moderation.service import Moderation, ModerationError, ReviewItem
+from postbox.store.database import transaction
+from postbox.store.messages import Message, Messages
+from postbox.store.subscriptions import Subscription, Subscriptions
+from postbox.web.validation import MIN_DIGITS
+
+_TELEPHONE = re.compile(r"[0-9+()./ -]+")
+
+
+@dataclass(frozen=True)
+class DataSubject:
+    """What is theirs: comments by id, addresses with the comments that they came with, messages.
+
+    ``mentions`` are the comments and messages of anyone whose words have the address or the number in them.
+    """
+
+    comments: tuple[str, ...]
+    addresses: tuple[Subscription, ...]
+    messages: tuple[Message, ...]
+    mentions: tuple[str, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the comments and messages."""
+        return (*self.comments, *(message.id for message in self.messages))
+
+
+def about_comment(moderation: Moderation, id: str) -> dict[str, Any]:
+    """Return all that is kept about a comment, ready for JSON.
+
+    Raises:
+        ModerationError: if there is none of this id.
+    """
+    published, history = moderation.find(id), moderation.history(id)
+    if not published and not history:
+        raise ModerationError(f"{id} is no comment here")
+    subscription = Subscriptions(moderation.inbox).of(id)
+    return {
+        "id": id,
+        "published": _plain(published) if published else None,
+        "revisions": [item_plainly(item) for item in history],
+        "email": _plain(subscription) if subscription else None,
+        "decisions": [_plain(decision) for decision in moderation.decisions.latest() if decision.comment == id],
+    }
+
+
+def about(moderation: Moderation, person: DataSubject) -> dict[str, Any]:
+    """Return all that is kept about a person, ready for JSON."""
+    return {
+        "comments": [about_comment(moderation, id) for id in person.comments],
+        "addresses": [_plain(subscription) for subscription in person.addresses],
+        "messages": [_plain(message) for message in person.messages],
+        "mentions": list(person.mentions),
+    }
+
+
+def everyone(moderation: Moderation) -> list[dict[str, Any]]:
+    """Return all that is kept, a comment or a message each, ready for JSON."""
+    ids = {comment.id for comment in moderation.all_published()} | {it.id for it in moderation.inbox.everything()}
+    messages = [{"id": it.id, "message": _plain(it)} for it in Messages(moderation.inbox).everything()]
+    return [about_comment(moderation, id) for id in sorted(ids)] + messages
+
+
+def item_plainly(item: ReviewItem) -> dict[str, Any]:
+    """Return a revision, ready for JSON."""
+    return {"name": item.name} | _plain(item.revision)
+
+
+def find(moderation: Moderation, who: str) -> DataSubject:
+    """Return what is kept about whoever has an address or a telephone number, or under one id.
+
+    Numbers are the same if their digits are; the one with +44 is another than the one with 0.
+
+    Raises:
+        ModerationError: if there is nothing.
+    """
+    messages = Messages(moderation.inbox)
+    addresses, theirs = [], []
+    if "@" in who:
+        addresses = Subscriptions(moderation.inbox).having(who)
+        theirs = [it for it in messages.everything() if it.contact.lower() == who.lower()]
+    elif _TELEPHONE.fullmatch(who) and len(_digits(who)) >= MIN_DIGITS:
+        theirs = [it for it in messages.everything() if "@" not in it.contact and _digits(it.contact) == _digits(who)]
+    elif moderation.find(who) or moderation.history(who):
+        return DataSubject((who,), (), (), ())
+    elif message := messages.one(who):
+        return DataSubject((), (), (message,), ())
+    else:
+        raise ModerationError(f"{who} is no comment here, nor a message, an address or a telephone number")
+    comments = tuple(it.comment for it in addresses if it.is_confirmed and moderation.is_a_readers(it.comment))
+    mentions = _mentions(moderation, who) - {*comments, *(it.id for it in theirs)}
+    if not addresses and not theirs and not mentions:
+        raise ModerationError(f"nothing is kept about {who}")
+    return DataSubject(comments, tuple(addresses), tuple(theirs), tuple(sorted(mentions)))
+
+
+def forget(moderation: Moderation, person: DataSubject, *, who: str, now: datetime) -> None:
+    """Erase all that is theirs; where others mention them, the words stay."""
+    for id in person.comments:
+        moderation.forget(id, who=who, now=now)
+    messages, addresses = [it.id for it in person.messages], [it.comment for it in person.addresses]
+    moderation.erased.add([*(("message", id) for id in messages), *(("subscription", id) for id in addresses)])
+    inbox = moderation.inbox
+    with transaction(inbox.connection):
+        for id in messages:
+            Messages(inbox).forget(id)
+        for comment in addresses:
+            Subscriptions(inbox).stop(comment)
+    known = {it.address.lower() for it in person.addresses}
+    for failed in moderation.outbox.failed():  # in the server's own words, which may name an address
+        if any(address in failed.error.lower() for address in known):
+            moderation.outbox.dismiss(failed.sequence)
+    moderation.wipe()
+
+
+def _mentions(moderation: Moderation, who: str) -> set[str]:
+    words = who.casefold()
+    published = {it.id for it in moderation.all_published() if words in it.body.casefold()}
+    kept = {it.id for it in moderation.inbox.everything() if words in it.body.casefold()}
+    return published | kept | {it.id for it in Messages(moderation.inbox).everything() if words in it.body.casefold()}
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(record).items()}
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character.isdigit())

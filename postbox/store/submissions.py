@@ -1,0 +1,393 @@
+"""What waits for judgement: private, durable before the answer, never opened by the build.
+
+The intake adds, moderation decides. Ids are random and never used twice; a comment that is gone leaves its id behind.
+A receipt is the private link of a comment's writer: the id, and a MAC over it under the inbox's own key.
+What someone is to be told of is noted in the transaction that keeps it: a kind and an id, which the desk makes a mail of.
+What a reader erases is noted likewise, for the desk's record of erasures.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from contract.comment import ID
+from postbox.store.database import connect, is_as_made
+from postbox.store.tokens import new_id, secret
+
+MIGRATIONS = [
+    """
+    CREATE TABLE comment (
+        id TEXT PRIMARY KEY,
+        article TEXT NOT NULL,
+        reply_to TEXT,
+        sender BLOB,
+        resend_key BLOB UNIQUE,
+        wish TEXT NOT NULL DEFAULT '' CHECK (wish IN ('', 'delete', 'done'))
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE revision (
+        comment TEXT NOT NULL REFERENCES comment (id),
+        number INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        body TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        received TEXT NOT NULL,
+        held TEXT NOT NULL,
+        state TEXT NOT NULL
+            CHECK (state IN ('waiting', 'published', 'replaced', 'rejected', 'spam', 'removed', 'deleted')),
+        reason TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (comment, number)
+    ) STRICT;
+    CREATE INDEX revision_by_state ON revision (state, received);
+    CREATE INDEX revision_by_digest ON revision (digest, received);
+    CREATE INDEX comment_by_wish ON comment (wish) WHERE wish = 'delete'
+    """,
+    """
+    ALTER TABLE comment DROP COLUMN sender;
+    CREATE TABLE follower (
+        comment TEXT PRIMARY KEY REFERENCES comment (id),
+        address TEXT NOT NULL COLLATE NOCASE,
+        wants TEXT NOT NULL,
+        is_confirmed INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX follower_by_address ON follower (address);
+    CREATE TABLE refused (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE message (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        contact TEXT NOT NULL COLLATE NOCASE,
+        body TEXT NOT NULL,
+        received TEXT NOT NULL,
+        held TEXT NOT NULL,
+        resend_key BLOB UNIQUE,
+        state TEXT NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'done', 'deleted'))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX message_by_state ON message (state, received);
+    CREATE TABLE note (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        about TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE erasure (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        about TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    ALTER TABLE follower RENAME TO subscription;
+    ALTER TABLE subscription RENAME COLUMN wants TO events;
+    DROP INDEX follower_by_address;
+    CREATE INDEX subscription_by_address ON subscription (address);
+    ALTER TABLE note RENAME TO event;
+    ALTER TABLE comment RENAME COLUMN wish TO deletion;
+    DROP INDEX comment_by_wish;
+    CREATE INDEX comment_by_deletion ON comment (deletion) WHERE deletion = 'delete'
+    """,
+]
+
+
+class InboxError(ValueError):
+    """What was asked of a comment cannot be done any more; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """What a reader typed, once it keeps every rule."""
+
+    article: str
+    reply_to: str | None
+    author: str
+    body: str
+    email: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """One revision of a comment in the inbox.
+
+    ``state`` is waiting, published, replaced (by a change before anyone item it), rejected, spam, removed (by the site)
+    or deleted (words and all). Of the published and the removed, the last says what is on the page.
+    ``held`` says why it deserves a second look, ``reason`` why it was rejected.
+    """
+
+    id: str
+    number: int
+    article: str
+    reply_to: str | None
+    author: str
+    body: str
+    received: datetime
+    held: tuple[str, ...]
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionMeta:
+    """What comes with a submission and is never shown: when, and how it may be recognised if sent again."""
+
+    received: datetime
+    resend_key: bytes
+    resend_after: datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """What someone is to be told of.
+
+    ``kind`` is comment (a revision that waits), message (from the contact form) or confirm (an address);
+    ``about`` is the id of the comment or message.
+    """
+
+    sequence: int
+    kind: str
+    about: str
+
+
+class Inbox:
+    """The narrow interface to the engine behind it; what changes something runs within the caller's transaction."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or make the inbox in ``folder``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        path = folder / "inbox.sqlite"
+        _refuse_traps(path)
+        self.connection = connect(path, MIGRATIONS)
+        if not is_as_made(self.connection, MIGRATIONS):
+            self.connection.close()
+            raise InboxError(
+                f"{path} has tables, views or triggers that are not of our making; put the last good copy there"
+            )
+        # Only the intake writes UTF-8 for sure; a row of another's making is shown, and stops no other.
+        self.connection.text_factory = lambda data: data.decode("utf-8", "replace")
+
+    @cached_property
+    def key(self) -> bytes:
+        """What receipts and the links in mails to readers are signed with; of the desk only the mail reads it."""
+        return secret(self._folder / "key", mode=0o640)
+
+    def add(self, submission: Submission, meta: SubmissionMeta, held: Sequence[str]) -> str:
+        """Keep a submission and return its comment's id; sent again since ``resend_after``, the id of the first."""
+        id = new_id()
+        values = (id, submission.article, submission.reply_to, meta.resend_key)
+        insert = (
+            "INSERT INTO comment (id, article, reply_to, resend_key) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (resend_key) DO NOTHING"
+        )
+        if not self.run(insert, *values):
+            query = "SELECT id, received FROM comment JOIN revision ON comment = id AND number = 1 WHERE resend_key = ?"
+            before = self.one(query, meta.resend_key)
+            if before and before["received"] > stamp(meta.resend_after):
+                return str(before["id"])
+            self.run("UPDATE comment SET resend_key = NULL WHERE resend_key = ?", meta.resend_key)
+            self.run(insert, *values)
+        self._add_revision(id, 1, submission, meta.received, held)
+        return id
+
+    def change(self, id: str, submission: Submission, received: datetime, held: Sequence[str]) -> None:
+        """Keep a writer's change as a new revision, which waits while a published one stays.
+
+        The same words as the latest revision change nothing, so a form sent twice is one change.
+
+        Raises:
+            InboxError: if the comment was deleted, rejected or removed.
+        """
+        latest = self.revisions(id)[-1]
+        if latest.state not in ("waiting", "published"):
+            raise InboxError("This comment cannot be changed any more.")
+        if (latest.author, latest.body) == (submission.author, submission.body):
+            return
+        self.run("UPDATE revision SET state = 'replaced' WHERE comment = ? AND state = 'waiting'", id)
+        self._add_revision(id, latest.number + 1, submission, received, held)
+
+    def delete(self, id: str) -> None:
+        """Take a writer's words out of the inbox at once, and leave the request for moderation, which takes them off the page."""
+        self.run("UPDATE comment SET deletion = 'delete' WHERE id = ? AND deletion = ''", id)
+        self.forget(id)
+
+    def forget(self, id: str) -> None:
+        """Erase every word of a comment and what could name its writer; its id stays, so that it is never used again."""
+        self.run("UPDATE comment SET resend_key = NULL WHERE id = ?", id)
+        self.run("DELETE FROM subscription WHERE comment = ?", id)
+        self.run(
+            "UPDATE revision SET author = '', body = '', digest = x'', held = '[]', reason = '', state = 'deleted'"
+            " WHERE comment = ?",
+            id,
+        )
+
+    def expire(self, id: str, *, is_published: bool) -> None:
+        """Erase the words of a comment that do not wait, all but those on its page; what became of them stays to be seen."""
+        on_page = "(SELECT max(number) FROM revision AS r WHERE r.comment = revision.comment AND r.state = 'published')"
+        self.run(
+            "UPDATE revision SET author = '', body = '', digest = x'', held = '[]', reason = ''"  # noqa: S608  # this module's own
+            f" WHERE comment = ? AND state NOT IN ('waiting', 'deleted') AND NOT (? AND number = {on_page})",
+            id,
+            is_published,
+        )
+
+    def waiting(self, *, limit: int = -1, offset: int = 0) -> list[Revision]:
+        """Return what no one has judged: the plain first, then what is held, each oldest first."""
+        order = "held <> '[]', received, id, number"
+        return self._find(f"state = 'waiting' ORDER BY {order} LIMIT ? OFFSET ?", limit, offset)
+
+    def size(self) -> int:
+        """Return how many wait."""
+        found = self.one("SELECT count(*) AS size FROM revision WHERE state = 'waiting'")
+        return int(found["size"]) if found else 0
+
+    def revisions(self, id: str) -> list[Revision]:
+        """Return every revision of a comment, oldest first."""
+        return self._find("id = ? ORDER BY number", id)
+
+    def everything(self) -> list[Revision]:
+        """Return every revision of every comment."""
+        return self._find("1 ORDER BY id, number")
+
+    def deletion_requests(self) -> list[str]:
+        """Return the ids of the comments whose writers deleted them and which may still be on a page."""
+        return [str(row["id"]) for row in self.connection.execute("SELECT id FROM comment WHERE deletion = 'delete'")]
+
+    def close_deletion_request(self, id: str) -> None:
+        """Record that a deletion request was carried out."""
+        self.run("UPDATE comment SET deletion = 'done' WHERE id = ? AND deletion = 'delete'", id)
+
+    def repeated(self, body: str, since: datetime, *, apart_from: str = "") -> int:
+        """Return how often the same words came since then, not counting what one comment itself has said."""
+        query = "SELECT count(*) AS times FROM revision WHERE digest = ? AND received > ? AND comment <> ?"
+        found = self.one(query, _digest(body), stamp(since), apart_from)
+        return int(found["times"]) if found else 0
+
+    def set_state(self, id: str, number: int, state: str, reason: str = "") -> None:
+        """Record what became of a revision; one that its writer has changed since cannot wait again."""
+        is_latest = "number = (SELECT max(number) FROM revision AS r WHERE r.comment = revision.comment)"
+        self.run(
+            f"UPDATE revision SET state = CASE WHEN ?1 <> 'waiting' OR {is_latest} THEN ?1 ELSE 'replaced' END, reason = ?2"  # noqa: S608  # this module's own
+            " WHERE comment = ?3 AND number = ?4 AND state <> 'deleted'",
+            state,
+            reason,
+            id,
+            number,
+        )
+
+    def receipt(self, id: str) -> str:
+        """Return the private part of the link that only the comment's writer is given."""
+        return self.token("receipt", id)
+
+    def by_receipt(self, receipt: str) -> list[Revision]:
+        """Return the revisions of the comment that a receipt is for, or none if it was not made here."""
+        id = self.named_by(receipt, "receipt")
+        return self.revisions(id) if id else []
+
+    def token(self, purpose: str, id: str, *words: str) -> str:
+        """Return an id with a MAC over it, for one purpose and, where there are ``words``, for as long as they are so."""
+        mac = hmac.digest(self.key, ":".join((purpose, id, *words)).encode(), "sha256")
+        return f"{id}-{mac.hex()[:32]}"
+
+    def named_by(self, token: str, purpose: str, *words: str) -> str:
+        """Return the id in a token, or nothing if it was not made here for this purpose and these words."""
+        id = token.partition("-")[0]
+        expected = self.token(purpose, id, *words) if ID.fullmatch(id) else ""
+        return id if expected and hmac.compare_digest(token.encode(), expected.encode()) else ""
+
+    # Who is to be told
+
+    def add_event(self, kind: str, about: str) -> None:
+        """Queue an event that the desk makes a mail of."""
+        self.run("INSERT INTO event (kind, about) VALUES (?, ?)", kind, about)
+
+    def events(self, *, limit: int) -> list[Event]:
+        """Return the oldest events."""
+        rows = self.connection.execute("SELECT sequence, kind, about FROM event ORDER BY sequence LIMIT ?", (limit,))
+        return [Event(**row) for row in rows]
+
+    def drop(self, event: Event) -> None:
+        """Drop an event, once the desk has it."""
+        self.run("DELETE FROM event WHERE sequence = ?", event.sequence)
+
+    def erased(self, kind: str, about: str) -> None:
+        """Leave word for the desk that a reader erased something, so that no backup brings it back."""
+        self.run("INSERT INTO erasure (kind, about) VALUES (?, ?)", kind, about)
+
+    # For the modules beside this one, which keep other things in the same file
+
+    def one(self, query: str, *values: object) -> sqlite3.Row | None:
+        """Return the first row that a query finds."""
+        return self.connection.execute(query, values).fetchone()  # type: ignore[no-any-return]  # the connection's row factory
+
+    def run(self, query: str, *values: object) -> int:
+        """Change something within the caller's transaction; return how many rows it was."""
+        return self.connection.execute(query, values).rowcount
+
+    # How
+
+    def _add_revision(
+        self, id: str, number: int, submission: Submission, received: datetime, held: Sequence[str]
+    ) -> None:
+        self.run(
+            "INSERT INTO revision (comment, number, author, body, digest, received, held, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting')",
+            id,
+            number,
+            submission.author,
+            submission.body,
+            _digest(submission.body),
+            stamp(received),
+            json.dumps(held, ensure_ascii=False) if held else "[]",
+        )
+        self.add_event("comment", id)
+
+    def _find(self, condition: str, *values: object) -> list[Revision]:
+        rows = self.connection.execute(
+            "SELECT id, number, article, reply_to, author, body, received, held, state, reason"  # noqa: S608  # conditions are this module's own
+            f" FROM revision JOIN comment ON comment = id WHERE {condition}",
+            values,
+        )
+        return [Revision(**fields_of(row)) for row in rows]
+
+
+def _refuse_traps(path: Path) -> None:
+    """Refuse what whoever may write in the folder could lay for the other user who opens the database.
+
+    A link leads to a file of that user's, and a pipe nowhere. A forged rollback journal names a file that SQLite then deletes, with the
+    rights of whoever opens the database (its “super-journal”; sqlite.org/atomiccommit.html, 5.5); in WAL mode there is none
+    but for a moment while the database is made.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise InboxError(f"{path} is a link, a folder or a pipe; put the database itself there")
+    for _ in range(100):
+        if not os.path.lexists(journal):
+            return
+        time.sleep(0.01)
+    raise InboxError(f"{journal} is not of our making; delete it")
+
+
+def fields_of(row: sqlite3.Row) -> dict[str, Any]:
+    """Return a row with its date and its reasons read; one of another's making is shown as such."""
+    try:
+        received = datetime.fromisoformat(row["received"]).astimezone(UTC)
+        held = tuple(str(reason) for reason in json.loads(row["held"]))
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        received, held = datetime.fromtimestamp(0, UTC), ("its row in the inbox is not of the intake’s writing",)
+    return dict(row) | {"received": received, "held": held}
+
+
+def _digest(body: str) -> bytes:
+    """Name a body's words, whatever their case and spacing."""
+    return hashlib.sha256(" ".join(body.casefold().split()).encode()).digest()
+
+
+def stamp(date: datetime) -> str:
+    """Return a date as it is kept, so that dates sort as texts."""
+    return date.isoformat(timespec="microseconds")

@@ -1,0 +1,1 @@
+"""What both web applications share: forms, CSRF refusals, health check, access log."""

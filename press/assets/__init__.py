@@ -1,0 +1,1 @@
+"""Assets: pictures, social images and the style, made for the page."""

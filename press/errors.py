@@ -1,0 +1,79 @@
+"""What is wrong with a site: where it stands, in one line each, as file, line and cause."""
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+
+from press.plugin.plugin import SiteError
+
+
+class BuildError(Exception):
+    """The site does not build; one line a fault, each with its file and cause."""
+
+
+def refuse(faults: Iterable[str]) -> None:
+    """Stop if there are faults; one that many pages share is told once."""
+    if told := "\n".join(dict.fromkeys(faults)):
+        raise BuildError(told)
+
+
+@contextlib.contextmanager
+def warnings(settings: dict[str, Any]) -> Iterator[list[str]]:
+    """Collect what Pelican warns of; its filter would hide a warning the second time it is raised in one process."""
+    faults: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (record.levelno, record.msg) in settings["LOG_FILTER"]:
+                return
+            fault, cause = " ".join(record.getMessage().split()), sys.exception()
+            if record.msg.startswith("Unable to find") and record.args:  # a dead {filename}; it does not say where
+                fault = f"{origin(settings, f'}}{record.args[0]}') or settings['PATH']}: {fault}"  # type: ignore[index]  # they are a tuple
+            # Without its DEBUG, Pelican keeps the cause to itself; it is still being handled here.
+            faults.append(f"{fault}: {cause}" if cause and str(cause) not in fault else fault)
+
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("pelican") and hasattr(logger, "disable_filter"):
+            logger.disable_filter()
+    collector = Collector(logging.WARNING)
+    logging.root.addHandler(collector)
+    try:
+        yield faults
+    finally:
+        logging.root.removeHandler(collector)
+
+
+def place_of(error: Exception) -> str:
+    """Return the line of an error, with the template and line it comes from if there is one."""
+    if isinstance(error, TemplateError):
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if "templates" in Path(frame.filename).parts
+        ]
+        file, line = getattr(error, "filename", None), getattr(error, "lineno", None)
+        if file or frames:
+            file, line = (file, line) if file else (frames[-1].filename, frames[-1].lineno)
+            return f"{os.path.relpath(file)}:{line}: {error.message or error}"
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{os.path.relpath(error.filename)}:{error.lineno}: {error.msg}"
+    if isinstance(error, SiteError | BuildError):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{os.path.relpath(frame.filename)}:{frame.lineno}: {type(error).__name__}: {error}"
+
+
+def origin(settings: dict[str, Any], address: str) -> str:
+    """Return where an author wrote an address, as file:line, or an empty string if it came about in the build."""
+    for folder in (settings["PATH"], settings["THEME"]):
+        for path in sorted(Path(folder).rglob("*")):
+            if path.suffix in (".md", ".html", ".xml"):
+                for number, line in enumerate(path.read_text("utf-8", errors="replace").split("\n"), 1):
+                    if address in line:
+                        return f"{os.path.relpath(path)}:{number}"
+    return ""

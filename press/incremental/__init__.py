@@ -1,0 +1,1 @@
+"""Incremental build: what a page hangs on, and whether that has changed."""

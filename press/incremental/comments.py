@@ -1,0 +1,228 @@
+"""Every conversation of the site; a folder of comments is read again only when one of its files has changed.
+
+A file is trusted by its size, its time and its inode. What is known of a conversation without its words
+(how many comments, the latest date, …) outlives the process in the cache.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from contract.comment import Comment, CommentError, dumps, read
+from contract.thread import Entry, Problem, gather, thread
+from press.incremental.cache import digest
+from press.incremental.parallel import on_every_core
+
+# So many are held, so that one more in a long conversation costs one reading.
+READ = 20_000  # comments, by their file
+HELD = 1_000  # conversations
+KEY_BYTES = 16
+AT_ONCE = 32  # folders
+
+Stamp = tuple[int, int, int]
+
+
+def stamp_of(stat: os.stat_result) -> Stamp:
+    """Return what tells that a file is as it was: its size, time and inode."""
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+def words_key(text: str) -> bytes:
+    """Return the key for what is made of a reader's words."""
+    return digest(b"comment", text.encode())
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a conversation without reading it; ``digest`` changes with all that can be shown of it.
+
+    ``stamp`` is that of all its files, ``count`` how many comments there are to read.
+    ``latest`` is the date of the latest comment, ``newest`` that of the latest to read (in seconds, or None),
+    ``has_undated`` whether one to read has none.
+    ``words`` are the keys for what is made of their words, one after another.
+    ``problems`` are the files set aside, by name, each with its cause.
+    """
+
+    stamp: bytes = b""
+    digest: bytes = b""
+    count: int = 0
+    latest: float | None = None
+    newest: float | None = None
+    has_undated: bool = False
+    words: bytes = b""
+    problems: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def keys(self) -> Iterator[bytes]:
+        """The keys in ``words``."""
+        return (self.words[start : start + KEY_BYTES] for start in range(0, len(self.words), KEY_BYTES))
+
+
+class Conversation:
+    """One article's conversation: yields its entries in reading order, and reads them when it is asked to."""
+
+    def __init__(
+        self, known: Known, folder: str, names: tuple[str, ...], read: Callable[["Conversation"], list[Entry]]
+    ) -> None:
+        self.known, self.folder, self.names = known, folder, names
+        self._read = read
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._read(self))
+
+    @property
+    def latest(self) -> datetime | None:
+        """The date of the latest comment, removed or not."""
+        return None if self.known.latest is None else datetime.fromtimestamp(self.known.latest, UTC)
+
+
+NOTHING_SAID = Conversation(Known(), "", (), lambda _: [])
+
+
+class Conversations:
+    """The conversations below a folder, by the id of their article; ``state`` is what an earlier process knew."""
+
+    def __init__(self, root: Path, state: dict[str, tuple[object, ...]] | None = None) -> None:
+        self._root = root
+        self._found: dict[str, Conversation] = {}
+        self._remembered = {id: Known(*known) for id, known in (state or {}).items()}  # type: ignore[arg-type]  # as ``state`` gave it
+        self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
+        self._strays: list[Problem] = []
+        self._comment = lru_cache(READ)(lambda path, _: read(path))
+        self._entries = lru_cache(HELD)(self._read_entries)
+
+    def __getitem__(self, article: str) -> Conversation:
+        """Return an article's conversation; nobody may have said anything yet."""
+        return self._found.get(article, NOTHING_SAID)
+
+    @property
+    def state(self) -> dict[str, tuple[object, ...]]:
+        """What a later process need not find out again."""
+        return {id: tuple(vars(conversation.known).values()) for id, conversation in self._found.items()}
+
+    @property
+    def keys(self) -> Iterator[bytes]:
+        """The keys for what is made of the words of each comment."""
+        for conversation in self._found.values():
+            yield from conversation.known.keys
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The files that are set aside."""
+        return self._strays + [
+            Problem(self._root / id / name, cause)
+            for id, conversation in sorted(self._found.items())
+            for name, cause in conversation.known.problems
+        ]
+
+    def scan(self) -> set[str]:
+        """Look at every folder; return the articles whose conversation has changed."""
+        listed = sorted(os.scandir(self._root), key=lambda entry: entry.name) if self._root.is_dir() else []
+        looks = {entry.name: self._look(entry.name) for entry in listed if entry.is_dir()}
+        before, self._places = self._places, {}
+        for folder, (names, _, _) in looks.items():
+            for name in names:
+                self._places[name] = (*self._places.get(name, ()), folder)
+        contested = {
+            folder
+            for name, folders in self._places.items()
+            if (len(folders) > 1 or len(before.get(name, ())) > 1) and folders != before.get(name)
+            for folder in folders
+        }
+        unread = [
+            folder
+            for folder, (_, stamp, _) in looks.items()
+            if folder not in self._found and self._remembered.get(folder, Known()).stamp != stamp
+        ]
+        for known in on_every_core(
+            lambda folders: {id: self._learn(id, *looks[id][:2]) for id in folders}, unread, AT_ONCE
+        ):
+            self._remembered |= known
+        gone = self._found.keys() - looks.keys()
+        for folder in gone:
+            del self._found[folder]
+        changed = {
+            folder for folder, look in looks.items() if self._update(folder, *look[:2], anew=folder in contested)
+        }
+        self._remembered = {}
+        astray = [Path(entry.path) for entry in listed if not entry.is_dir() and entry.name.endswith(".md")]
+        astray += [path for folder, look in looks.items() for path in look[2]]
+        self._strays = gather(self._root, astray, {})[1]
+        return changed | gone
+
+    def refresh(self, folder: str) -> set[str]:
+        """Look at one folder; return the articles whose conversation has changed."""
+        names, stamp, deeper = self._look(folder)
+        known = set(self._found[folder].names) if folder in self._found else set()
+        moved = known ^ set(names)
+        if deeper or not names or any(self._places.get(name, (folder,)) != (folder,) for name in moved | set(names)):
+            return self.scan()  # rare: what is said here may bear on another folder
+        for name in moved:
+            self._places[name] = (folder,)
+            if name not in names:
+                del self._places[name]
+        return {folder} if self._update(folder, names, stamp, anew=False) else set()
+
+    def _look(self, folder: str) -> tuple[tuple[str, ...], bytes, list[Path]]:
+        """Return the names of a folder's files, what tells that they are as they were, and the files that lie deeper."""
+        files, deeper = [], []
+        try:
+            for entry in os.scandir(self._root / folder):
+                if entry.is_dir():
+                    deeper += sorted(Path(entry.path).rglob("*.md"))
+                elif entry.name.endswith(".md"):
+                    files.append((entry.name, stamp_of(entry.stat())))
+        except FileNotFoundError:  # gone in this moment; whoever took it away tells that too
+            return self._look(folder) if (self._root / folder).is_dir() else ((), b"", [])
+        files.sort()
+        return tuple(name for name, _ in files), digest(repr(files).encode()), deeper
+
+    def _update(self, folder: str, names: tuple[str, ...], stamp: bytes, *, anew: bool) -> bool:
+        """Take what stands in a folder; tell whether anything shown of it has changed."""
+        was = self._found.get(folder)
+        known = was.known if was else self._remembered.get(folder)
+        if known is None or anew or known.stamp != stamp:
+            known = self._learn(folder, names, stamp)
+        if was is None or was.known is not known:
+            self._found[folder] = Conversation(known, folder, names, self._entries)
+        return was is None or was.known.digest != known.digest
+
+    def _read_entries(self, conversation: Conversation) -> list[Entry]:
+        return list(thread(self._gather(conversation.folder, conversation.names)[0]))
+
+    def _learn(self, folder: str, names: tuple[str, ...], stamp: bytes) -> Known:
+        return _known(stamp, *self._gather(folder, names))
+
+    def _gather(self, folder: str, names: tuple[str, ...]) -> tuple[list[Comment], list[Problem]]:
+        taken: dict[str, str] = {}
+        for name in names:
+            for other in self._places.get(name, ()):
+                if other < folder and self._stands(self._root / other / name):
+                    taken.setdefault(Path(name).stem, other)
+        return gather(self._root, [self._root / folder / name for name in names], taken, self._read)
+
+    def _read(self, path: Path) -> Comment:
+        return self._comment(path, stamp_of(path.stat()))
+
+    def _stands(self, path: Path) -> bool:
+        try:
+            return bool(self._read(path))
+        except (CommentError, OSError):
+            return False
+
+
+def _known(stamp: bytes, comments: list[Comment], problems: list[Problem]) -> Known:
+    shown = [comment for comment in comments if not comment.removed]
+    return Known(
+        stamp,
+        digest(*(dumps(comment).encode() for comment in comments)),
+        len(shown),
+        max((comment.date.timestamp() for comment in comments if comment.date), default=None),
+        max((comment.date.timestamp() for comment in shown if comment.date), default=None),
+        any(comment.date is None for comment in shown),
+        b"".join(words_key(comment.body) for comment in shown),
+        tuple((problem.path.name, problem.cause) for problem in problems),
+    )

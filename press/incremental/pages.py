@@ -1,0 +1,308 @@
+"""The pages of a site: each page or feed with all that goes into it, printed when any of that has changed.
+
+What a template reads is found in its source, and what it reads is hashed; so nobody keeps a list of what depends on what.
+A page of which this cannot be said is drawn each time, and printed where its bytes differ.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, Template, TemplateError, meta
+from pelican import writers
+from pelican.contents import Article, Content
+from pelican.paginator import Page as PageOfList
+from pelican.paginator import Paginator
+from pelican.urlwrappers import URLWrapper
+from pelican.writers import FileOverwriteFailedError
+
+from contract.manifest import Site, dumps
+from press.assets.images import Images
+from press.errors import BuildError, place_of
+from press.incremental.cache import Cache, digest
+from press.incremental.comments import Conversation, Stamp, stamp_of
+from press.incremental.parallel import on_every_core
+from press.output.feeds import Newest
+from press.output.links import PageLinks, page_links
+
+AT_ONCE = 32  # pages
+# Of an article: where it came from; everything else that a template can ask it for is hashed.
+NOT_SHOWN = {"settings", "translations", "metadata", "_context", "_content"}
+
+
+@dataclass(slots=True)
+class Page:
+    """One file of the output: its template, and what that is handed beside the context that all share."""
+
+    file: str
+    template: Template
+    variables: dict[str, Any]
+
+
+@dataclass(slots=True)
+class PageRecord:
+    """A file as it was last printed: the hash of all that went into it, or None; its stamp, once it stands; its links."""
+
+    inputs: bytes | None
+    stamp: Stamp | None
+    links: PageLinks
+
+
+class Writer(writers.Writer):  # type: ignore[misc]  # Pelican ships no types
+    """Pelican's own, which hands every page to the press."""
+
+    def write_file(
+        self,
+        name: str,
+        template: Template,
+        context: dict[str, Any],
+        relative_urls: bool = False,
+        paginated: dict[str, Any] | None = None,
+        template_name: str | None = None,
+        override_output: bool = False,
+        url: str | None = None,
+        **variables: Any,
+    ) -> None:
+        """PageRecord a page, or each page of a list that is cut into several."""
+        if not name:
+            return
+        pages: Pages = self.settings["PRESS"]
+        per_page = self.settings["PAGINATED_TEMPLATES"].get(template_name)
+        lists = {key: value for key, value in variables.items() if key in ("articles", "dates")}
+        if not (per_page and lists):
+            pages.add(Page(name, template, variables), context)
+            return
+        cut = {key: Paginator(name, url, value, self.settings, per_page) for key, value in lists.items()}
+        last = max(paginator.num_pages for paginator in cut.values())
+        for number in range(1, last + 1):
+            shown = dict(variables)
+            for key, paginator in cut.items():
+                shown[f"{key}_paginator"] = paginator
+                shown[f"{key}_page"] = page = paginator.page(number)
+                shown[f"{key}_previous_page"] = paginator.page(number - 1) if number > 1 else None
+                shown[f"{key}_next_page"] = paginator.page(number + 1) if number < last else None
+            pages.add(Page(page.save_as, template, shown), context)
+
+    def stands(self, file: str) -> bool:
+        """Tell whether a file with a hash in its name is in the output already."""
+        return bool(self.settings["PRESS"].keep(file))
+
+
+class Pages:
+    """All pages of one run, those that have changed drawn ``beside`` the ``output``.
+
+    ``theme`` is the hash of what all pages hang on; ``before`` are the prints of an earlier run.
+    ``progress`` is called for each text and each page.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        beside: Path,
+        theme: bytes,
+        before: Mapping[str, PageRecord],
+        cache: Cache,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.cache, self.progress = cache, progress
+        self.context: dict[str, Any] = {}
+        self.by_file: dict[str, Page] = {}
+        self.prints: dict[str, PageRecord] = {}
+        self.links: dict[str, PageLinks] = {}
+        self.files: set[str] = set()  # those that stand in the output, and stay
+        self._output, self._beside, self._theme, self._before = output, beside, theme, before
+        self._reads: dict[str | None, list[str] | None] = {}
+        self._hashes: dict[str, bytes] = {}
+
+    def add(self, page: Page, context: dict[str, Any]) -> None:
+        """Take a page of this run, to be drawn when all are known."""
+        if page.file in self.by_file:
+            raise FileOverwriteFailedError(f"{page.file}: two pages have this address; change that of one")
+        if not self.context:
+            self.context = context
+            self._theme = digest(self._theme, dumps(context["site"]).encode())
+        self.by_file[page.file] = page
+
+    def draw_all(self) -> None:
+        """Draw the pages that have changed since they were last printed, on every core.
+
+        Raises:
+            BuildError: with what is wrong.
+        """
+        changed = [
+            page
+            for file, page in self.by_file.items()
+            if file not in self._before or not self._stands(file, self._inputs(page))
+        ]
+        for page in changed:
+            for value in page.variables.values():
+                if isinstance(value, Content):
+                    _ = value.content  # Pelican makes it now, and warns of it here
+        # One of each template, so that the others find it compiled.
+        first = {page.template.name: page.file for page in changed}
+        # A page and the feed of its comments together, so that these are read once.
+        rest = sorted({page.file for page in changed} - {*first.values()})
+        for prints, texts in chain([self._draw_part([*first.values()])], on_every_core(self._draw_part, rest, AT_ONCE)):
+            for file, printed in prints.items():
+                self.progress()
+                self.take(file, printed)
+            for key, text in texts.items():
+                self.cache.put(key, text)
+
+    def _draw_part(self, files: Sequence[str]) -> tuple[dict[str, PageRecord], dict[bytes, Any]]:
+        """Draw some pages; return their prints, and what the cache is to keep."""
+        with self.cache.apart() as texts:
+            for file in files:
+                try:
+                    data = self.draw(self.by_file[file])
+                except Exception as error:  # whatever a template raises is reported, with its place
+                    raise BuildError(place_of(error)) from error
+                if data is not None:
+                    _write(self._beside / file, data)
+        return {file: self.prints[file] for file in files}, texts
+
+    def draw(self, page: Page) -> bytes | None:
+        """Return the bytes of a page, or None if they are what stands in the output."""
+        file, inputs = page.file, self._inputs(page)
+        if self._stands(file, inputs):
+            return None
+        stamp = self._stamp(file)
+        text = page.template.render(self.context | page.variables | {"output_file": file})
+        data, links = text.encode(), self._leaf(file, text)
+        if stamp and stamp[0] == len(data) and (self._output / file).read_bytes() == data:
+            self.take(file, PageRecord(inputs, stamp, links))
+            return None
+        self.take(file, PageRecord(inputs, None, links))
+        return data
+
+    def _stands(self, file: str, inputs: bytes | None) -> bool:
+        """Tell whether a page stands in the output as it would be drawn of these."""
+        was = self.prints.get(file) or self._before.get(file)
+        if was and inputs and was.inputs == inputs and was.stamp == self._stamp(file):
+            self.take(file, was)
+            return True
+        return False
+
+    def take(self, file: str, printed: PageRecord) -> None:
+        """Take note of how a file was printed."""
+        self.prints[file] = printed
+        self.links[file] = printed.links
+        if printed.stamp:
+            self.files.add(file)
+
+    def settle(self, files: Iterable[str]) -> None:
+        """Take note that files have moved into the output."""
+        for file in files:
+            self.files.add(file)
+            if file in self.prints:
+                self.prints[file].stamp = self._stamp(file)
+
+    def keep(self, file: str) -> bool:
+        """Let a file stay whose name holds the hash of its content; tell whether it is there."""
+        if is_there := self._stamp(file) is not None:
+            self.files.add(file)
+        return is_there
+
+    def read(self, file: str, path: Path) -> None:
+        """Take note of a file that is no page, and of its links if it is a page or a feed."""
+        if _has_links(file):
+            self.take(file, PageRecord(None, None, self._leaf(file, path.read_text("utf-8"))))
+
+    def forget(self, article: Article) -> None:
+        """Take no earlier hash of an article: it has changed."""
+        self._hashes.pop(article.source_path, None)
+
+    def _stamp(self, file: str) -> Stamp | None:
+        try:
+            return stamp_of((self._output / file).stat())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _leaf(self, file: str, text: str) -> PageLinks:
+        site: Site = self.context["site"]
+        return (
+            page_links(text, file, site.url, except_below=(site.intake, "/preview"))
+            if _has_links(file)
+            else PageLinks()
+        )
+
+    def _inputs(self, page: Page) -> bytes | None:
+        """Return the hash of everything that goes into a page, or None if that cannot be said."""
+        names = self._names(page.template)
+        if names is None:
+            return None
+        values = [self._hash(page.variables.get(name, self.context.get(name))) for name in names]
+        known = [value for value in values if value is not None]
+        return digest(self._theme, str(page.template.name).encode(), *known) if len(known) == len(values) else None
+
+    def _names(self, template: Template) -> list[str] | None:
+        """Return what a template and those that it draws on read by name, but for the facts of the site."""
+        if template.name not in self._reads:
+            self._reads[template.name] = self._find_names(template.environment, str(template.name))
+        return self._reads[template.name]
+
+    def _find_names(self, environment: Environment, first: str) -> list[str] | None:
+        names: set[str] = set()
+        templates = [first]
+        for name in templates:  # grows on the way
+            try:
+                source, _, _ = environment.loader.get_source(environment, name)  # type: ignore[union-attr]  # it was loaded with it
+                key = digest(b"template", source.encode())
+                if (found := self.cache.get(key)) is None:
+                    tree = environment.parse(source)
+                    found = [*meta.find_undeclared_variables(tree)], [*meta.find_referenced_templates(tree)]
+                    self.cache.put(key, found)
+            except TemplateError:
+                return None  # to draw it will say where
+            self.cache.live.add(key)
+            if None in found[1]:
+                return None  # one whose name is not in the source
+            names |= set(found[0])
+            templates += [other for other in found[1] if other not in templates]
+        return sorted(names - environment.globals.keys() - {"site"})
+
+    def _hash(self, value: object) -> bytes | None:
+        """Return the hash of all that a template can see of a value, or None if that cannot be said."""
+        match value:
+            case None | str() | int():
+                return repr(value).encode()
+            case Content():
+                if value.source_path not in self._hashes:
+                    self._hashes[value.source_path] = _hash_of(value)
+                return self._hashes[value.source_path]
+            case URLWrapper():
+                return repr((value.name, value.url)).encode()
+            case Newest():
+                return self._hash(value.articles)
+            case PageOfList():
+                return self._hash((value.number, value.paginator.num_pages, value.object_list))
+            case Images():
+                return b""  # what it makes of a text hangs on the text and the theme
+            case list() | tuple():
+                found = [self._hash(item) for item in value]
+                known = [item for item in found if item is not None]
+                return digest(*known) if len(known) == len(found) else None
+        return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _has_links(file: str) -> bool:
+    return file.endswith((".html", ".xml"))
+
+
+def _hash_of(content: Content) -> bytes:
+    """Return the hash of an article or a page, with its conversation."""
+    shown = [(name, value) for name, value in sorted(vars(content).items()) if name not in NOT_SHOWN]
+    parts = [
+        value.known.digest if isinstance(value, Conversation) else repr((name, value)).encode() for name, value in shown
+    ]
+    return digest(content.content.encode(), content.url.encode(), *parts)

@@ -1,0 +1,1 @@
+"""Output: links checked, feeds, structured data."""

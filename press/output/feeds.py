@@ -1,0 +1,59 @@
+"""What a feed holds: the newest comments, and how entries and links are written there."""
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urljoin, urlsplit
+
+from pelican.contents import Article
+
+from contract.comment import Comment
+from contract.manifest import Site
+from contract.thread import Entry
+
+FEED_ENTRIES = 50
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest comments on some articles, for a feed: ``(article, entry, date)``; they are looked for when asked for."""
+
+    articles: list[Article]
+
+    def __iter__(self) -> Iterator[tuple[Article, Entry, datetime]]:
+        talked = [(_newest(article), place) for place, article in enumerate(self.articles) if article.comment_count]
+        # An article that none of the latest came to has none of them.
+        places = sorted(place for _, place in heapq.nlargest(FEED_ENTRIES, talked))
+        found = [
+            (article, entry, entry.comment.date or article.date)
+            for article in (self.articles[place] for place in places)
+            for entry in article.conversation
+            if not entry.comment.removed
+        ]
+        found.reverse()  # of two with one date, the later in the conversation is the newer
+        return iter(sorted(found, key=lambda dated: dated[2], reverse=True)[:FEED_ENTRIES])
+
+
+def _newest(article: Article) -> float:
+    """Return the date of the newest comment on an article; an undated one takes its article's."""
+    known = article.conversation.known
+    dates = [known.newest] if known.newest is not None else []
+    return max([*dates, article.date.timestamp()] if known.has_undated else dates)  # type: ignore[no-any-return]  # Pelican ships no types
+
+
+def tag(site: Site, article: Article, comment: Comment | None = None) -> str:
+    """Return the permanent name of an entry in a feed (RFC 4151), which outlives a rename of its article."""
+    place = f"tag:{urlsplit(site.url).hostname},{article.date.date().isoformat()}:{article.id}"
+    return f"{place}/{comment.id}" if comment else place
+
+
+def latest(dates: Iterable[datetime]) -> str:
+    """Return the latest date of a feed; an empty one must have a date too, and the clock would make each build differ."""
+    return max(dates, default=datetime(1970, 1, 1, tzinfo=UTC)).isoformat()
+
+
+def absolute(html: str, url: str) -> str:
+    """Write the links of the page at ``url`` out in full, as a feed reader needs them."""
+    return re.sub(r'(\s(?:href|src|poster)=")(?![a-z]+:)([^"]*)', lambda found: found[1] + urljoin(url, found[2]), html)

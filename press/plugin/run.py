@@ -1,0 +1,148 @@
+"""One run of Pelican: its settings read afresh, what it only logs taken for a fault, and the move into place."""
+
+import contextlib
+import filecmp
+import io
+import json
+import os
+import sys
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from pelican import Pelican
+from pelican.settings import read_settings
+
+from contract.reader_markdown import render
+from contract.templates import reader_html
+from press.errors import BuildError, place_of, refuse, warnings
+from press.incremental.cache import Cache, digest
+from press.incremental.comments import words_key
+from press.plugin.reader import MarkdownReader
+
+# Where a build goes, when it is, and what it is handed: no page hangs on these.
+NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
+
+
+def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings as their files are now.
+
+    Raises:
+        BuildError: if they cannot be read.
+    """
+    folder = config.absolute().parent
+    for name, module in list(
+        sys.modules.items()
+    ):  # one configuration imports the other, and Python keeps what it imported
+        if Path(getattr(module, "__file__", None) or "/").parent == folder:
+            del sys.modules[name]
+    # Compiled, a file is trusted by its size and the second in which it was written.
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        return dict(read_settings(str(config), override=overrides))
+    except Exception as error:  # whatever a configuration raises is reported, with its place
+        raise BuildError(place_of(error)) from error
+    finally:
+        sys.dont_write_bytecode = written
+
+
+def theme_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
+    """Return the hash of what every page hangs on: the settings, the theme, this code and its libraries.
+
+    Of a function in the settings no hash can be taken, so their source counts too, and that of further plugins.
+    """
+    shown = {key: value for key, value in settings.items() if key not in NOT_SHOWN}
+    told = json.dumps(shown, sort_keys=True, default=lambda value: getattr(value, "__qualname__", str(value)))
+    sources = [path for folder in (config.parent, *settings["PLUGIN_PATHS"]) for path in Path(folder).glob("*.py")]
+    files = sorted(path for path in (*sources, *Path(settings["THEME"]).rglob("*")) if path.is_file())
+    return digest(version, told.encode(), *(part for path in files for part in (path.name.encode(), path.read_bytes())))
+
+
+def run(settings: dict[str, Any], theme: bytes, cache: Cache) -> None:
+    """Run Pelican; what it only logs is a fault too, for it would leave the page out and call that a success.
+
+    ``theme`` is the hash of what every page hangs on.
+
+    Raises:
+        BuildError: with everything that is wrong.
+    """
+    settings = settings | {
+        "PLUGINS": [*settings["PLUGINS"], "press.plugin.hooks"],
+        "JINJA_FILTERS": settings["JINJA_FILTERS"] | {"reader_html": partial(reader_html, render=_remembered(cache))},
+        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(theme, cache)},
+    }
+    with warnings(settings) as faults:
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                if cache.is_empty:
+                    MarkdownReader(settings).read_ahead()
+                Pelican(settings).run()
+            settings["PRESS"].draw_all()
+        except Exception as error:  # whatever a template, a plugin or an article raises is reported, with its place
+            faults.append(place_of(error))
+    refuse(faults)
+
+
+def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
+    """Make ``target`` equal to ``source`` by renames, so that no reader ever sees half a page or a link ahead of its page.
+
+    Files of the target that are ``staying`` stay as they are.
+    """
+    files = sorted(files_below(source))
+    new = [file for file in files if not (target / file).exists()]
+    changed = [
+        file
+        for file in files
+        if (target / file).exists() and not filecmp.cmp(source / file, target / file, shallow=False)
+    ]
+    for file in [*new, *changed]:
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        (source / file).replace(target / file)
+    wanted = {*files, *staying}
+    for gone in sorted(set(files_below(target)) - wanted, reverse=True):
+        (target / gone).unlink()
+        for folder in (target / gone).parents:
+            if folder == target or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield every file below a folder, as its path from there."""
+    for place, _, names in os.walk(folder):
+        below = place[len(str(folder)) + 1 :]
+        yield from (f"{below}/{name}" if below else name for name in names)
+
+
+def _remembered(cache: Cache) -> Any:
+    """Return what makes HTML of a reader's words, once."""
+
+    def remembered(text: str) -> str:
+        key = words_key(text)
+        if (html := cache.get(key)) is None:
+            cache.put(key, html := render(text))
+        return str(html)
+
+    return remembered
+
+
+class _Compiled(BytecodeCache):
+    """Templates as Jinja has compiled them, what they make of constants included; it checks that their source is the same."""
+
+    def __init__(self, theme: bytes, cache: Cache) -> None:
+        self._theme, self._cache = theme, cache
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        key = self._key(bucket)
+        self._cache.live.add(key)
+        if code := self._cache.get(key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._cache.put(self._key(bucket), bucket.bytecode_to_string())
+
+    def _key(self, bucket: Bucket) -> bytes:
+        return digest(b"compiled", self._theme, bucket.key.encode())

@@ -1,0 +1,337 @@
+"""The build: what is wrong stops it and changes nothing, what is right moves in by rename."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.manifest import BuildStatus
+from press.errors import BuildError
+from press.plugin.run import move
+from tests.support.place import ROOT, SITE_URL, Place
+
+Fault = Callable[[Place], dict[str, Any]]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder, with its bytes."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def facts(place: Place) -> dict[str, bytes]:
+    """Return what the build hands to others, but for how it went."""
+    return {name: data for name, data in files(place.folder / "var/site").items() if name != "press.json"}
+
+
+def text(words: str) -> Fault:
+    """A second article with this text."""
+
+    def fault(place: Place) -> dict[str, Any]:
+        place.article("second", text=words)
+        return {}
+
+    return fault
+
+
+def template(name: str, old: str, new: str) -> Fault:
+    """A template with something in the place of something else."""
+
+    def fault(place: Place) -> dict[str, Any]:
+        file = place.folder / "theme/templates" / name
+        assert old in file.read_text("utf-8")
+        file.write_text(file.read_text("utf-8").replace(old, new, 1), "utf-8")
+        return {}
+
+    return fault
+
+
+def missing(name: str) -> Fault:
+    """A template that is not there."""
+
+    def fault(place: Place) -> dict[str, Any]:
+        (place.folder / "theme/templates" / name).unlink()
+        return {}
+
+    return fault
+
+
+def plugin(source: str) -> Fault:
+    """One more plugin."""
+
+    def fault(place: Place) -> dict[str, Any]:
+        (place.folder / "faulty.py").write_text(source, "utf-8")
+        return {"PLUGINS": ["press.plugin", "faulty"], "PLUGIN_PATHS": [str(place.folder)]}
+
+    return fault
+
+
+def unreadable(place: Place) -> dict[str, Any]:
+    """An article in an encoding of its own."""
+    place.article("second").write_bytes("Title: Café\n".encode("latin-1"))
+    return {}
+
+
+# What is wrong, then the file and the cause that the error names.
+FAULTS: list[tuple[str, Fault, str, str]] = [
+    ("a dead link", text("[x](/nowhere/)"), "content/articles/second.md:7: link to /nowhere/", "no such page or file"),
+    ("a dead fragment", text("[x](/contact/#gone)"), "content/articles/second.md:7", "that page has no id “gone”"),
+    ("a dead fragment of its own", text("[x](#gone)"), "content/articles/second.md:7", "that page has no id “gone”"),
+    (
+        "a dead link to a file",
+        text("[x]({filename}gone.md)"),
+        "content/articles/second.md:7",
+        "Unable to find 'gone.md'",
+    ),
+    ("a missing image", text("![x](/images/gone.png)"), "content/articles/second.md:7", "no such page or file"),
+    (
+        "a missing {static} image",
+        text("![x]({static}/images/gone.png)"),
+        "content/articles/second.md:7: there is no image ",
+        "content/images/gone.png; put it there, or correct the address",
+    ),
+    (
+        "a dead feed address",
+        template("base.html", 'href="/feed.xml">\n', 'href="/atom.xml">\n'),
+        "theme/templates/base.html:",
+        "link to /atom.xml: no such page or file",
+    ),
+    (
+        "an unknown variable",
+        template("privacy.html", "<h1>", "<h1>{{ nobody }}"),
+        "theme/templates/privacy.html:10",
+        "'nobody' is undefined",
+    ),
+    (
+        "an unknown fact",
+        template("parts/contact.html", "<h2>", "<h2>{{ site.nobody }}"),
+        "theme/templates/parts/contact.html:",
+        "has no attribute 'nobody'",
+    ),
+    (
+        "a broken template",
+        template("privacy.html", "<h1>", "<h1>{% if %}"),
+        "theme/templates/privacy.html:10",
+        "Expected an expression",
+    ),
+    ("a missing template", missing("privacy.html"), "theme/templates", "unable to load privacy"),
+    ("a missing part", missing("parts/form.html"), "theme/templates/parts/conversation.html:", "parts/form.html"),
+    ("a missing stylesheet", missing("style.css"), "style.css", "TemplateNotFound"),
+    (
+        "a broken stylesheet",
+        template("style.css", "@media print {", "@media print { }"),
+        "style.css:",
+        "Parsing stylesheet",
+    ),
+    ("a plugin that is not there", lambda place: {"PLUGINS": ["press.plugin", "faulty"]}, "faulty", "Cannot"),
+    ("a plugin that does not load", plugin("raise ValueError('no luck')"), "faulty.py:1", "ValueError: no luck"),
+    ("a plugin that does not register", plugin("def register():\n    1 / 0"), "faulty", "division by zero"),
+    ("an unreadable article", unreadable, "articles/second.md", "can't decode byte 0xe9"),
+    (
+        "a status of no meaning",
+        lambda p: {"_": p.article("second", Status="drfat")},
+        "second.md",
+        "Unknown status 'drfat'",
+    ),
+    (
+        "a date that is none",
+        lambda p: {"_": p.article("second", Date="soon")},
+        "second.md",
+        "'soon' is not a valid date",
+    ),
+    ("a page without a title", lambda p: {"_": p.write("pages/a.md", "Slug: a\n\nHello.")}, "pages/a.md", "'title'"),
+]
+
+
+@pytest.mark.parametrize(("fault", "file", "cause"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_a_fault_stops_the_build_and_leaves_the_last_good_output(
+    place: Place, fault: Fault, file: str, cause: str
+) -> None:
+    place.build()
+    before = files(place.output) | facts(place)
+    overrides = fault(place)
+
+    with pytest.raises(BuildError) as stopped:
+        place.build(**overrides)
+
+    assert file in str(stopped.value)
+    assert cause in str(stopped.value)
+    assert files(place.output) | facts(place) == before
+    assert cause in "\n".join(BuildStatus.load(place.folder / "var/site/press.json").faults)
+    assert not list(place.folder.glob(".output-*"))
+
+
+def test_a_fault_is_told_in_every_build_and_not_only_in_the_first(place: Place) -> None:
+    text("[x]({filename}gone.md)")(place)
+
+    for _ in range(2):
+        with pytest.raises(BuildError, match=r"Unable to find 'gone\.md'"):
+            place.build()
+
+
+def test_a_fault_that_many_pages_share_is_told_once(place: Place) -> None:
+    template("base.html", '"/privacy/"', '"/secrets/"')(place)
+
+    with pytest.raises(BuildError) as stopped:
+        place.build()
+
+    assert len(str(stopped.value).split("\n")) == 1
+
+
+def test_every_fault_is_told_at_once(place: Place) -> None:
+    place.article("second", Title="")
+    place.article("third", Date="soon")
+
+    with pytest.raises(BuildError) as stopped:
+        place.build()
+
+    assert sorted(str(stopped.value).split("\n")) == [
+        "Could not process articles/second.md: the header has no Title; add it",
+        "Could not process articles/third.md: 'soon' is not a valid date",
+    ]
+
+
+FAILING = """
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
+
+class Failing(Extension, Preprocessor):
+    def extendMarkdown(self, parser):
+        parser.preprocessors.register(self, "failing", 1)
+
+    def run(self, lines):
+        return [f"{1 / ('boom' not in line)} {line}" for line in lines]
+
+MARKDOWN["extensions"].append(Failing())
+"""
+
+
+def test_a_text_that_an_extension_fails_on_is_named_in_the_first_build_as_in_any(place: Place) -> None:
+    place.article("second", text="boom")
+    with (place.folder / "pelicanconf.py").open("a", encoding="utf-8") as configuration:
+        configuration.write(FAILING)
+
+    for _ in range(2):
+        with pytest.raises(BuildError, match=r"Could not process articles/second\.md: division by zero"):
+            place.build()
+
+
+def test_a_site_put_right_builds_in_the_same_process(place: Place) -> None:
+    article = place.article("second", Title="")
+    with pytest.raises(BuildError):
+        place.build()
+    article.unlink()
+
+    place.build()
+
+    assert "From the ground up" in place.page("/")
+
+
+def test_a_reader_cannot_stop_the_build_with_a_link(place: Place) -> None:
+    place.write(
+        "comments/big-toe-and-glutes/abcd.md",
+        f"Id: abcd\nArticle: big-toe-and-glutes\nAuthor: Tom\nWebsite: {SITE_URL}/nowhere/\n\nSee <{SITE_URL}/gone/>.\n",
+    )
+
+    place.build()
+
+    assert place.page("/comments.xml").count(f"{SITE_URL}/gone/") == 3
+    assert f'href="{SITE_URL}/nowhere/"' in place.page("/")
+
+
+def test_nothing_is_left_beside_the_output(place: Place) -> None:
+    before = {path.name for path in place.folder.iterdir()}
+
+    place.build()
+
+    assert {path.name for path in place.folder.iterdir()} - before - {"__pycache__"} == {"output", "var"}
+    assert sorted(files(place.folder / "var")) == [
+        "press/cache",
+        "site/caddy.conf",
+        "site/nginx.conf",
+        "site/press.json",
+        "site/site.json",
+    ]
+
+
+def test_the_handlers_of_the_log_are_as_before(place: Place) -> None:
+    before = list(logging.root.handlers)
+
+    place.build()
+
+    assert logging.root.handlers == before
+
+
+def test_a_page_that_did_not_change_is_left_alone(place: Place) -> None:
+    place.build()
+    before = {path: path.stat().st_ino for path in place.output.rglob("*.*")}
+
+    place.build()
+
+    assert {path: path.stat().st_ino for path in place.output.rglob("*.*")} == before
+
+
+def test_what_is_no_longer_in_the_content_leaves_the_output(place: Place) -> None:
+    article = place.article("second")
+    place.build()
+    article.unlink()
+
+    place.build()
+
+    assert not (place.output / "articles/second").exists()
+
+
+def test_new_files_come_first_then_changed_ones_then_removals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder, kept in (
+        (source, {"a": 2, "b/new": 1, "c": 1, "z": 1}),
+        (target, {"a": 1, "b/old": 1, "c": 1, "d/old": 1}),
+    ):
+        for name, version in kept.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(f"{name} {version}")
+    done: list[tuple[str, str]] = []
+    replace, unlink = Path.replace, Path.unlink
+
+    def watched_replace(path: Path, to: Path) -> Path:
+        done.append(("move", to.relative_to(target).as_posix()))
+        return replace(path, to)
+
+    def watched_unlink(path: Path) -> None:
+        done.append(("remove", path.relative_to(target).as_posix()))
+        unlink(path)
+
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    monkeypatch.setattr(Path, "unlink", watched_unlink)
+    move(source, target)
+
+    assert done == [("move", "b/new"), ("move", "z"), ("move", "a"), ("remove", "d/old"), ("remove", "b/old")]
+    assert files(target) == {"a": b"a 2", "b/new": b"b/new 1", "c": b"c 1", "z": b"z 1"}
+    assert sorted(path.name for path in target.iterdir()) == ["a", "b", "c", "z"]
+
+
+def test_plain_pelican_writes_the_same_site(place: Place) -> None:
+    place.article("second", text="![x]({static}/images/toe.png)")
+    place.article("third", Formerly="one two")
+    place.image("images/toe.png")
+    place.write("extra/well-known.txt", "a file")
+    place.build()
+    ours, told = files(place.output), facts(place)
+    (place.folder / "conf.py").write_text(f"from pelicanconf import *\nSITE_URL = {SITE_URL!r}\n", "utf-8")
+
+    process = subprocess.run(
+        [sys.executable, "-m", "pelican", "content", "-s", "conf.py", "-o", "plain", "--fatal=warnings"],
+        cwd=place.folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert files(place.folder / "plain") == ours
+    assert facts(place) == told

@@ -1,0 +1,703 @@
+"""The plugin: comments in pages and feeds, the facts of the site, and what never gets into a published build."""
+
+import base64
+import hashlib
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from markupsafe import escape
+
+from contract.manifest import load
+from press.errors import BuildError
+from tests.support.place import SITE_URL, Place, a_comment
+
+ARTICLE = "/articles/big-toe-and-glutes/"
+ATOM = "{http://www.w3.org/2005/Atom}"
+THREADING = "{http://purl.org/syndication/thread/1.0}"
+SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+HOSTILE = """<script>alert("1")</script> & 'Ada' <b>"""
+A_DAY = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
+
+
+def comment_on(page: str, id: str) -> str:
+    """Return the HTML of one comment."""
+    return re.split("</(?:article|div)>", page.partition(f'id="comment-{id}"')[2])[0]
+
+
+def feed(place: Place, address: str) -> list[ET.Element]:
+    """Return the entries of a feed, which has what Atom asks of it (RFC 4287, 4.1.1 and 4.1.2)."""
+    root = ET.fromstring(place.page(address))
+    for element in (root, *root.iter(f"{ATOM}entry")):
+        for name in ("id", "title", "updated"):
+            assert element.findtext(f"{ATOM}{name}"), name
+    assert root.find(f"{ATOM}link[@rel='self']").attrib["href"] == f"{SITE_URL}{address}"  # type: ignore[union-attr]
+    return list(root.iter(f"{ATOM}entry"))
+
+
+def built(place: Place) -> list[str]:
+    """Return the addresses of every file in the output."""
+    return sorted(path.relative_to(place.output).as_posix() for path in place.output.rglob("*") if path.is_file())
+
+
+def everything(place: Place) -> str:
+    """Return every file of the output, and what the intake reads, as one text."""
+    return "".join(
+        path.read_text("utf-8", errors="replace")
+        for path in [*place.output.rglob("*.*"), place.folder / "var/site/site.json"]
+    )
+
+
+def only_article(place: Place, slug: str, **header: str) -> None:
+    """Let an article be the only one, without comments."""
+    for path in (place.folder / "content/articles").iterdir():
+        path.unlink()
+    place.article(slug, **header)
+
+
+# Conversations
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "No thoughts yet. <small>Yours would be the first.</small>"),
+        (1, "1 thought <small>"),
+        (3, "3 thoughts <small>"),
+    ],
+)
+def test_a_conversation_is_headed_by_its_number_in_words(place: Place, number: int, words: str) -> None:
+    place.article("second")
+    for n in range(number):
+        place.comment(a_comment(id=f"100{n}", article="second"))
+
+    place.build()
+
+    assert f'<h2 id="thoughts-title">{words}' in place.page("/articles/second/")
+    assert f'<a href="/articles/second/#thoughts">{words.partition(".")[0].partition(" <")[0]}</a>' in place.page(
+        "/articles/"
+    )
+
+
+def test_removed_comments_are_not_counted(place: Place) -> None:
+    place.comment(a_comment(id="1000", removed="yes", author="", body=""))
+    place.comment(a_comment(id="1001", reply_to="1000"))
+
+    place.build()
+
+    assert "3 thoughts" in place.page(ARTICLE)
+
+
+def test_the_badge_comes_from_the_mark_and_never_from_the_name(place: Place) -> None:
+    place.comment(a_comment(id="1000", author="David"))
+    place.comment(a_comment(id="1001", author="Someone else", is_author=True))
+
+    place.build()
+
+    page = place.page(ARTICLE)
+    assert 'class="badge"' not in comment_on(page, "1000")
+    assert '<span class="badge">Author</span>' in comment_on(page, "1001")
+    assert page.count('class="badge"') == 2
+
+
+@pytest.mark.parametrize("address", ["/", ARTICLE])
+def test_a_permalink_leads_to_the_articles_own_page(shipped: Place, address: str) -> None:
+    page = shipped.page(address)
+
+    for id in ("0001", "0002"):
+        assert f'<a class="permalink" href="{ARTICLE}#comment-{id}">Link to this comment</a>' in comment_on(page, id)
+    assert 'id="comment-0001"' in shipped.page(ARTICLE)
+
+
+def test_a_dated_comment_has_its_day_as_permalink(place: Place) -> None:
+    place.comment(a_comment(date=datetime(2026, 6, 30, 23, 30, tzinfo=UTC)))
+
+    place.build()
+
+    # Summer time in the site's own zone: the day after.
+    assert '<time datetime="2026-06-30T23:30:00+00:00">1 July 2026</time></a>' in comment_on(place.page("/"), "abcd")
+
+
+def test_a_reply_says_in_words_what_it_answers(shipped: Place) -> None:
+    reply = comment_on(shipped.page("/"), "0002")
+
+    assert f'in reply to <a href="{ARTICLE}#comment-0001"><bdi>Alexis</bdi></a>' in reply
+    assert "in reply to" not in comment_on(shipped.page("/"), "0001")
+
+
+def test_a_removed_comment_keeps_its_place_for_its_replies(place: Place) -> None:
+    place.comment(a_comment(id="1000", removed="yes", author="", body=""))
+    place.comment(a_comment(id="1001", reply_to="1000"))
+
+    place.build()
+
+    page = place.page(ARTICLE)
+    assert "A comment was removed by its writer." in comment_on(page, "1000")
+    assert "Reply to" not in comment_on(page, "1000")
+    assert f'in reply to <a href="{ARTICLE}#comment-1000"><bdi>a removed comment</bdi></a>' in comment_on(page, "1001")
+
+
+def test_a_bad_file_is_set_aside_and_takes_no_other_along(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    place.comment(a_comment(id="1000")).write_text("Id: 1000\nArticle: big-toe-and-glutes\nAutor: Tom\n\nHello.\n")
+    place.comment(a_comment(id="1001", reply_to="1000"))
+
+    place.build()
+
+    told = capfd.readouterr().err.strip().split("\n")
+    assert len(told) == 1
+    assert re.match(r"set aside: \S*/big-toe-and-glutes/1000\.md: line 3: “Autor” is not a key; the keys are ", told[0])
+    page = place.page(ARTICLE)
+    assert "A comment is missing here." in comment_on(page, "1000")
+    assert "Hello." in comment_on(page, "1001")
+    assert "3 thoughts" in page
+
+
+def test_a_chain_of_five_thousand_replies_is_in_the_page(place: Place) -> None:
+    chain = [f"{number:05}" for number in range(10_000, 15_000)]
+    for id, above in zip(chain, [None, *chain], strict=False):
+        place.comment(a_comment(id=id, reply_to=above))
+
+    place.build()
+
+    page = place.page(ARTICLE)
+    assert [id for id in re.findall(r'id="comment-(\w+)"', page) if len(id) == 5] == chain
+    assert page.count("<p>Hello.</p>") == 5_000
+    assert "5002 thoughts" in page
+
+
+def test_hostile_words_are_shown_and_never_run(place: Place) -> None:
+    place.article("second", Title=HOSTILE, Summary=HOSTILE, Author=HOSTILE)
+    place.comment(a_comment(article="second", author=HOSTILE, body=HOSTILE))
+
+    place.build()
+
+    for path in [*place.output.rglob("*.html"), *place.output.rglob("*.xml")]:
+        page = path.read_text("utf-8")
+        assert "<script>" not in page
+        assert "<b>" not in page
+    assert f'<meta name="description" content="{escape(HOSTILE)}">' in place.page("/articles/second/")
+    assert [entry.findtext(f"{ATOM}title") for entry in feed(place, "/articles/second/comments.xml")] == [
+        f"{HOSTILE} on “{HOSTILE}”"
+    ]
+    assert HOSTILE in [entry.findtext(f"{ATOM}title") for entry in feed(place, "/feed.xml")]
+
+
+def test_a_commenters_site_is_linked_as_a_readers(place: Place) -> None:
+    place.comment(a_comment(website="https://tom.example/?a=1&b=2"))
+
+    place.build()
+
+    link = '<a href="https://tom.example/?a=1&amp;b=2" rel="nofollow ugc noopener">Tom</a>'
+    assert link in comment_on(place.page(ARTICLE), "abcd")
+
+
+# Feeds, sitemap, redirects
+
+
+def test_the_feed_holds_the_articles_in_full_with_whole_addresses(shipped: Place) -> None:
+    [entry] = feed(shipped, "/feed.xml")
+
+    content = entry.findtext(f"{ATOM}content") or ""
+    assert entry.findtext(f"{ATOM}id") == "tag:feet.example,2026-11-22:big-toe-and-glutes"
+    assert content.startswith("<p>Once you understand the relationship")
+    assert f'<a href="{SITE_URL}/contact/">the contact page</a>' in content
+    assert '<a href="tel:+447504439555">' in content
+
+
+def test_a_footnote_works_in_the_feed_too(place: Place) -> None:
+    place.article("second", Date="2026-11-21", text="Words.[^1]\n\n[^1]: A note.")
+
+    place.build()
+
+    [_, entry] = feed(place, "/feed.xml")
+    assert f'href="{SITE_URL}/articles/second/#fn:1"' in (entry.findtext(f"{ATOM}content") or "")
+
+
+def test_comment_feeds_have_the_newest_first_and_an_undated_one_at_its_articles_date(place: Place) -> None:
+    place.article("second", Date="2026-11-21")
+    place.comment(a_comment(id="1000", article="second", date=A_DAY.replace(day=24)))
+    place.comment(a_comment(id="1001", article="second"))
+    place.comment(a_comment(id="1002", reply_to="0001", date=A_DAY))
+
+    place.build()
+
+    entries = feed(place, "/comments.xml")
+    assert [(entry.findtext(f"{ATOM}id"), entry.findtext(f"{ATOM}updated")) for entry in entries] == [
+        ("tag:feet.example,2026-11-21:second/1000", "2026-11-24T10:15:00+00:00"),
+        ("tag:feet.example,2026-11-22:big-toe-and-glutes/1002", "2026-11-23T10:15:00+00:00"),
+        ("tag:feet.example,2026-11-22:big-toe-and-glutes/0002", "2026-11-22T00:00:00+00:00"),
+        ("tag:feet.example,2026-11-22:big-toe-and-glutes/0001", "2026-11-22T00:00:00+00:00"),
+        ("tag:feet.example,2026-11-21:second/1001", "2026-11-21T00:00:00+00:00"),
+    ]
+    assert [entry.findtext(f"{ATOM}id") for entry in feed(place, "/articles/second/comments.xml")] == [
+        "tag:feet.example,2026-11-21:second/1000",
+        "tag:feet.example,2026-11-21:second/1001",
+    ]
+
+
+def test_an_entry_of_a_comment_feed_says_who_where_and_in_answer_to_what(shipped: Place) -> None:
+    [reply, _] = feed(shipped, f"{ARTICLE}comments.xml")
+
+    assert reply.findtext(f"{ATOM}author/{ATOM}name") == "David"
+    assert reply.find(f"{ATOM}link").attrib["href"] == f"{SITE_URL}{ARTICLE}#comment-0002"  # type: ignore[union-attr]
+    assert reply.find(f"{THREADING}in-reply-to").attrib == {  # type: ignore[union-attr]
+        "ref": "tag:feet.example,2026-11-22:big-toe-and-glutes/0001",
+        "href": f"{SITE_URL}{ARTICLE}#comment-0001",
+    }
+    assert (reply.findtext(f"{ATOM}content") or "").startswith("<p>Pleasure Alexis. It doesn’t matter")
+
+
+def test_an_article_without_comments_has_an_empty_feed(place: Place) -> None:
+    place.article("second")
+
+    place.build()
+
+    assert feed(place, "/articles/second/comments.xml") == []
+
+
+def test_a_removed_comment_is_in_no_feed(place: Place) -> None:
+    place.comment(a_comment(id="1000", removed="yes", author="", body=""))
+    place.comment(a_comment(id="1001", reply_to="1000"))
+
+    place.build()
+
+    ids = [(entry.findtext(f"{ATOM}id") or "").rpartition("/")[2] for entry in feed(place, "/comments.xml")]
+    assert ids == ["1001", "0002", "0001"]
+
+
+def test_a_feed_ends_after_fifty_entries(place: Place) -> None:
+    for number in range(60):
+        place.comment(a_comment(id=f"{1000 + number}", date=A_DAY.replace(minute=number)))
+
+    place.build()
+
+    entries = feed(place, "/comments.xml")
+    assert len(entries) == 50
+    assert (entries[0].findtext(f"{ATOM}id") or "").endswith("/1059")
+
+
+def test_a_rename_keeps_the_ids_and_the_comments_and_redirects(place: Place) -> None:
+    place.build()
+    before = [entry.findtext(f"{ATOM}id") for entry in feed(place, "/comments.xml") + feed(place, "/feed.xml")]
+    article = place.folder / "content/articles/big-toe-and-glutes.md"
+    text = article.read_text("utf-8").replace(
+        "Slug: big-toe-and-glutes", "Slug: toes\nFormerly: big-toe-and-glutes old"
+    )
+    article.write_text(text, "utf-8")
+
+    place.build()
+
+    assert [entry.findtext(f"{ATOM}id") for entry in feed(place, "/comments.xml") + feed(place, "/feed.xml")] == before
+    assert '<a class="permalink" href="/articles/toes/#comment-0001">' in place.page("/articles/toes/")
+    assert place.page("/_redirects") == (
+        "/articles/big-toe-and-glutes/ /articles/toes/ 301\n"
+        "/articles/big-toe-and-glutes/comments.xml /articles/toes/comments.xml 301\n"
+        "/articles/old/ /articles/toes/ 301\n"
+        "/articles/old/comments.xml /articles/toes/comments.xml 301\n"
+    )
+    assert load(place.folder / "var/site/site.json").redirects == {
+        "/articles/big-toe-and-glutes/": "/articles/toes/",
+        "/articles/big-toe-and-glutes/comments.xml": "/articles/toes/comments.xml",
+        "/articles/old/": "/articles/toes/",
+        "/articles/old/comments.xml": "/articles/toes/comments.xml",
+    }
+
+
+def test_the_sitemap_lists_exactly_the_pages(place: Place) -> None:
+    place.article("second")
+    place.article("draft", Status="draft")
+    place.article("hidden", Status="hidden")
+    place.write("pages/about.md", "Title: About\nSlug: about\nSummary: In short.\n\nWords.\n")
+
+    place.build()
+
+    listed = {loc.text for loc in ET.fromstring(place.page("/sitemap.xml")).iter(f"{SITEMAP}loc")}
+    pages = {f"{SITE_URL}/{name.removesuffix('index.html')}" for name in built(place) if name.endswith("index.html")}
+    assert listed == pages - {f"{SITE_URL}/articles/hidden/"}
+
+
+def test_the_sitemap_says_when_a_conversation_went_on(place: Place) -> None:
+    place.comment(a_comment(date=A_DAY))
+
+    place.build()
+
+    urls = ET.fromstring(place.page("/sitemap.xml")).iter(f"{SITEMAP}url")
+    changed = {url.findtext(f"{SITEMAP}loc"): url.findtext(f"{SITEMAP}lastmod") for url in urls}
+    assert changed[f"{SITE_URL}{ARTICLE}"] == changed[f"{SITE_URL}/"] == "2026-11-23T10:15:00+00:00"
+    assert changed[f"{SITE_URL}/privacy/"] is None
+
+
+def test_robots_are_told_where_the_sitemap_is_and_kept_from_the_forms(shipped: Place) -> None:
+    assert shipped.page("/robots.txt") == (
+        "User-agent: *\nDisallow: /comments/\n\nSitemap: https://feet.example/sitemap.xml"
+    )
+
+
+def test_the_page_for_what_is_not_there_leads_on_and_is_not_indexed(shipped: Place) -> None:
+    page = shipped.page("/404.html")
+
+    assert "<h1>That page is not here. It may have moved.</h1>" in page
+    assert '<meta name="robots" content="noindex">' in page
+    assert '<a href="/">Go to the front page</a>' in page
+
+
+# The front page and the lists
+
+
+def test_a_site_without_articles_has_a_front_page(place: Place) -> None:
+    (place.folder / "content/articles/big-toe-and-glutes.md").unlink()
+
+    place.build()
+
+    assert "<h1>From the ground up</h1>" in place.page("/")
+    assert "There is nothing to read yet." in place.page("/articles/")
+    assert feed(place, "/feed.xml") == feed(place, "/comments.xml") == []
+
+
+def test_a_page_needs_no_summary(place: Place) -> None:
+    place.write("pages/about.md", "Title: About\nSlug: about\n\nWords.\n")
+
+    place.build()
+
+    assert '<meta name="description" content="David helps people move well from the feet up.">' in place.page("/about/")
+
+
+def test_the_front_page_leads_with_the_newest_and_lists_the_others(place: Place) -> None:
+    place.article("older", Date="2026-11-20")
+    place.article("newer", Date="2026-11-21")
+
+    place.build()
+
+    page = place.page("/")
+    assert page.index('<h1 id="title">Your big toe') < page.index("More to read") < page.index("About newer")
+    assert page.index("About newer") < page.index("About older")
+    assert '<li><a href="/articles/">Articles</a></li>\n<li><a href="/contact/">Contact</a></li>\n</ul></nav>' in page
+
+
+def test_the_archive_has_a_hundred_articles_a_page(place: Place) -> None:
+    for number in range(101):
+        place.article(f"number-{number}", Date=f"2025-01-01 00:{number // 60:02}:{number % 60:02}")
+
+    place.build()
+
+    first, second = place.page("/articles/"), place.page("/articles/page/2/")
+    assert first.count('<article class="summary">') == 100
+    assert second.count('<article class="summary">') == 2
+    assert first.index(">2026</h2>") < first.index(">2025</h2>")
+    assert '<a href="/articles/page/2/" rel="next">' in first
+    assert '<a href="/articles/" rel="prev">' in second
+
+
+def test_a_hidden_article_is_built_and_listed_nowhere(place: Place) -> None:
+    place.article("secret", Status="hidden", text="Whispered.")
+    place.comment(a_comment(article="secret", body="Shh."))
+
+    place.build()
+
+    page = place.page("/articles/secret/")
+    assert "Whispered." in page
+    assert "Shh." in page
+    assert '<meta name="robots" content="noindex">' in page
+    naming = [name for name in built(place) if "secret" in place.page(f"/{name}")]
+    assert naming == ["articles/secret/comments.xml", "articles/secret/index.html"]
+
+
+# What is not for readers yet
+
+
+def unpublished(place: Place) -> None:
+    """Write drafts, and what has a date to come, each with an image, and a comment on a draft."""
+    for name in ("draft", "future", "page", "soon", "shared"):
+        place.image(f"images/{name}.png")
+    both = "![A foot]({static}/images/shared.png)"
+    place.article("sketch", Status="draft", text=f"Unripe. ![A foot]({{static}}/images/draft.png) {both}")
+    place.article("tomorrow", Date="2999-01-01", text="Unripe. ![A foot]({static}/images/future.png)")
+    place.write(
+        "pages/blueprint.md",
+        "Title: Blueprint\nSlug: blueprint\nSummary: S.\nStatus: draft\n\nUnripe. ![A foot]({static}/images/page.png)\n",
+    )
+    place.write(
+        "pages/course.md",
+        "Title: Course\nSlug: course\nDate: 2999-01-01\n\nUnripe. ![A foot]({static}/images/soon.png)\n",
+    )
+    place.article("second", text=both)
+    place.comment(a_comment(article="sketch", body="Unripe too."))
+
+
+def test_nothing_unpublished_is_in_a_published_build(place: Place) -> None:
+    place.build()
+    before = built(place)
+    unpublished(place)
+
+    place.build()
+
+    added = {re.sub("-[0-9a-f]{12}", "", name) for name in set(built(place)) - set(before)}
+    images = {f"images/shared-8.{kind}" for kind in ("avif", "webp", "png")}
+    assert added == {"articles/second/comments.xml", "articles/second/index.html", "images/social.png", *images}
+    assert not re.search("sketch|tomorrow|blueprint|course|Unripe", everything(place))
+
+
+def test_the_preview_shows_what_is_unpublished_and_marks_it(place: Place) -> None:
+    unpublished(place)
+
+    place.build(preview=True)
+
+    for name in ("sketch", "tomorrow", "blueprint", "course"):
+        page = place.page(f"/drafts/{name}/")
+        assert "Unripe" in page
+        assert '<p class="box"><strong>Draft:</strong> only this preview shows it.</p>' in page
+        assert '<meta name="robots" content="noindex">' in page
+    for name in ("draft", "future", "page", "soon"):
+        assert re.search(rf"images/{name}-\w+-8\.avif", " ".join(built(place)))
+    assert "Unripe too." in place.page("/drafts/sketch/")
+    assert "Disallow: /\n" in place.page("/robots.txt")
+
+
+def test_a_published_build_takes_the_drafts_of_the_preview_away(place: Place) -> None:
+    place.build()
+    before = built(place)
+    unpublished(place)
+    place.build(preview=True)
+    for path in ("sketch", "tomorrow", "second"):
+        (place.folder / f"content/articles/{path}.md").unlink()
+
+    place.build()
+
+    assert built(place) == before
+
+
+# Headers of articles
+
+
+@pytest.mark.parametrize("key", ["Title", "Date", "Slug", "Id", "Summary"])
+def test_an_article_without_what_its_address_hangs_on_stops_the_build(place: Place, key: str) -> None:
+    place.article("second", **{key: ""})
+
+    with pytest.raises(BuildError, match=rf"articles/second\.md: the header has no {key}; add it$"):
+        place.build()
+
+
+@pytest.mark.parametrize("key", ["Slug", "Id", "Formerly"])
+@pytest.mark.parametrize("value", ["Feet", "../feet", "feet--hands", "füße", "feet/hands", "f" * 101])
+def test_an_address_that_a_host_could_misread_stops_the_build(place: Place, key: str, value: str) -> None:
+    place.article("second", **{key: value})
+
+    with pytest.raises(BuildError, match=rf"articles/second\.md: {key} “{re.escape(value)}” must be small letters"):
+        place.build()
+
+
+@pytest.mark.parametrize(
+    ("header", "clash"),
+    [
+        ({"Id": "big-toe-and-glutes"}, "Id “big-toe-and-glutes”"),
+        ({"Slug": "big-toe-and-glutes"}, "Slug “big-toe-and-glutes”"),
+        ({"Formerly": "big-toe-and-glutes"}, "Slug “big-toe-and-glutes”"),
+        ({"Id": "big-toe-and-glutes", "Status": "draft"}, "Id “big-toe-and-glutes”"),
+        ({"Id": "big-toe-and-glutes", "Status": "hidden"}, "Id “big-toe-and-glutes”"),
+    ],
+)
+def test_two_articles_with_one_id_or_address_stop_the_build(place: Place, header: dict[str, str], clash: str) -> None:
+    place.article("second", **header)
+
+    with pytest.raises(BuildError) as stopped:
+        place.build()
+
+    assert "content/articles/second.md" in str(stopped.value)
+    assert f"{clash} is also that of" in str(stopped.value)
+    assert "content/articles/big-toe-and-glutes.md" in str(stopped.value)
+
+
+# The facts of the site
+
+
+def test_the_facts_stand_in_one_place(place: Place) -> None:
+    only_article(place, "second", text="Words.")
+
+    place.build(
+        SITENAME="Feet & Co",
+        TAGLINE="Another line.",
+        AUTHOR="Edith",
+        TELEPHONE="+441632960001",
+        TELEPHONE_SHOWN="01632 960001",
+        INVITATION="Come and see.",
+    )
+
+    site = everything(place)
+    assert not re.search(r"David|7504|From the ground up|move well|ring David", site)
+    for fact in ("Feet &amp; Co", "Another line.", "Edith", "+441632960001", "01632 960001", "Come and see."):
+        assert fact in site
+
+
+def test_a_fact_that_is_set_is_shown(place: Place) -> None:
+    place.image("images/david.jpg", size=(300, 400))
+
+    place.build(
+        ROLE="Coach",
+        TRADING_NAME="Ground Ltd",
+        POSTAL_ADDRESS="1 High Street",
+        EMAIL="david@feet.example",
+        AREA="Here and there",
+        HOURS="Weekdays",
+        PORTRAIT="images/david.jpg",
+    )
+
+    contact, privacy = place.page("/contact/"), place.page("/privacy/")
+    for fact in (
+        "Coach",
+        "Here and there",
+        "Weekdays",
+        '<a href="mailto:david@feet.example">',
+        "Ground Ltd",
+        "1 High St",
+    ):
+        assert fact in contact
+    assert '<img class="portrait" src="/images/david-' in privacy
+
+
+def test_a_fact_that_is_not_set_shows_nothing(place: Place) -> None:
+    only_article(place, "second", text="Words.")
+
+    place.build(TELEPHONE="", TELEPHONE_SHOWN="")
+
+    site = everything(place)
+    for trace in ('href="tel:', 'href="mailto:', "Ring", "None", "<img", "Undefined"):
+        assert trace not in site
+    assert not re.search(r"<p[^>]*>\s*</p>|<a[^>]*>\s*</a>|<h\d[^>]*>\s*</h\d>", site)
+
+
+def test_a_site_without_an_intake_has_the_conversation_and_no_form(place: Place) -> None:
+    place.build(INTAKE="")
+
+    for address in ("/", ARTICLE):
+        page = place.page(address)
+        assert "Pleasure Alexis." in page
+        assert not re.search(r'<form|<button|class="reply"|Join the conversation', page)
+    assert "When you comment" not in place.page("/privacy/")
+    assert "Disallow:\n" in place.page("/robots.txt")
+
+
+def test_the_intake_is_told_which_articles_take_comments(place: Place) -> None:
+    place.article("second", Title="On “feet”", Status="hidden")
+
+    place.build()
+
+    site = load(place.folder / "var/site/site.json")
+    assert {id: (told.title, told.url) for id, told in site.conversations.items()} == {
+        "big-toe-and-glutes": (
+            "Your big toe and your glutes must be talking to each other for stability and power.",
+            ARTICLE,
+        ),
+        "second": ("On “feet”", "/articles/second/"),
+    }
+    assert (site.url, site.intake, site.is_preview, site.article_count) == (SITE_URL, "/comments", False, 1)
+
+
+# Bytes
+
+
+def test_every_page_has_the_one_style_that_the_policy_names(place: Place) -> None:
+    unpublished(place)
+    place.build(preview=True)
+
+    pages = [path.read_text("utf-8") for path in place.output.rglob("*.html")]
+    styles = {style for page in pages for style in re.findall(r"<style>(.*?)</style>", page, re.DOTALL)}
+
+    [style] = styles
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = load(place.folder / "var/site/site.json").headers["Content-Security-Policy"]
+    assert f"style-src 'sha256-{digest}';" in policy
+    assert f"\n  Content-Security-Policy: {policy}\n" in place.page("/_headers")
+    assert all(page.count("<style") == 1 and " style=" not in page for page in pages)
+
+
+def test_a_table_brings_no_style_of_its_own(place: Place) -> None:
+    place.article("second", text="| a | b |\n|:--|--:|\n| 1 | 2 |")
+
+    place.build()
+
+    page = place.page("/articles/second/")
+    assert '<td class="right">2</td>' in page
+    assert "align=" not in page.partition("</style>")[2]
+
+
+def test_files_of_extra_land_at_the_root(place: Place) -> None:
+    place.write("extra/CNAME", "feet.example\n")
+    place.write("extra/.well-known/security.txt", "MessagePages: tel:+447504439555\n")
+
+    place.build()
+
+    assert place.page("/CNAME") == "feet.example\n"
+    assert place.page("/.well-known/security.txt") == "MessagePages: tel:+447504439555\n"
+
+
+def test_the_same_content_gives_the_same_bytes(place: Place, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        place.article(name)
+        place.comment(a_comment(id=name + "0", article=name))
+    twin = Place(tmp_path / "twin")
+    for path in (place.folder / "content").rglob("*.md"):
+        twin.write(path.relative_to(place.folder / "content").as_posix(), path.read_text("utf-8"))
+
+    place.build()
+    twin.build()
+
+    assert built(place) == built(twin)
+    assert all(place.page(f"/{name}") == twin.page(f"/{name}") for name in built(place))
+
+
+@pytest.mark.parametrize("server", ["caddy", "nginx"])
+def test_a_web_server_is_told_the_policy_the_redirects_and_what_may_be_kept(place: Place, server: str) -> None:
+    place.article("shoes", Formerly="boots")
+
+    place.build()
+
+    told = (place.folder / f"var/site/{server}.conf").read_text("utf-8")
+    site = load(place.folder / "var/site/site.json")
+    assert site.headers["Content-Security-Policy"] in told
+    assert "public, max-age=31536000, immutable" in told
+    for file in ("", "comments.xml"):
+        assert re.search(f"/articles/boots/{file} .*/articles/shoes/{file}[ ;]", told)
+    assert "127.0.0.1:8000" in told
+
+
+def test_a_feed_and_an_image_may_be_shown_elsewhere_and_a_page_may_not(shipped: Place) -> None:
+    site = load(shipped.folder / "var/site/site.json")
+
+    assert "Cross-Origin-Resource-Policy" in site.headers_for("/articles/")
+    assert "Cross-Origin-Resource-Policy" not in site.headers_for("/feed.xml")
+    assert "Cross-Origin-Resource-Policy" not in site.headers_for("/images/a.png")
+    assert "style-src 'self'" in site.headers_for("/feed.xml")["Content-Security-Policy"]
+
+
+def test_no_trace_of_the_old_facts_is_left_when_they_change(place: Place) -> None:
+    only_article(place, "first", text="Words.")
+    shutil.rmtree(place.comments)
+
+    place.build(
+        SITENAME="Auf dem Boden",
+        TAGLINE="Eva hilft.",
+        AUTHOR="Eva",
+        INVITATION="Rufen Sie an.",
+        TELEPHONE="+4930123456",
+        TELEPHONE_SHOWN="030 123456",
+        DEFAULT_LANG="de",
+        ACCENT=("#123456", "#abcdef"),
+    )
+
+    site = everything(place)
+    for trace in ("David", "From the ground up", "7504", "en-gb", "#0e5c52", "#82d3c1"):
+        assert trace.lower() not in site.lower(), trace
+    facts = load(place.folder / "var/site/site.json")
+    assert (facts.accent, facts.accent_dark) == ("#123456", "#abcdef")
+
+
+def test_an_empty_content_folder_builds(place: Place) -> None:
+    shutil.rmtree(place.folder / "content")
+    (place.folder / "content").mkdir()
+
+    place.build()
+
+    assert "<h1>From the ground up</h1>" in place.page("/")

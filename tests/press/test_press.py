@@ -1,0 +1,673 @@
+"""The press: what it prints when something changes is what a build from nothing makes, soon, and never half."""
+
+import contextlib
+import gc
+import importlib
+import os
+import queue
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pelican.contents import Article
+from pelican.readers import MarkdownReader as PelicansReader
+from pelican.settings import DEFAULT_CONFIG
+
+from contract.manifest import BuildStatus as State
+from press.builder import Builder
+from press.incremental.cache import Cache
+from press.plugin.hooks import INTERNALS
+from press.plugin.reader import MarkdownReader
+from press.watch import Changes, Watcher, watching
+from tests.support.place import IMAGE_CACHE, ROOT, SITE_URL, Place, a_comment
+
+ARTICLE = "articles/big-toe-and-glutes/index.html"
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SOON = 60.0  # seconds that a test waits for what takes a moment, also on a busy machine
+
+
+class Noted(Builder):
+    """A press that notes what it prints by itself, between whole runs."""
+
+    def __init__(self, place: Place, **overrides: Any) -> None:
+        settings = {
+            "SITE_URL": SITE_URL,
+            "SITE_JSON": str(place.folder / "var/site/site.json"),
+            "IMAGE_CACHE": IMAGE_CACHE.name,
+            "PRESS_CACHE": str(place.folder / "var/press/cache"),
+        }
+        self.printed: list[str] = []
+        super().__init__(place.folder / "pelicanconf.py", settings | overrides, is_watching=True)
+
+    def print_page(self, file: str) -> bool:
+        is_new = super().print_page(file)
+        self.printed += [file] * is_new
+        return is_new
+
+
+@pytest.fixture
+def press(place: Place) -> Iterator[Noted]:
+    """A press that has printed nothing yet."""
+    with contextlib.closing(Noted(place)) as made:
+        yield made
+
+
+def warm(press: Builder, place: Place, changes: Changes | None = None, said: list[str] | None = None) -> Watcher:
+    """Return a press that has printed once, and is told what changes."""
+    made = Watcher(press, changes or queue.SimpleQueue(), place.comments, (said if said is not None else []).append)
+    made.print_all()
+    return made
+
+
+def settle(warm: Watcher) -> None:
+    """Let the press print all that waits for a pause."""
+
+    def turn() -> bool:
+        warm.turn(set())
+        return not warm.is_busy
+
+    wait_for(turn)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, but not for ever."""
+    end = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.005)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder, with its bytes, but for how the press does."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in found.items() if name != "press.json"}
+
+
+def state(place: Place) -> State:
+    """Return what the press tells of itself."""
+    return State.load(place.folder / "var/site/press.json")
+
+
+def from_nothing(place: Place, folder: Path, **overrides: Any) -> list[dict[str, bytes]]:
+    """Build the same site elsewhere with an empty cache; return its output and its facts."""
+    elsewhere = {
+        "OUTPUT_PATH": str(folder / "output"),
+        "SITE_JSON": str(folder / "site/site.json"),
+        "PRESS_CACHE": str(folder / "cache"),
+    }
+    folder.mkdir()
+    with contextlib.closing(Noted(place, **elsewhere | overrides)) as cold:
+        cold.print_all()
+    return [files(folder / "output"), files(folder / "site")]
+
+
+# The same as a build from nothing
+
+
+class Editor:
+    """Changes a site at random, one thing at a time."""
+
+    def __init__(self, place: Place, seed: int) -> None:
+        self.place, self.chance = place, random.Random(seed)
+        self.made = 0
+        self.headers: dict[str, dict[str, str]] = {}
+        for _ in range(4):
+            self.new_article()
+
+    def change(self) -> tuple[str, set[Path]]:
+        """Change something; return what, and the files that it was."""
+        edits = [self.comment] * 4 + [self.reply] * 2 + [self.remove] * 2 + [self.mark_removed, self.change_comment]
+        edits += [self.break_comment, self.copy_comment, self.new_article, self.delete_article, self.theme, self.fact]
+        edits += [self.text] * 2 + [self.header] * 4
+        edit = self.chance.choice(edits)
+        return edit.__name__, {path for path in edit() if path}
+
+    def comment(self, **fields: Any) -> set[Path]:
+        self.made += 1
+        article = self.chance.choice([*self.headers, "big-toe-and-glutes"])
+        date = NOON - timedelta(minutes=self.chance.randrange(5000)) if self.chance.random() < 0.8 else None
+        fields = {"id": f"id{self.made:04}", "article": article, "date": date, "body": f"Words *{self.made}*."} | fields
+        return {self.place.comment(a_comment(**fields))}
+
+    def reply(self) -> set[Path]:
+        path = self.chance.choice(self.comments())
+        return self.comment(article=path.parent.name, reply_to=path.stem)
+
+    def change_comment(self) -> set[Path]:
+        path = self.chance.choice(self.comments())
+        path.write_text(path.read_text("utf-8").rstrip("\n") + " And more.\n", "utf-8")
+        return {path}
+
+    def remove(self) -> set[Path]:
+        path = self.chance.choice(self.comments())
+        path.unlink()
+        return {path}
+
+    def mark_removed(self) -> set[Path]:
+        path = self.chance.choice(self.comments())
+        path.write_text(f"Id: {path.stem}\nArticle: {path.parent.name}\nRemoved: yes\n", "utf-8")
+        return {path}
+
+    def break_comment(self) -> set[Path]:
+        path = self.chance.choice(self.comments())
+        path.write_text("no header", "utf-8")
+        return {path}
+
+    def copy_comment(self) -> set[Path]:
+        """Put a comment with the id of another into another article."""
+        path = self.chance.choice(self.comments())
+        return self.comment(id=path.stem, article=self.chance.choice(list(self.headers)))
+
+    def new_article(self) -> set[Path]:
+        self.made += 1
+        slug = f"article-{self.made}"
+        self.headers[slug] = {
+            "Tags": self.chance.choice(["feet", "feet, toes"]),
+            "Date": f"2026-10-{self.made % 28 + 1:02}",
+        }
+        return {self.write(slug)}
+
+    def delete_article(self) -> set[Path]:
+        slug = self.chance.choice(list(self.headers))
+        if len(self.headers) < 2:
+            return set()
+        del self.headers[slug]
+        path = self.place.folder / f"content/articles/{slug}.md"
+        path.unlink()
+        return {path}
+
+    def text(self) -> set[Path]:
+        return {
+            self.write(
+                self.chance.choice(list(self.headers)), text=f"Other words, [here](/contact/). {self.chance.random()}"
+            )
+        }
+
+    def header(self) -> set[Path]:
+        slug, header = self.chance.choice(list(self.headers.items()))
+        self.made += 1
+        others = [
+            {"Title": f"Title {self.made}"},
+            {"Date": f"2026-{self.made % 12 + 1:02}-11"},  # some of them have not come yet
+            {"Slug": f"slug-{self.made}", "Formerly": header.get("Slug", slug)},
+            {"Tags": self.chance.choice(["", "toes", "arches, feet"])},
+            {"Status": self.chance.choice(["draft", "hidden", "published"])},
+            {"Comments": self.chance.choice(["", "closed"])},
+            {"Summary": f"Summary {self.made}"},
+        ]
+        header |= self.chance.choice(others)
+        return {self.write(slug)}
+
+    def theme(self) -> set[Path]:
+        name = self.chance.choice(
+            ["article.html", "parts/conversation.html", "comments.xml", "sitemap.xml", "style.css"]
+        )
+        path = self.place.folder / "theme/templates" / name
+        path.write_text(path.read_text("utf-8").replace("\n", "\n\n", 1), "utf-8")
+        return {path}
+
+    def fact(self) -> set[Path]:
+        path = self.place.folder / "pelicanconf.py"
+        fact = self.chance.choice(["HOURS", "CLOSE_AFTER_DAYS", "INTAKE"])
+        value = {
+            "HOURS": f"“{self.made}”",
+            "CLOSE_AFTER_DAYS": self.chance.choice([0, 30]),
+            "INTAKE": self.chance.choice(["", "/comments"]),
+        }
+        path.write_text(re.sub(rf"(?m)^{fact} = .*$", f"{fact} = {value[fact]!r}", path.read_text("utf-8")), "utf-8")
+        return {path}
+
+    def write(self, slug: str, text: str = "Some words.") -> Path:
+        return self.place.article(slug, text=text, **self.headers[slug])
+
+    def comments(self) -> list[Path]:
+        return sorted(self.place.comments.rglob("*.md"))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_any_edit_the_output_is_that_of_a_build_from_nothing(
+    place: Place, tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    editor = Editor(place, seed)
+    cold = tmp_path_factory.mktemp("cold")
+    with contextlib.closing(Noted(place, NOW=NOON)) as press:
+        said: list[str] = []
+        running = warm(press, place, said=said)
+        for number in range(18):
+            edits = [editor.change() for _ in range(editor.chance.choice([1, 1, 3]))]
+
+            running.turn(set().union(*(changed for _, changed in edits)))
+            settle(running)
+
+            ours = [files(place.output), files(place.folder / "var/site")]
+            assert ours == from_nothing(place, cold / str(number), NOW=NOON), (edits, said[-3:])
+            assert state(place).faults == []
+
+
+def test_a_process_that_starts_with_the_cache_prints_what_changed_and_no_more(place: Place) -> None:
+    place.article("second")
+    place.build()
+    before = {path: path.stat().st_ino for path in place.output.rglob("*.*")}
+    place.comment(a_comment(article="second"))
+
+    place.build()
+
+    changed = {path for path, inode in before.items() if path.stat().st_ino != inode}
+    assert {path.relative_to(place.output).as_posix() for path in changed} == {
+        "articles/second/index.html",
+        "articles/second/comments.xml",
+        "articles/index.html",
+        "index.html",
+        "comments.xml",
+    }
+
+
+def test_a_comment_is_on_its_articles_page_before_anything_else_shows_it(press: Noted, place: Place) -> None:
+    place.article("second", Tags="feet")
+    place.article("third", Tags="feet")
+    running = warm(press, place)
+
+    running.turn({place.comment(a_comment(article="second", date=NOON))})
+    settle(running)
+
+    assert press.printed[0] == "articles/second/index.html"
+    assert set(press.printed[1:]) == {
+        "articles/second/comments.xml",
+        "index.html",
+        "comments.xml",
+        "articles/index.html",
+        "articles/about/feet/index.html",
+        "sitemap.xml",
+    }
+    assert set(state(place).live) >= {"abcd"}
+
+
+def test_a_function_of_the_configuration_that_changes_is_called_again(place: Place) -> None:
+    template, configuration = place.folder / "theme/templates/404.html", place.folder / "pelicanconf.py"
+    template.write_text(template.read_text("utf-8").replace("</h1>", "</h1>{{ 'One'|mine }}", 1), "utf-8")
+    words = configuration.read_text("utf-8")
+    configuration.write_text(words + 'JINJA_FILTERS = {"mine": lambda text: text + " and two"}\n', "utf-8")
+    place.build()
+
+    configuration.write_text(words + 'JINJA_FILTERS = {"mine": lambda text: text + " and six"}\n', "utf-8")
+    place.build()
+
+    assert "One and six" in place.page("/404.html")
+
+
+def test_a_file_that_someone_took_out_of_the_output_comes_back(place: Place) -> None:
+    place.build()
+    before = files(place.output)
+    (place.output / ARTICLE).unlink()
+    (place.output / "contact/index.html").write_text("Something else.")
+
+    place.build()
+
+    assert files(place.output) == before
+
+
+# Never half
+
+
+def test_a_reader_never_meets_half_a_page_or_a_link_ahead_of_its_page(place: Place) -> None:
+    for slug in ("second", "third"):
+        place.article(slug, Tags="feet")
+    over, faults = threading.Event(), list[str]()
+
+    def read_on() -> None:
+        while not over.is_set():
+            for file in ("index.html", "articles/index.html", ARTICLE, "articles/second/index.html"):
+                page = (place.output / file).read_text("utf-8")
+                if not page.endswith("</html>"):
+                    faults.append(f"{file} is cut off")
+                for address, fragment in set(re.findall(r'href="(/[^"#?]*/)(?:#([^"]*))?"', page)):
+                    target = place.output / address[1:] / "index.html"
+                    if not address.startswith("/comments/") and not (
+                        target.exists() and (not fragment or f'id="{fragment}"' in target.read_text("utf-8"))
+                    ):
+                        faults.append(f"{file} leads to {address}#{fragment}")
+
+    with contextlib.closing(Noted(place)) as press, watching(*press.folders, place.folder) as changes:
+        running = warm(press, place, changes)
+        threads = [threading.Thread(target=running.run, args=(over.is_set,)), threading.Thread(target=read_on)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(200):
+                place.comment(
+                    a_comment(id=f"many{number}", article=("second", "third", "big-toe-and-glutes")[number % 3])
+                )
+                if number % 60 == 30:
+                    place.article(f"new-{number}", text="See [the other](/articles/second/#comment-many0).")
+                time.sleep(0.002)
+            wait_for(
+                lambda: (
+                    "comment-many199" in place.page("/articles/third/")
+                    or "comment-many199" in place.page("/articles/second/")
+                )
+            )
+            wait_for(lambda: (place.output / "articles/new-150").exists() and not running.is_busy)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+
+    assert faults == []
+    assert state(place).faults == []
+
+
+# Crowds
+
+
+def test_two_hundred_approvals_at_once_print_no_page_more_than_twice(place: Place) -> None:
+    over = threading.Event()
+    with contextlib.closing(Noted(place)) as press, watching(*press.folders, place.folder) as changes:
+        running = warm(press, place, changes)
+        thread = threading.Thread(target=running.run, args=(over.is_set,))
+        thread.start()
+        try:
+            for number in range(200):
+                place.comment(a_comment(id=f"many{number}"))
+            wait_for(lambda: place.page("/comments.xml").count("<entry>") == 50 and not running.is_busy)
+            wait_for(lambda: all(f'id="comment-many{number}"' in place.page(f"/{ARTICLE}") for number in (0, 99, 199)))
+            wait_for(lambda: not running.is_busy)
+        finally:
+            over.set()
+            thread.join()
+
+    assert max(press.printed.count(file) for file in press.printed) <= 2
+    assert len(state(place).live) == 200
+
+
+def test_what_links_to_a_page_that_waits_for_a_pause_waits_for_the_page(press: Noted, place: Place) -> None:
+    running = warm(press, place)
+    running.turn({place.comment(a_comment())})
+
+    running.turn({place.comment(a_comment(id="efgh"))})
+    settle(running)
+
+    assert state(place).faults == []
+    assert 'id="comment-efgh"' in place.page(f"/{ARTICLE}")
+    assert "#comment-efgh" in place.page("/comments.xml")
+
+
+# What is wrong
+
+
+def test_a_failing_article_leaves_the_last_good_output_and_comments_still_come(press: Noted, place: Place) -> None:
+    article = place.article("second")
+    said: list[str] = []
+    running = warm(press, place, said=said)
+    before = files(place.output)
+
+    broken = place.article("second", text="[x](/nowhere/)")
+    running.turn({broken})
+
+    assert files(place.output) == before
+    assert state(place).faults[0].endswith("content/articles/second.md:7: link to /nowhere/: no such page or file")
+    assert any(line.startswith(state(place).faults[0]) for line in said)
+    faults = state(place).faults
+
+    running.turn({place.comment(a_comment())})
+    settle(running)
+
+    assert 'id="comment-abcd"' in place.page(f"/{ARTICLE}")
+    assert state(place).faults == faults
+
+    place.article("second", text="Mended.")
+    running.turn({article})
+
+    assert state(place).faults == []
+    assert "Mended." in place.page("/articles/second/")
+
+
+def test_a_failing_template_recovers_when_mended(press: Noted, place: Place) -> None:
+    running = warm(press, place)
+    template = place.folder / "theme/templates/article.html"
+    whole, before = template.read_text("utf-8"), files(place.output)
+
+    template.write_text(whole.replace("{{ article.title }}", "{{ article.titel }}"), "utf-8")
+    running.turn({template})
+
+    assert files(place.output) == before
+    assert (
+        "theme/templates/article.html:4: 'pelican.contents.Article object' has no attribute 'titel'"
+        in state(place).faults[0]
+    )
+
+    template.write_text(whole, "utf-8")
+    running.turn({template})
+
+    assert state(place).faults == []
+
+
+def test_a_configuration_that_cannot_be_read_is_told(press: Noted, place: Place) -> None:
+    running = warm(press, place)
+    configuration = place.folder / "pelicanconf.py"
+    whole = configuration.read_text("utf-8")
+
+    configuration.write_text(f"{whole}\nHOURS = (\n", "utf-8")
+    running.turn({configuration})
+
+    assert re.search(r"pelicanconf\.py:\d+: '\(' was never closed", state(place).faults[0])
+
+    configuration.write_text(f"{whole}\nHOURS = 'At noon'\n", "utf-8")
+    running.turn({configuration})
+
+    assert state(place).faults == []
+    assert "At noon" in place.page("/contact/")
+
+
+def test_a_comment_that_an_article_links_to_is_off_the_page_all_the_same(press: Noted, place: Place) -> None:
+    comment = place.comment(a_comment())
+    place.article("second", text="As [Tom](/articles/big-toe-and-glutes/#comment-abcd) says.")
+    running = warm(press, place)
+
+    comment.unlink()
+    running.turn({comment})
+    settle(running)
+
+    assert "comment-abcd" not in place.page(f"/{ARTICLE}")
+    assert "second.md:7: link to /articles/big-toe-and-glutes/#comment-abcd" in state(place).faults[0]
+
+
+# By itself
+
+
+def test_it_wakes_when_an_article_falls_due_and_when_a_conversation_closes(place: Place) -> None:
+    moment = datetime.now(UTC) + timedelta(seconds=4)
+    place.article("due", Date=moment.isoformat(timespec="seconds"))
+    place.article("closing", Date=(moment - timedelta(days=30)).isoformat(timespec="seconds"))
+    over = threading.Event()
+    with contextlib.closing(Noted(place, CLOSE_AFTER_DAYS=30)) as press:
+        running = warm(press, place)
+        assert not (place.output / "articles/due").exists()
+        thread = threading.Thread(target=running.run, args=(over.is_set,))
+        thread.start()
+        try:
+            wait_for(lambda: (place.output / "articles/due/index.html").exists())
+            wait_for(lambda: "This conversation is closed." in place.page("/articles/closing/"))
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_what_falls_due_broken_is_told_once_and_comes_when_it_is_mended(place: Place) -> None:
+    moment = datetime.now(UTC) + timedelta(seconds=2)
+    article = place.article("due", Date=moment.isoformat(timespec="seconds"), text="[dead](/nowhere/)")
+    changes: Changes = queue.SimpleQueue()
+    said: list[str] = []
+    over = threading.Event()
+    with contextlib.closing(Noted(place)) as press:
+        running = warm(press, place, changes, said)
+        thread = threading.Thread(target=running.run, args=(over.is_set,))
+        thread.start()
+        try:
+            wait_for(lambda: any("/nowhere/" in line for line in said))
+            time.sleep(1)
+            article.write_text(article.read_text("utf-8").replace("/nowhere/", "/contact/"), "utf-8")
+            changes.put({article})
+            wait_for(lambda: (place.output / "articles/due/index.html").exists())
+        finally:
+            over.set()
+            thread.join()
+
+    assert len([line for line in said if "/nowhere/" in line]) == 1
+
+
+def test_the_command_watches_and_says_when_it_ends(place: Place) -> None:
+    (place.folder / "publishconf.py").write_bytes((ROOT / "publishconf.py").read_bytes())
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SITE_URL": SITE_URL}
+    command = [sys.executable, "-m", "press", "watch"]
+    with subprocess.Popen(command, cwd=place.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "watching\n"
+            assert state(place).watching
+
+            place.comment(a_comment())
+
+            wait_for(lambda: "abcd" in state(place).live)
+            assert 'id="comment-abcd"' in place.page(f"/{ARTICLE}")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(SOON)
+
+    assert not state(place).watching
+    assert process.returncode == 0
+
+
+# The cache
+
+
+def test_a_cache_that_is_damaged_anywhere_or_anothers_is_an_empty_one_or_whole(tmp_path: Path) -> None:
+    path = tmp_path / "cache"
+    values = {bytes([n]) * 16: "words " * n for n in range(20)}
+    with contextlib.closing(Cache(path, b"1" * 16)) as cache:
+        for key, value in values.items():
+            cache.put(key, value)
+        cache.live |= values.keys()
+        cache.state = {"prints": {"index.html": (b"", None)}}
+        cache.save()
+    whole = path.read_bytes()
+    damaged = [whole[:end] for end in range(0, len(whole), 7)]
+    damaged += [whole[:n] + bytes([whole[n] ^ 255]) + whole[n + 1 :] for n in range(0, len(whole), 3)]
+
+    for data in damaged:
+        path.write_bytes(data)
+        with contextlib.closing(Cache(path, b"1" * 16)) as cache:
+            assert cache.state in ({}, {"prints": {"index.html": (b"", None)}})
+            assert all(cache.get(key) in (None, value) for key, value in values.items())
+    path.write_bytes(whole)
+    with contextlib.closing(Cache(path, b"2" * 16)) as other, contextlib.closing(Cache(path, b"1" * 16)) as same:
+        assert (other.state, other.get(b"\1" * 16)) == ({}, None)
+        assert {key: same.get(key) for key in values} == values
+
+
+def test_a_site_builds_the_same_beside_a_damaged_cache(place: Place) -> None:
+    place.build()
+    cache, before = place.folder / "var/press/cache", files(place.output)
+    data = bytearray(cache.read_bytes())
+    for number in range(0, len(data), 97):
+        data[number] ^= 1
+    for damaged in (bytes(data), b"", cache.read_bytes()[: len(data) // 2]):
+        cache.write_bytes(damaged)
+
+        place.build()
+
+        assert files(place.output) == before
+
+
+def test_the_words_of_a_comment_that_is_erased_leave_the_cache(place: Place) -> None:
+    comment = place.comment(a_comment(body="Something that was said in confidence."))
+    place.build()
+    cache = place.folder / "var/press/cache"
+    assert b"in confidence" in cache.read_bytes()
+    comment.unlink()
+
+    place.build()
+
+    assert b"in confidence" not in cache.read_bytes()
+
+
+def test_the_words_of_a_comment_that_is_erased_leave_the_cache_of_a_press_that_goes_on(
+    press: Noted, place: Place
+) -> None:
+    comment = place.comment(a_comment(body="Something that was said in confidence."))
+    going_on = warm(press, place)
+    cache = place.folder / "var/press/cache"
+    assert b"in confidence" in cache.read_bytes()
+
+    place.comment(a_comment(removed="yes", author="", body=""))
+    place.comment(a_comment(id="efgh", reply_to="abcd"))
+    going_on.turn({comment, comment.with_stem("efgh")})
+    settle(going_on)
+
+    assert b"in confidence" not in cache.read_bytes()
+    assert b"Hello." in cache.read_bytes()
+    press.close()
+    assert b"in confidence" not in cache.read_bytes()
+
+
+# Pelican
+
+
+def test_a_press_that_goes_on_holds_no_article_of_an_earlier_run(press: Noted, place: Place) -> None:
+    place.article("second")
+    for _ in range(3):
+        press.print_all()
+
+    gc.collect()
+
+    held = [held.slug for held in gc.get_objects() if isinstance(held, Article)]
+    assert sorted(held) == ["big-toe-and-glutes", "second"]
+
+
+@pytest.mark.parametrize("name", INTERNALS)
+def test_what_is_relied_on_in_pelican_is_there(name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    holder, _, owner = module.rpartition(".")
+
+    if owner[0].isupper():
+        source = importlib.import_module(holder).__file__
+        assert source
+        assert re.search(rf"(def|self\.|\b){attribute}\b", Path(source).read_text("utf-8"))
+        assert hasattr(importlib.import_module(holder), owner)
+    else:
+        assert hasattr(importlib.import_module(module), attribute)
+
+
+HEADER = "Title: Ähm\nDate: 2026-11-20\nTags: feet, toes\nAuthor: Ada\nSlug: toe\nOther: one\n    two\n\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Toes\n\nWords[^1].\n\n[^1]: A note.",
+        "*[HTML]: Words\n\nHTML",
+        "[a]: /contact/\n\n[a]",
+        "Key: value\n\n| a |\n|---|\n| b |",
+        "",
+    ],
+)
+def test_the_reader_reads_as_pelicans_own_whatever_it_read_before(tmp_path: Path, text: str) -> None:
+    settings = DEFAULT_CONFIG | {"MARKDOWN": {"extensions": ["markdown.extensions.extra", "markdown.extensions.meta"]}}
+    article = tmp_path / "a.md"
+    article.write_text(HEADER + text, "utf-8")
+    with contextlib.closing(Cache(tmp_path / "cache", b"1" * 16)) as cache:
+        ours = MarkdownReader(settings | {"PRESS": SimpleNamespace(cache=cache, progress=lambda: None)})
+        theirs = PelicansReader(settings).read(str(article))
+
+        first, second = ours.read(str(article)), ours.read(str(article))
+
+    assert first == second == theirs

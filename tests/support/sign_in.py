@@ -1,0 +1,6 @@
+"""Shared by tests: sign_in."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+Clock = Callable[[], datetime]

@@ -1,0 +1,512 @@
+"""Composer: each mail says what is true when it is sent, to the one it concerns, and nobody's words forge any of it."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.manifest import Conversation
+from postbox.store.messages import Messages
+from postbox.store.submissions import Event
+from postbox.store.tokens import DecisionLinks
+from tests.support.mail import html_of, text_of
+from tests.support.moderation import ARTICLE, forge
+from tests.support.notices import BY, NOW, SITE, House, a_place, links
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """A place with the shipped comments."""
+    return House(a_place(tmp_path))
+
+
+# To the author
+
+
+def test_a_comment_that_waits_is_one_mail_with_one_link(house: House) -> None:
+    id = house.send(author="Tom", body="I do.\n\nIs **that** right?", reply_to="0001", held=("it has 3 links",))
+
+    mail = house.mail("comment", house.name(id))
+
+    assert mail["To"] == "david@home.example"
+    assert mail["Subject"] == "Answer from Tom on “Working on your big toe”"
+    text = text_of(mail)
+    assert "> I do.\n>\n> Is **that** right?\n" in text
+    assert "It answers Alexis:\n\n> I love the feet" in text
+    assert "Look twice: it has 3 links." in text
+    [link] = links(mail)
+    address, _, token = link.rpartition("/")
+    assert address == "https://desk.example/decide"
+    decision = DecisionLinks(house.moderation.key).read(token, NOW)
+    assert decision
+    assert decision.name == house.name(id)
+    assert text.count("https://") == 1
+
+
+def test_a_change_is_shown_beside_what_the_page_says(house: House) -> None:
+    id = house.published(author="Tom", body="Old words.")
+    house.change(id, author="Tom", body="New words.")
+
+    mail = house.mail("comment", house.name(id))
+
+    assert mail["Subject"] == "Changed comment from Tom on “Working on your big toe”"
+    assert "> New words.\n\nThe page still says:\n\n> Old words.\n" in text_of(mail)
+
+
+def test_a_comment_that_was_decided_changed_or_deleted_is_no_mail_any_more(house: House) -> None:
+    decided, changed, deleted = (house.send() for _ in range(3))
+    names = [house.name(id) for id in (decided, changed, deleted)]
+
+    house.publish(decided)
+    house.change(changed, body="Other words.")
+    house.delete(deleted)
+
+    assert [house.draft("comment", name) for name in names] == [None, None, None]
+    assert house.draft("comment", house.name(changed))
+
+
+def test_a_comment_on_an_article_that_is_gone_is_still_told(house: House) -> None:
+    id = house.send(article="gone", reply_to="gone")
+
+    mail = house.mail("comment", house.name(id))
+
+    assert mail["Subject"] == "Answer from Tom"
+    assert "It answers a comment that is not on the page." in text_of(mail)
+
+
+def test_a_fresh_link_is_the_same_mail_under_another_name(house: House) -> None:
+    name = house.name(house.send())
+
+    first, fresh = house.mail("comment", name), house.mail("link", f"{name}.2026-11-30")
+
+    assert text_of(first) == text_of(fresh)
+    assert len({first["Message-ID"], fresh["Message-ID"], house.mail("link", f"{name}.2026-12-01")["Message-ID"]}) == 3
+
+
+def test_a_message_is_told_whole_and_answered_to_its_sender(house: House) -> None:
+    id = house.message(body="First.\n\n" + "words " * 500 + "\n\nLast.")
+
+    mail = house.mail("message", id)
+
+    assert mail["Subject"] == "Message from Ann"
+    assert mail["Reply-To"] == "ann@reader.example"
+    assert "> First.\n" in text_of(mail)
+    assert "> Last.\n\nAnswer this mail, and it goes to ann@reader.example." in text_of(mail)
+
+
+def test_a_message_with_a_telephone_number_says_it(house: House) -> None:
+    mail = house.mail("message", house.message(contact="020 7946 0000"))
+
+    assert "Reply-To" not in mail
+    assert "You reach Ann on 020 7946 0000." in text_of(mail)
+
+
+def test_a_message_that_is_done_or_forgotten_is_no_mail_any_more(house: House) -> None:
+    done, forgotten = house.message(), house.message()
+    messages = Messages(house.inbox)
+    messages.finish(done)
+    messages.forget(forgotten)
+
+    assert house.draft("message", done) is None
+    assert house.draft("message", forgotten) is None
+    assert house.draft("message", "nothing") is None
+
+
+def gathered(house: House, *rows: tuple[str, str]) -> str:
+    """Have these gathered into a digest, as the eleventh and later of an hour are; return what it is about."""
+    usual = [("comment", f"fill{number}.r") for number in range(10)]
+    house.moderation.outbox.take_over([*usual, *rows], NOW)
+    return f"{rows[0][0]}.{rows[0][1]}"
+
+
+def test_a_digest_has_a_link_for_each_and_one_to_the_desk(house: House) -> None:
+    first, second, decided = (house.send(author=name, body=f"Words of {name}.") for name in ("Tom", "Zoë", "Ann"))
+    rows = [("comment", house.name(id)) for id in (first, second, decided)] + [("message", house.message(name="Ben"))]
+    about = gathered(house, *rows)
+    house.publish(decided)
+
+    mail = house.mail("digest", about)
+
+    assert mail["Subject"] == "3 more comments and messages wait for you"
+    assert [re.sub("decide/.*", "decide", link) for link in links(mail)] == [
+        "https://desk.example/",
+        "https://desk.example/decide",
+        "https://desk.example/decide",
+    ]
+    text = text_of(mail)
+    assert [found for found in ("Tom", "Zoë", "Ben", "Ann") if found in text] == ["Tom", "Zoë", "Ben"]
+    assert "> Words of Zoë." in text
+    assert "From Ben, through the contact page:\n\n> Can you ring me?" in text
+
+
+def test_a_digest_of_what_was_decided_since_is_no_mail(house: House) -> None:
+    id = house.send()
+    about = gathered(house, ("comment", house.name(id)))
+
+    house.publish(id)
+
+    assert house.draft("digest", about) is None
+
+
+def test_a_digest_of_very_many_shows_the_first_and_counts_the_rest(house: House) -> None:
+    rows = [("comment", house.name(house.send(body="word " * 500))) for _ in range(60)]
+
+    mail = house.mail("digest", gathered(house, *rows))
+
+    assert mail["Subject"] == "60 more comments and messages wait for you"
+    assert len(links(mail)) == 51
+    assert "And 10 more, at the desk." in text_of(mail)
+    assert len(text_of(mail)) < 50_000
+
+
+# To readers
+
+
+def test_a_question_holds_no_word_of_whoever_left_the_address(house: House) -> None:
+    id = house.send(author="Buy Pills", body="Cheap pills here", address="ann@reader.example")
+
+    mail = house.mail("confirm", id)
+
+    assert mail["To"] == "ann@reader.example"
+    assert "pills" not in mail.as_string().lower()
+    assert "pills" not in (text_of(mail) + html_of(mail)).lower()
+    assert "Working on your big toe" in text_of(mail)
+    assert links(mail) == [house.page(id)]
+
+
+def test_every_mail_to_a_reader_can_be_stopped_with_one_click_and_on_a_page(house: House) -> None:
+    asked = house.send(address="tom@reader.example")
+    id = house.published(address="tom@reader.example", events="published author others")
+    mails = [
+        (asked, house.mail("confirm", asked)),
+        (id, house.mail("published", house.name(id))),
+        (id, house.mail("answered", house.answer(id))),
+        (id, house.mail("answered", house.published(reply_to=id))),
+    ]
+
+    for comment, mail in mails:
+        assert mail["To"] == "tom@reader.example"
+        assert mail["List-Unsubscribe"] == f"<{house.page(comment)}/stop>"
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert links(mail)[-1] == house.page(comment)
+
+
+def test_a_writer_hears_that_a_comment_is_published_and_where(house: House) -> None:
+    id = house.published(author="Tom", address="tom@reader.example", events="published")
+
+    mail = house.mail("published", house.name(id))
+
+    assert mail["Subject"] == "Your comment on “Working on your big toe” is published"
+    assert links(mail)[0] == f"https://feet.example/articles/big-toe/#comment-{id}"
+
+
+def test_a_writer_hears_the_words_of_davids_answer(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="author")
+
+    answer = house.answer(id, "Barefoot.\n\nSee https://feet.example/articles/shoes/")
+
+    mail = house.mail("answered", answer)
+    assert mail["Subject"] == "David answered your comment on “Working on your big toe”"
+    assert "> Barefoot.\n>\n> See https://feet.example/articles/shoes/\n" in text_of(mail)
+    assert links(mail)[0] == f"https://feet.example/articles/big-toe/#comment-{answer}"
+
+
+def test_no_link_of_a_reader_can_be_clicked_in_a_mail_to_another(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="others")
+    body = "See https://evil.example/a or evil.example, mail me@evil.example,\n\nhttps://feet.example/evil"
+    answer = house.published(reply_to=id, author="www.evil.example", body=body)
+
+    mail = house.mail("answered", answer)
+
+    assert "evil" not in (mail.as_string() + text_of(mail) + html_of(mail)).lower()
+    assert "> See [link] or [link] mail [link]\n>\n> [link]" in text_of(mail)
+    assert len(links(mail)) == 2
+
+
+def test_a_reader_who_is_called_david_is_a_reader(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="author others")
+
+    mail = house.mail("answered", house.published(reply_to=id, author="David"))
+
+    assert mail["Subject"] == "Someone answered your comment on “Working on your big toe”"
+    assert "David, another reader, answered your comment" in text_of(mail)
+
+
+def test_no_mail_says_the_address_of_another(house: House) -> None:
+    id = house.published(author="Tom", address="canary-tom@reader.example", events="published author others")
+    answer = house.published(author="Zoë", reply_to=id, address="canary-zoe@reader.example", events="published others")
+    author_answer = house.answer(answer)
+    asked = house.send(address="canary-ann@reader.example")
+    rows = [
+        ("published", house.name(id)),
+        ("published", house.name(answer)),
+        ("answered", answer),
+        ("answered", author_answer),
+        ("confirm", asked),
+        ("comment", house.name(asked)),
+    ]
+
+    for kind, about in rows:
+        if kind == "answered" and about == author_answer:
+            assert house.draft(kind, about) is None  # Zoë does not want it
+            continue
+        mail = house.mail(kind, about)
+        everything = mail.as_string() + text_of(mail) + html_of(mail)
+        assert set(re.findall("canary-[a-z]+", everything)) <= {mail["To"].partition("@")[0]}, kind
+
+
+def test_nothing_but_the_question_goes_to_an_address_that_is_not_confirmed(house: House) -> None:
+    id = house.published(address="tom@reader.example")
+    answers = [house.answer(id), house.published(reply_to=id)]
+
+    assert house.draft("published", house.name(id)) is None
+    assert [house.draft("answered", answer) for answer in answers] == [None, None]
+    assert house.draft("confirm", id)
+
+
+@pytest.mark.parametrize("events", ["published", "author", "others"])
+def test_who_wants_one_thing_hears_only_that(house: House, events: str) -> None:
+    id = house.published(address="tom@reader.example", events=events)
+
+    heard = {
+        "published": house.draft("published", house.name(id)),
+        "author": house.draft("answered", house.answer(id)),
+        "others": house.draft("answered", house.published(reply_to=id)),
+    }
+
+    assert [what for what, draft in heard.items() if draft] == [events]
+
+
+def test_who_is_confirmed_stopped_or_refused_is_not_asked(house: House) -> None:
+    confirmed = house.send(address="tom@reader.example", events="published")
+    stopped, refused = (house.send(address=f"{name}@reader.example") for name in ("ann", "zoe"))
+    house.subscriptions.stop(stopped)
+    house.subscriptions.refuse("zoe@reader.example")
+
+    assert [house.draft("confirm", id) for id in (confirmed, stopped, refused)] == [None, None, None]
+
+
+@pytest.mark.parametrize("decide", ["reject", "spam"])
+def test_who_left_an_address_with_what_was_kept_out_is_not_asked(house: House, decide: str) -> None:
+    id = house.send(address="tom@reader.example")
+
+    getattr(house.moderation, decide)(house.name(id), **BY)
+
+    assert house.draft("confirm", id) is None
+
+
+def test_what_was_undone_removed_or_replaced_is_not_told(house: House) -> None:
+    undone, removed, changed = (
+        house.send(address=f"{name}@reader.example", events="published") for name in ("ann", "ben", "tom")
+    )
+    decision = house.publish(undone)
+    house.publish(removed)
+    house.publish(changed)
+    names = [house.name(id) for id in (undone, removed, changed)]
+
+    house.moderation.undo(decision, **BY)
+    house.remove(removed)
+    house.change(changed, body="Other words.")
+    house.publish(changed)
+
+    assert [house.draft("published", name) for name in names] == [None, None, None]
+    assert house.draft("published", house.name(changed))
+
+
+def test_an_answer_that_was_removed_or_whose_question_was_is_not_told(house: House) -> None:
+    first, second = (house.published(address="tom@reader.example", events="author others") for _ in range(2))
+    removed, orphan = house.published(reply_to=first), house.answer(second)
+
+    house.remove(removed)
+    house.remove(second)
+
+    assert house.draft("answered", removed) is None
+    assert house.draft("answered", orphan) is None
+
+
+def test_an_answer_is_told_in_the_words_that_it_has_when_it_is_told(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="author")
+    answer = house.answer(id, "Wrong foot.")
+    comment = house.moderation.find(answer)
+    assert comment
+
+    house.moderation.edit(ARTICLE, answer, "Left foot.", seen=house.moderation.seen(comment), **BY)
+
+    assert "Left foot." in text_of(house.mail("answered", answer))
+
+
+def test_nobody_hears_of_an_own_answer(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="others")
+
+    answer = house.published(reply_to=id, address="Tom@Reader.example", events="others")
+
+    assert house.draft("answered", answer) is None
+
+
+def test_an_answer_with_the_unconfirmed_address_of_another_is_told_all_the_same(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="others")
+
+    answer = house.published(reply_to=id, address="tom@reader.example")
+
+    assert house.draft("answered", answer)
+
+
+@pytest.mark.parametrize("facts", [{"intake": ""}, {"notices": False}, {"conversations": {}}])
+def test_no_reader_hears_of_a_site_that_sends_no_notices(house: House, facts: dict[str, Any]) -> None:
+    id = house.published(address="tom@reader.example", events="published")
+    asked = house.send(address="ann@reader.example")
+    site = replace(SITE, **facts)
+
+    assert house.notices.draft("published", house.name(id), site, NOW) is None
+    assert house.notices.draft("confirm", asked, site, NOW) is None
+
+
+# Threads and names
+
+
+def test_mails_about_one_article_or_of_one_person_belong_together(house: House) -> None:
+    first, second, other = (house.send(article=article) for article in (ARTICLE, ARTICLE, "shoes"))
+    comments = [house.mail("comment", house.name(id))["In-Reply-To"] for id in (first, second, other)]
+    messages = [house.mail("message", house.message(contact=it)) for it in ("Ann@reader.example", "ann@reader.example")]
+
+    assert comments[0] == comments[1] != comments[2]
+    assert messages[0]["In-Reply-To"] == messages[1]["In-Reply-To"]
+
+
+def test_what_a_reader_hears_follows_the_question_that_was_asked(house: House) -> None:
+    id = house.send(address="tom@reader.example")
+    asked = house.mail("confirm", id)
+    house.subscriptions.choose(id, ["published"])
+    house.publish(id)
+
+    told = house.mail("published", house.name(id))
+
+    assert "In-Reply-To" not in asked
+    assert told["In-Reply-To"] == told["References"] == asked["Message-ID"]
+
+
+def test_a_mail_has_the_same_name_each_time_and_another_at_another_desk(house: House, tmp_path: Path) -> None:
+    id = house.send(address="tom@reader.example")
+
+    names = [house.mail("confirm", id)["Message-ID"] for _ in range(2)]
+    (house.settings.desk / "key").write_bytes(b"another" * 5)
+    again = House(house.settings).mail("confirm", id)["Message-ID"]
+
+    assert names[0] == names[1] != again
+    assert names[0].endswith("@feet.example>")
+    assert id not in names[0]
+
+
+# Hostile words
+
+
+HOSTILE_NAMES = [
+    "Tom\nBcc: all@evil.example",
+    "Tom\r\n\r\nHello",
+    "=?utf-8?q?Tom=0ABcc:_all@evil.example?=",
+    "x" * 10_000,
+    "\u202eTom\u202c \u200b\u2066",
+    "👩‍👩‍👧‍👦 مرحبا 漢字",
+    "Dаvіd",
+    "> Tom",
+    "https://feet.example/",
+    "{{ site.author }}",
+    "<b>Tom</b>",
+    "",
+    "\u200b",
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE_NAMES)
+def test_no_name_contact_or_word_forges_anything(house: House, words: str) -> None:
+    id = house.send(held=("x",))
+    forge(house.settings, "UPDATE revision SET author = ?, body = ?, held = ?", words, words, f'["{words[:9]}"]')
+    message = house.message()
+    forge(house.settings, "UPDATE message SET name = ?, contact = ?, body = ?", words, words, words)
+
+    for kind, about in (("comment", house.name(id)), ("message", message)):
+        mail = house.mail(kind, about)
+        assert set(mail.keys()) <= {
+            *("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted"),
+            *("MIME-Version", "Content-Type"),
+        }
+        assert len(mail["Subject"]) <= 120
+        assert mail["Subject"].startswith(("Comment from ", "Message from "))
+        assert [re.sub("/decide/.*", "", link) for link in links(mail)] in (
+            ["https://desk.example"],
+            ["https://desk.example/messages"],
+        )
+        assert "<b>" not in html_of(mail)
+        assert "\u202e" not in text_of(mail)
+        assert len(text_of(mail)) < 21_500
+
+
+@pytest.mark.parametrize("words", [name for name in HOSTILE_NAMES if name.isprintable() and name][:7])
+def test_no_name_in_an_answer_forges_anything(house: House, words: str) -> None:
+    id = house.published(address="tom@reader.example", events="others")
+    answer = house.published(reply_to=id, author=words[:500], body=words or "Hello.")
+
+    mail = house.mail("answered", answer)
+
+    assert mail["Subject"] == "Someone answered your comment on “Working on your big toe”"
+    assert len(links(mail)) == 2
+    assert "Bcc" not in mail
+
+
+def test_a_hostile_title_forges_nothing(house: House) -> None:
+    id = house.send(address="tom@reader.example")
+    site = replace(SITE, conversations={ARTICLE: Conversation("A\nBcc: b@evil.example\n\n" + "x" * 9_999, "/a/")})
+
+    draft = house.notices.draft("confirm", id, site, NOW)
+
+    assert draft
+    mail = house.mailer.message(draft, site)
+    assert "Bcc" not in mail
+    assert len(mail["Subject"]) <= 120
+    assert mail.get_body(("plain",))
+
+
+@pytest.mark.parametrize("hostile", ["no address", "a@b\nBcc: c@d.example", "é@b.example", "a" * 300 + "@b.example"])
+def test_what_is_no_address_is_sent_nothing(house: House, hostile: str) -> None:
+    id = house.published(address="tom@reader.example", events="published")
+    forge(house.settings, "UPDATE subscription SET address = ?, events = ?", hostile, "published author nonsense")
+
+    assert house.draft("published", house.name(id)) is None
+
+
+def test_an_address_at_a_comment_that_never_was_is_not_asked(house: House) -> None:
+    forge(house.settings, "INSERT INTO subscription (comment, address, events) VALUES ('nothing', 'a@b.example', '')")
+
+    assert house.draft("confirm", "nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "about"),
+    [
+        ("comment", "nothing"),
+        ("comment", "../../etc"),
+        ("comment", "0001"),
+        ("comment", "x" * 100_000),
+        ("comment", ""),
+        ("message", "'; DROP TABLE note"),
+        ("confirm", "*"),
+        ("published", "0001"),
+        ("answered", "0001"),
+        ("digest", "0001"),
+        ("link", "0001"),
+        ("\udcff", "0001"),
+    ],
+)
+def test_a_forged_note_is_about_nothing(house: House, kind: str, about: str) -> None:
+    assert house.notices.about(Event(1, kind, about)) == ""
+
+
+def test_a_note_about_a_comment_names_the_revision_that_waits(house: House) -> None:
+    id = house.send()
+    house.change(id, body="Other words.")
+
+    assert house.notices.about(Event(1, "comment", id)) == house.name(id)
+    house.publish(id)
+    assert house.notices.about(Event(1, "comment", id)) == ""

@@ -1,0 +1,179 @@
+"""The database: migrated in order, durable, and all of a transaction or nothing."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from postbox.store.database import connect, transaction
+
+Open = Callable[..., sqlite3.Connection]
+
+TABLE = "CREATE TABLE word (text TEXT NOT NULL UNIQUE) STRICT"
+ROW = "INSERT INTO word VALUES ('one')"
+COLUMN = "ALTER TABLE word ADD COLUMN number INTEGER NOT NULL DEFAULT 1"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a database may be made, its folder included."""
+    return tmp_path / "var" / "inbox" / "inbox.sqlite"
+
+
+@pytest.fixture
+def open(path: Path) -> Iterator[Open]:
+    """Open the database as each process does; all are closed at the end."""
+    with ExitStack() as opened:
+        yield lambda migrations=(TABLE,): opened.enter_context(closing(connect(path, migrations)))
+
+
+def words(connection: sqlite3.Connection) -> list[str]:
+    """Return what is in the table, in the order it came."""
+    return [row["text"] for row in connection.execute("SELECT text FROM word ORDER BY rowid")]
+
+
+def write(connection: sqlite3.Connection, *texts: str, fault: type[BaseException] | None = None) -> None:
+    """Put words in, all or none."""
+    with transaction(connection):
+        connection.executemany("INSERT INTO word VALUES (?)", [(text,) for text in texts])
+        if fault:
+            raise fault
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Return how many migrations were made."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_migrations_are_made_in_order(open: Open) -> None:
+    connection = open([TABLE, ROW, COLUMN])
+
+    assert [tuple(row) for row in connection.execute("SELECT text, number FROM word")] == [("one", 1)]
+    assert version(connection) == 3
+
+
+def test_each_is_made_once(open: Open) -> None:
+    open([TABLE, ROW])
+
+    assert words(open([TABLE, ROW])) == ["one"]
+
+
+def test_a_new_one_is_made_on_what_is_there(open: Open) -> None:
+    open([TABLE, ROW])
+
+    connection = open([TABLE, ROW, COLUMN, "INSERT INTO word VALUES ('two', 2)"])
+
+    assert words(connection) == ["one", "two"]
+    assert version(connection) == 4
+
+
+def test_a_migration_may_have_several_statements(open: Open) -> None:
+    assert words(open([f"{TABLE};\n{ROW};\n"])) == ["one"]
+
+
+@pytest.mark.parametrize("broken", ["INSERT INTO nothing VALUES (1)", f"{ROW}; {ROW}", f"{COLUMN}; nonsense"])
+def test_a_migration_that_fails_leaves_the_last_good_state(open: Open, path: Path, broken: str) -> None:
+    open([TABLE])
+
+    with pytest.raises(sqlite3.Error, match=str(path)):
+        open([TABLE, "INSERT INTO word VALUES ('two')", broken])
+
+    connection = open([TABLE])
+    assert words(connection) == []
+    assert version(connection) == 1
+
+
+def test_a_newer_versions_database_is_refused_and_left_as_it_is(open: Open, path: Path) -> None:
+    connection = open([TABLE, ROW])
+
+    with pytest.raises(sqlite3.DatabaseError, match="newer version; update this one") as refusal:
+        open([TABLE])
+
+    assert str(path) in str(refusal.value)
+    assert (version(connection), words(connection)) == (2, ["one"])
+
+
+def test_a_file_that_is_no_database_is_named_and_left_as_it_is(open: Open, path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text("These are words. " * 100)
+
+    with pytest.raises(sqlite3.DatabaseError, match="file is not a database") as refusal:
+        open()
+
+    assert str(path) in str(refusal.value)
+    assert path.read_text() == "These are words. " * 100
+
+
+def test_a_refused_database_is_closed(open: Open, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open([TABLE, ROW]).close()
+    refused = sqlite3.connect(path, isolation_level=None)
+    monkeypatch.setattr("sqlite3.connect", lambda *_, **__: refused)
+
+    with pytest.raises(sqlite3.DatabaseError):
+        open([TABLE])
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        refused.execute("SELECT 1")
+
+
+@pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)])
+def test_what_was_answered_survives_a_power_cut(open: Open, pragma: str, value: object) -> None:
+    for connection in (open(), open()):
+        assert connection.execute(f"PRAGMA {pragma}").fetchone()[0] == value
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_the_group_may_write_and_others_may_not_read(open: Open, path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        open()
+    finally:
+        os.umask(before)
+
+    files = {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()}
+    assert files == dict.fromkeys(["inbox.sqlite", "inbox.sqlite-wal", "inbox.sqlite-shm"], "0o660")
+
+
+def test_a_transaction_that_ends_is_seen_by_others(open: Open) -> None:
+    writer, reader = open(), open()
+
+    with transaction(writer):
+        writer.execute(ROW)
+        during = words(reader)
+
+    assert during == []
+    assert words(reader) == ["one"]
+
+
+@pytest.mark.parametrize("fault", [ValueError, sqlite3.IntegrityError, KeyboardInterrupt, SystemExit])
+def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(open: Open, fault: type[BaseException]) -> None:
+    connection = open()
+
+    with pytest.raises(fault):
+        write(connection, "one", fault=fault)
+
+    write(connection, "two")
+    assert words(connection) == ["two"]
+
+
+def test_a_broken_rule_undoes_what_came_before_it(open: Open) -> None:
+    connection = open()
+
+    with pytest.raises(sqlite3.IntegrityError):
+        write(connection, "one", "one")
+
+    assert words(connection) == []
+
+
+def test_a_second_writer_waits_for_the_first(open: Open) -> None:
+    first, second = open(), open()
+    second.execute("PRAGMA busy_timeout = 1")
+
+    with transaction(first), pytest.raises(sqlite3.OperationalError, match="locked"):
+        write(second, "one")
+
+    write(second, "two")
+    assert words(first) == ["two"]

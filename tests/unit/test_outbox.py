@@ -1,0 +1,356 @@
+"""The outbox: nothing is lost or doubled, pauses grow, and more than ten in an hour go as one."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from postbox.moderation.service import NOTICE_DELAY, Moderation
+from postbox.settings import Settings
+from postbox.store.database import connect, transaction
+from postbox.store.decisions import MIGRATIONS
+from postbox.store.outbox import PAUSES, TABLE, Failed, Health, Outbox, Row
+from tests.support.moderation import a_place, a_published, a_waiting, by, change, published, the_one_waiting
+
+Clock = Callable[[], datetime]
+NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+class Kept:
+    """An outbox in a file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.connection = connect(folder / "desk.sqlite", [TABLE])
+        self.outbox = Outbox(self.connection)
+
+    def add(self, kind: str, about: str, now: datetime = NOW) -> None:
+        """Add one as a decision does."""
+        with transaction(self.connection):
+            self.outbox.add(kind, about, now=now, delay=NOTICE_DELAY)
+
+    def due(self, now: datetime) -> list[tuple[str, str]]:
+        """Send all that is due to nobody who counts; return what it was."""
+        found = []
+        while row := self.outbox.next(now):
+            self.outbox.record(row, now, None)
+            found.append((row.kind, row.about))
+        return found
+
+    def dump(self) -> str:
+        """Return all that is kept."""
+        return "\n".join(self.connection.iterdump())
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    """An empty outbox."""
+    return Kept(tmp_path)
+
+
+def comments(*numbers: int) -> list[tuple[str, str]]:
+    """Return that many comments as the inbox notes them."""
+    return [("comment", f"c{number:03}.r") for number in numbers]
+
+
+# What decisions add
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a place with the shipped comments and the facts of a site."""
+    return a_place(tmp_path)
+
+
+def told(settings: Settings) -> list[tuple[str, str]]:
+    """Return what the outbox of a place will tell, one after the other."""
+    outbox, found = Moderation(settings).outbox, []
+    while row := outbox.next(NOW + HOUR):
+        outbox.drop(row)
+        found.append((row.kind, row.about))
+    return found
+
+
+def test_a_published_comment_is_told_to_its_writer(settings: Settings, clock: Clock) -> None:
+    id = a_waiting(settings, clock)
+    name = the_one_waiting(Moderation(settings), id).name
+
+    Moderation(settings).approve(name, **by(clock))
+
+    assert told(settings) == [("published", name)]
+
+
+def test_a_published_answer_is_told_to_the_writer_of_what_it_answers_too(settings: Settings, clock: Clock) -> None:
+    id = a_published(settings, clock, reply_to="0001")
+
+    assert [kind for kind, _ in told(settings)] == ["published", "answered"]
+    assert published(settings, id).reply_to == "0001"
+
+
+def test_a_change_of_an_answer_is_no_second_answer(settings: Settings, clock: Clock) -> None:
+    id = a_published(settings, clock, reply_to="0001")
+    told(settings)
+    change(settings, clock, id, "Better words.")
+
+    Moderation(settings).approve(the_one_waiting(Moderation(settings), id).name, **by(clock))
+
+    assert [kind for kind, _ in told(settings)] == ["published"]
+
+
+def test_the_authors_answer_is_told(settings: Settings, clock: Clock) -> None:
+    id = a_published(settings, clock)
+    told(settings)
+
+    Moderation(settings).answer("big-toe-and-glutes", id, "Thank you.", **by(clock))
+
+    [(kind, about)] = told(settings)
+    assert kind == "answered"
+    assert published(settings, about).reply_to == id
+
+
+def test_nothing_else_that_is_decided_is_told(settings: Settings, clock: Clock) -> None:
+    moderator = Moderation(settings)
+    comment = published(settings, "0001")
+    moderator.reject(the_one_waiting(moderator, a_waiting(settings, clock)).name, **by(clock))
+    moderator.spam(the_one_waiting(moderator, a_waiting(settings, clock)).name, **by(clock))
+    moderator.remove(comment.article, "0001", seen=moderator.seen(comment), **by(clock))
+
+    assert told(settings) == []
+
+
+def test_a_decision_that_cannot_be_recorded_tells_nobody(
+    settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = the_one_waiting(Moderation(settings), a_waiting(settings, clock)).name
+    log = sqlite3.connect(settings.desk / "desk.sqlite")
+    log.execute("CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    log.commit()
+
+    with pytest.raises(sqlite3.Error, match="disk full"):
+        Moderation(settings).approve(name, **by(clock))
+
+    log.execute("DROP TRIGGER full")
+    log.commit()
+    assert Moderation(settings).decisions.latest() == []
+    assert [item.name for item in Moderation(settings).queue()] == [name]
+
+
+def test_a_desk_of_the_version_before_gains_the_outbox(settings: Settings, clock: Clock) -> None:
+    settings.desk.mkdir(parents=True)
+    connect(settings.desk / "desk.sqlite", MIGRATIONS[:1]).close()
+
+    a_published(settings, clock)
+
+    assert [kind for kind, _ in told(settings)] == ["published"]
+
+
+# What waits
+
+
+def test_a_notice_waits_before_it_is_due(kept: Kept) -> None:
+    kept.add("published", "c1.r")
+
+    assert kept.due(NOW + NOTICE_DELAY - timedelta(seconds=1)) == []
+    assert kept.due(NOW + NOTICE_DELAY) == [("published", "c1.r")]
+
+
+def test_added_again_before_it_is_due_it_waits_from_then(kept: Kept) -> None:
+    kept.add("published", "c1.r")
+    kept.add("published", "c1.r", NOW + MINUTE / 2)
+
+    assert kept.due(NOW + NOTICE_DELAY) == []
+    assert kept.due(NOW + NOTICE_DELAY + MINUTE / 2) == [("published", "c1.r")]
+
+
+def test_what_was_sent_is_not_sent_again_the_same_day(kept: Kept) -> None:
+    kept.outbox.take_over(comments(1), NOW)
+    kept.due(NOW)
+
+    kept.outbox.take_over(comments(1), NOW)
+    kept.add("comment", "c001.r")
+
+    assert kept.due(NOW + HOUR) == []
+
+
+def test_a_fresh_link_is_sent_once_a_day_however_often_it_is_asked_for(kept: Kept) -> None:
+    for _ in range(5):
+        kept.outbox.send_link("c1.r", NOW)
+    kept.outbox.send_link("c1.r", NOW + timedelta(days=1))
+
+    assert kept.due(NOW + timedelta(days=1)) == [("link", "c1.r.2026-11-22"), ("link", "c1.r.2026-11-23")]
+
+
+def test_what_was_sent_is_forgotten_after_a_day_and_to_whom_too(kept: Kept) -> None:
+    kept.outbox.take_over([("confirm", "sentsent"), ("confirm", "failfail"), ("confirm", "waitwait")], NOW)
+    for end in ("sent", "fail"):
+        row = kept.outbox.next(NOW)
+        assert row
+        if end == "sent":
+            kept.outbox.record(row, NOW, b"tom-and-tom")
+        else:
+            kept.outbox.fail(row, "550 No", NOW, b"tom-and-tom", is_permanent=True)
+    assert kept.outbox.sent_to(b"tom-and-tom", NOW) == ["confirm", "confirm"]
+
+    kept.outbox.tidy(NOW + timedelta(days=1))
+
+    assert "sentsent" not in kept.dump()
+    assert b"tom-and-tom".hex() not in kept.dump().lower()
+    assert kept.outbox.sent_to(b"tom-and-tom", NOW) == []
+    assert [failed.about for failed in kept.outbox.failed()] == ["failfail"]
+    assert kept.due(NOW) == [("confirm", "waitwait")]
+
+
+# What is not taken
+
+
+def test_pauses_grow_until_a_mail_is_given_up_after_three_days(kept: Kept) -> None:
+    kept.outbox.take_over(comments(1), NOW)
+    now, pauses = NOW, []
+    while row := kept.outbox.next(now):
+        kept.outbox.fail(row, f"451 Later {row.tries}", now, None, is_permanent=False)
+        pause = next((p for p in PAUSES if kept.outbox.next(now + p)), None)
+        pauses.append(pause)
+        now += pause or timedelta(0)
+
+    assert pauses == [*PAUSES, None]
+    assert list(PAUSES) == sorted(PAUSES)
+    assert timedelta(days=3) < now - NOW < timedelta(days=4)
+    assert kept.outbox.failed() == [Failed(1, "comment", "c001.r", "451 Later 9", 10, now)]
+
+
+def test_what_is_refused_for_good_is_given_up_at_once_in_the_servers_words(kept: Kept) -> None:
+    kept.outbox.take_over(comments(1, 2), NOW)
+    row = kept.outbox.next(NOW)
+    assert row
+
+    kept.outbox.fail(row, "550 5.1.1 No such user", NOW, None, is_permanent=True)
+
+    assert kept.outbox.failed() == [Failed(1, "comment", "c001.r", "550 5.1.1 No such user", 1, NOW)]
+    assert kept.due(NOW + timedelta(days=9)) == comments(2)
+
+
+def test_what_was_given_up_is_sent_again_as_if_it_were_new_or_dismissed(kept: Kept) -> None:
+    kept.outbox.take_over(comments(1, 2, 3), NOW)
+    while row := kept.outbox.next(NOW):
+        kept.outbox.fail(row, "550 No", NOW, None, is_permanent=True)
+
+    assert kept.outbox.again(1, NOW + HOUR)
+    assert kept.outbox.dismiss(2)
+
+    assert kept.outbox.next(NOW + HOUR) == Row(1, "comment", "c001.r", 0)
+    assert [failed.sequence for failed in kept.outbox.failed()] == [3]
+    assert not kept.outbox.again(1, NOW)
+    assert not kept.outbox.dismiss(1)
+    assert not kept.outbox.dismiss(2)
+    assert not kept.outbox.again(99, NOW)
+
+
+def test_its_health_says_what_waits_what_is_late_and_what_was_given_up(kept: Kept) -> None:
+    assert kept.outbox.health(NOW) == Health(0, None, 0)
+    kept.outbox.take_over(comments(1, 2), NOW)
+    kept.add("published", "c3.r")
+    row = kept.outbox.next(NOW)
+    assert row
+    kept.outbox.fail(row, "550 No", NOW, None, is_permanent=True)
+
+    assert kept.outbox.health(NOW + MINUTE / 2) == Health(2, NOW, 1)
+
+
+def test_what_is_refused_for_now_is_late_while_it_waits_for_the_next_try(kept: Kept) -> None:
+    kept.outbox.take_over(comments(1), NOW)
+    row = kept.outbox.next(NOW)
+    assert row
+
+    kept.outbox.fail(row, "451 Later", NOW + HOUR, None, is_permanent=False)
+
+    assert kept.outbox.health(NOW + HOUR) == Health(1, NOW, 0)
+
+
+# More than ten in an hour
+
+
+def test_the_eleventh_and_later_of_an_hour_go_as_one_when_it_is_over(kept: Kept) -> None:
+    for number in range(14):
+        kept.outbox.take_over(comments(number), NOW + number * MINUTE)
+
+    assert kept.due(NOW + HOUR - MINUTE) == comments(*range(10))
+    assert kept.due(NOW + HOUR) == [("digest", "comment.c010.r")]
+    assert kept.outbox.gathered("comment.c010.r") == comments(10, 11, 12, 13)
+    assert kept.due(NOW + timedelta(days=9)) == []
+
+
+def test_messages_count_like_comments_and_what_goes_to_readers_does_not(kept: Kept) -> None:
+    kept.outbox.take_over([("confirm", f"a{n:03}") for n in range(20)] + [("message", "m001")], NOW)
+    kept.outbox.take_over(comments(*range(9)), NOW)
+
+    kept.outbox.take_over([("message", "m002"), ("confirm", "a999")], NOW)
+
+    assert ("confirm", "a999") in kept.due(NOW)
+    assert kept.outbox.gathered("message.m002") == [("message", "m002")]
+
+
+def test_in_a_flood_of_hours_the_author_gets_eleven_mails_an_hour(kept: Kept) -> None:
+    sent: list[datetime] = []
+    for minute in range(8 * 60):
+        now = NOW + minute * MINUTE
+        kept.outbox.take_over(comments(*range(2 * minute, 2 * minute + 2)), now)
+        sent += [now] * len(kept.due(now))
+        kept.outbox.tidy(now)
+
+    assert max(sum(begin <= time < begin + HOUR for time in sent) for begin in sent) <= 12  # with the last hour's one
+    assert len(sent) <= 11 * 8 + 11
+
+
+def test_the_next_mail_after_a_digest_goes_alone(kept: Kept) -> None:
+    kept.outbox.take_over(comments(*range(12)), NOW)
+    kept.due(NOW + HOUR)
+
+    kept.outbox.take_over(comments(99), NOW + HOUR)
+
+    assert kept.due(NOW + HOUR) == comments(99)
+
+
+def test_what_a_digest_gathers_stays_with_it_until_it_is_taken(kept: Kept) -> None:
+    kept.outbox.take_over(comments(*range(12)), NOW)
+    kept.due(NOW)
+    row = kept.outbox.next(NOW + HOUR)
+    assert row
+
+    kept.outbox.fail(row, "451 Later", NOW + HOUR, None, is_permanent=False)
+    kept.outbox.take_over(comments(10, 50), NOW + HOUR)
+
+    assert kept.outbox.gathered(row.about) == comments(10, 11)
+    assert kept.outbox.health(NOW + HOUR).waiting == 4
+    assert kept.due(NOW + 2 * HOUR) == [*comments(50), ("digest", row.about)]
+    assert kept.outbox.health(NOW + HOUR).waiting == 0
+
+
+def test_what_was_sent_alone_is_not_gathered_too(kept: Kept) -> None:
+    kept.outbox.take_over(comments(*range(11)), NOW)
+    kept.due(NOW)
+
+    kept.outbox.take_over(comments(3, 10), NOW)
+
+    assert kept.outbox.gathered("comment.c010.r") == comments(10)
+
+
+@pytest.mark.parametrize("end", ["drop", "dismiss", "tidy"])
+def test_what_a_digest_gathered_goes_with_it(kept: Kept, end: str) -> None:
+    kept.outbox.take_over(comments(*range(12)), NOW)
+    kept.due(NOW)
+    row = kept.outbox.next(NOW + HOUR)
+    assert row
+
+    if end == "drop":
+        kept.outbox.drop(row)
+    elif end == "dismiss":
+        kept.outbox.fail(row, "550 No", NOW, None, is_permanent=True)
+        kept.outbox.dismiss(row.sequence)
+    else:
+        kept.due(NOW + HOUR)
+        kept.outbox.tidy(NOW + timedelta(days=2))
+
+    assert "c011" not in kept.dump()

@@ -1,0 +1,418 @@
+"""The inbox: durable, ids of its own, one writer for many senders."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.comment import ID
+from postbox.store.database import connect, transaction
+from postbox.store.submissions import MIGRATIONS, Inbox, InboxError, SubmissionMeta
+from postbox.store.tokens import KEY_BYTES, new_id, secret
+from postbox.store.writer import GroupCommit
+from tests.support.inbox import DAMAGED, a_submission, add, submission_meta
+
+Clock = Callable[[], datetime]
+
+
+def together(inbox: Inbox, *operations: Callable[[Inbox], Any], limit: int = 256) -> list[Any]:
+    """Hand in operations at one moment; return what each gets, its error included."""
+
+    async def hand_in() -> list[Any]:
+        writer = GroupCommit(inbox, limit=limit)
+        results = await asyncio.gather(*map(writer.submit, operations), return_exceptions=True)
+        await writer.close()
+        return results
+
+    return asyncio.run(hand_in())
+
+
+def test_what_was_added_waits_word_for_word(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+
+    id = add(inbox, clock(), author="Zoë 🦶", body="One\n\nTwo'; DROP TABLE comment")
+
+    [waiting] = inbox.waiting()
+    assert (waiting.id, waiting.author, waiting.body) == (id, "Zoë 🦶", "One\n\nTwo'; DROP TABLE comment")
+    assert (waiting.state, waiting.received) == ("waiting", clock())
+
+
+def test_an_inbox_of_the_first_version_loses_what_told_its_senders_apart(tmp_path: Path, clock: Clock) -> None:
+    first = connect(tmp_path / "inbox.sqlite", MIGRATIONS[:1])
+    for number in range(50):
+        first.execute(
+            "INSERT INTO comment (id, article, sender) VALUES (?, 'feet', ?)", (f"abcd{number}", b"Secret" * 9)
+        )
+    first.close()
+
+    inbox = Inbox(tmp_path)
+    inbox.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    assert b"Secret" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert inbox.one("SELECT count(*) AS size FROM comment")["size"] == 50  # type: ignore[index]  # a count has a row
+
+
+def test_it_is_there_after_the_process_is_gone(tmp_path: Path, clock: Clock) -> None:
+    id = add(Inbox(tmp_path), clock())
+
+    [waiting] = Inbox(tmp_path).waiting()
+
+    assert waiting.id == id
+
+
+def test_the_same_form_sent_again_within_ten_minutes_is_one_comment(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    first = add(inbox, clock())
+
+    again = add(inbox, clock() + timedelta(minutes=9))
+    later = add(inbox, clock() + timedelta(minutes=11))
+
+    assert again == first
+    assert later != first
+    assert len(inbox.waiting()) == 2
+
+
+def test_a_receipt_opens_its_own_comment_and_no_other(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    mine, other = add(inbox, clock(), key=b"1"), add(inbox, clock(), key=b"2")
+
+    receipt = inbox.receipt(mine)
+    forged = receipt.replace(mine, other)
+
+    assert [waiting.id for waiting in inbox.by_receipt(receipt)] == [mine]
+    assert inbox.by_receipt(forged) == []
+    assert inbox.by_receipt(mine) == []
+    assert inbox.by_receipt("ünïcode-\ud800".encode("utf-8", "replace").decode()) == []
+
+
+def adding(now: datetime, key: bytes = b"once", **fields: str) -> Callable[[Inbox], str]:
+    """Return the operation that adds a submission."""
+    return lambda inbox: inbox.add(a_submission(**fields), submission_meta(now, key=key), ())
+
+
+def test_a_failing_operation_takes_no_other_of_its_transaction_along(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+
+    def add_and_fail(inbox: Inbox) -> None:
+        adding(clock())(inbox)
+        raise LookupError("after the insert")
+
+    failure, id = together(inbox, add_and_fail, adding(clock()))
+
+    assert isinstance(failure, LookupError)
+    assert [waiting.id for waiting in inbox.waiting()] == [id]
+
+
+def test_many_senders_are_each_answered_with_their_own(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+
+    ids = together(
+        inbox, *(adding(clock(), b"%d" % number, body=f"Number {number}") for number in range(200)), limit=16
+    )
+
+    bodies = {waiting.id: waiting.body for waiting in inbox.waiting()}
+    assert [bodies[id] for id in ids] == [f"Number {number}" for number in range(200)]
+
+
+def test_a_state_that_is_no_word_of_the_inbox_is_refused(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock())
+
+    with pytest.raises(sqlite3.IntegrityError):
+        inbox.set_state(id, 1, "approved")
+
+
+def test_the_plain_come_before_the_held_and_each_oldest_first(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    later = clock() + timedelta(minutes=1)
+    ids = [
+        add(inbox, clock(), key=b"1", held=["it has 3 links"]),
+        add(inbox, later, key=b"2"),
+        add(inbox, clock(), key=b"3"),
+    ]
+
+    assert [waiting.id for waiting in inbox.waiting()] == [ids[2], ids[1], ids[0]]
+    assert [waiting.id for waiting in inbox.waiting(limit=1, offset=1)] == [ids[1]]
+    assert inbox.size() == 3
+    assert inbox.waiting()[2].held == ("it has 3 links",)
+
+
+def test_the_same_words_are_counted_whatever_their_case_and_spacing(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    add(inbox, clock(), key=b"1", body="Buy  my shoes")
+
+    assert inbox.repeated("buy my\nSHOES", clock() - timedelta(days=1)) == 1
+    assert inbox.repeated("buy my shoes", clock()) == 0
+    assert inbox.repeated("buy my feet", clock() - timedelta(days=1)) == 0
+
+
+def test_a_change_waits_while_the_published_words_stay(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock())
+    inbox.set_state(id, 1, "published")
+
+    inbox.change(id, a_submission(body="Better."), clock(), ())
+    inbox.change(id, a_submission(body="Better."), clock(), ())
+    inbox.change(id, a_submission(body="Best."), clock(), ())
+
+    assert [(r.body, r.state) for r in inbox.revisions(id)] == [
+        ("Hello.", "published"),
+        ("Better.", "replaced"),
+        ("Best.", "waiting"),
+    ]
+
+
+@pytest.mark.parametrize("state", ["rejected", "spam", "removed", "deleted"])
+def test_what_was_decided_against_cannot_be_changed(tmp_path: Path, clock: Clock, state: str) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock())
+    inbox.set_state(id, 1, state)
+
+    with pytest.raises(InboxError, match="cannot be changed"):
+        inbox.change(id, a_submission(body="Again."), clock(), ())
+
+
+def test_a_deletion_takes_the_words_at_once_and_leaves_a_wish_and_the_id(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock(), author="Secret Name", body="Secret words")
+
+    inbox.delete(id)
+
+    assert inbox.deletion_requests() == [id]
+    [gone] = inbox.revisions(id)
+    assert (gone.author, gone.body, gone.state) == ("", "", "deleted")
+    inbox.set_state(id, 1, "published")
+    assert inbox.revisions(id)[0].state == "deleted"
+    inbox.close_deletion_request(id)
+    assert inbox.deletion_requests() == []
+    inbox.delete(id)
+    assert inbox.deletion_requests() == []
+
+
+def test_ids_say_nothing_and_are_never_the_same(tmp_path: Path, clock: Clock) -> None:
+    ids = {new_id() for _ in range(10_000)}
+
+    assert len(ids) == 10_000
+    assert all(ID.fullmatch(id) for id in ids)
+
+
+def test_a_key_made_for_one_form_is_good_for_ever(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    first = add(inbox, clock(), key=b"from the script")
+
+    meta = SubmissionMeta(
+        received=clock() + timedelta(days=400),
+        resend_key=b"from the script",
+        resend_after=datetime(1970, 1, 1, tzinfo=UTC),
+    )
+    with transaction(inbox.connection):
+        again = inbox.add(a_submission(), meta, ())
+
+    assert again == first
+
+
+@pytest.mark.parametrize("state", ["published", "rejected", "spam", "removed"])
+def test_a_form_sent_again_after_the_decision_is_still_the_same_comment(
+    tmp_path: Path, clock: Clock, state: str
+) -> None:
+    inbox = Inbox(tmp_path)
+    first = add(inbox, clock())
+    inbox.set_state(first, 1, state)
+
+    assert add(inbox, clock()) == first
+    assert inbox.waiting() == []
+
+
+def test_a_form_sent_again_after_it_was_deleted_is_a_new_comment(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    first = add(inbox, clock())
+    inbox.delete(first)
+
+    assert add(inbox, clock()) != first
+    assert [revision.state for revision in inbox.revisions(first)] == ["deleted"]
+
+
+@pytest.mark.parametrize("erase", [Inbox.delete, Inbox.forget])
+def test_what_is_erased_is_in_none_of_the_files_and_names_nobody(
+    tmp_path: Path, clock: Clock, erase: Callable[[Inbox, str], None]
+) -> None:
+    inbox = Inbox(tmp_path)
+    for number in range(30):  # enough that pages fill, split and are freed
+        add(inbox, clock(), key=b"other %d" % number, body="Other words. " * 50)
+    id = add(inbox, clock(), author="Secretname", body="Secretwords " * 300, held=["Secretreason"])
+    inbox.change(id, a_submission(author="Secretname", body="Secretwords " * 200), clock(), ["Secretreason"])
+
+    with transaction(inbox.connection):
+        erase(inbox, id)
+    inbox.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    assert b"Secret" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    row = inbox.connection.execute("SELECT resend_key FROM comment WHERE id = ?", (id,)).fetchone()
+    assert row["resend_key"] is None
+    assert len(inbox.waiting()) == 30
+
+
+def test_a_writers_own_words_are_no_repetition_of_themselves(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    mine, other = add(inbox, clock(), key=b"1"), add(inbox, clock(), key=b"2")
+
+    assert inbox.repeated("Hello.", clock() - timedelta(days=1)) == 2
+    assert inbox.repeated("Hello.", clock() - timedelta(days=1), apart_from=mine) == 1
+    inbox.forget(other)
+    assert inbox.repeated("Hello.", clock() - timedelta(days=1), apart_from=mine) == 0
+
+
+def test_a_revision_that_was_changed_since_cannot_wait_again(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock(), body="One.")
+    inbox.set_state(id, 1, "published")
+    inbox.change(id, a_submission(body="Two."), clock(), ())
+
+    inbox.set_state(id, 1, "waiting")
+    inbox.set_state(id, 2, "waiting")
+
+    assert [(r.body, r.state) for r in inbox.revisions(id)] == [("One.", "replaced"), ("Two.", "waiting")]
+
+
+def test_removing_the_last_says_nothing_of_the_ones_before(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+    id = add(inbox, clock(), body="One.")
+    inbox.set_state(id, 1, "published")
+    inbox.change(id, a_submission(body="Two."), clock(), ())
+    inbox.set_state(id, 2, "published")
+
+    inbox.set_state(id, 2, "removed")
+
+    assert [r.state for r in inbox.revisions(id)] == ["published", "removed"]
+
+
+def test_a_sender_who_left_takes_no_other_along(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+
+    async def leave() -> str:
+        writer = GroupCommit(inbox)
+        left = asyncio.create_task(writer.submit(adding(clock(), b"left")))
+        stayed = asyncio.create_task(writer.submit(adding(clock(), b"stayed")))
+        await asyncio.sleep(0)
+        left.cancel()
+        id = await stayed
+        await writer.close()
+        return id
+
+    assert asyncio.run(leave()) in [revision.id for revision in inbox.waiting()]
+
+
+@pytest.mark.parametrize(
+    "failure", [sqlite3.OperationalError("database or disk is full"), RuntimeError("can't start new thread")]
+)
+@pytest.mark.parametrize("step", ["BEGIN IMMEDIATE", "COMMIT"])
+def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, failure: Exception, step: str
+) -> None:
+    inbox = Inbox(tmp_path)
+    on_disk = GroupCommit._on_disk
+
+    async def full(writer: GroupCommit, statement: str) -> None:
+        if statement == step:
+            raise failure
+        await on_disk(writer, statement)
+
+    async def one_after_the_other() -> tuple[list[Any], str]:
+        writer = GroupCommit(inbox)
+        with monkeypatch.context() as patch:
+            patch.setattr(GroupCommit, "_on_disk", full)
+            refused = await asyncio.gather(
+                *map(writer.submit, [adding(clock(), b"1"), adding(clock(), b"2")]), return_exceptions=True
+            )
+        id = await asyncio.wait_for(writer.submit(adding(clock(), b"1")), 5)
+        await writer.close()
+        return refused, id
+
+    refused, id = asyncio.run(one_after_the_other())
+
+    assert refused == [failure] * 2
+    assert [revision.id for revision in inbox.waiting()] == [id]
+
+
+def test_an_error_that_ends_the_transaction_is_each_senders_and_nobodys_comment(tmp_path: Path, clock: Clock) -> None:
+    inbox = Inbox(tmp_path)
+
+    def end(inbox: Inbox) -> None:
+        inbox.connection.execute("ROLLBACK")  # as SQLite does on a full disk
+
+    outcomes = together(inbox, adding(clock()), end)
+
+    assert all(isinstance(outcome, sqlite3.Error) for outcome in outcomes)
+    assert inbox.waiting() == []
+
+
+def test_a_link_in_place_of_the_database_is_not_followed(tmp_path: Path) -> None:
+    folder, target = tmp_path / "inbox", tmp_path / "target"
+    folder.mkdir()
+    (folder / "inbox.sqlite").symlink_to(target)
+
+    with pytest.raises(InboxError, match="is a link, a folder or a pipe"):
+        Inbox(folder)
+
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER evil AFTER INSERT ON revision BEGIN DELETE FROM revision; END",
+        "CREATE VIEW evil AS SELECT 1",
+        "CREATE TABLE evil (word)",
+        "DROP INDEX revision_by_state",
+        "ALTER TABLE revision ADD COLUMN evil TEXT",
+    ],
+)
+def test_a_database_with_more_or_less_in_it_than_we_made_is_refused(tmp_path: Path, statement: str) -> None:
+    Inbox(tmp_path).connection.execute(statement)
+
+    with pytest.raises(InboxError, match="not of our making; put the last good copy there"):
+        Inbox(tmp_path)
+
+
+def test_a_rollback_journal_which_we_never_leave_is_refused(tmp_path: Path) -> None:
+    Inbox(tmp_path)
+    (tmp_path / "inbox.sqlite-journal").touch()
+
+    with pytest.raises(InboxError, match="journal is not of our making; delete it"):
+        Inbox(tmp_path)
+
+
+def test_many_may_open_it_at_once_the_first_time(tmp_path: Path) -> None:
+    for number in range(5):
+        with ThreadPoolExecutor(8) as pool:
+            inboxes = list(pool.map(lambda _, folder=tmp_path / f"{number}": Inbox(folder), range(8)))
+
+        assert len(inboxes) == 8
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_row_of_anothers_making_is_shown_and_stops_no_other(tmp_path: Path, clock: Clock, damage: str) -> None:
+    inbox = Inbox(tmp_path)
+    good, bad = add(inbox, clock(), key=b"1"), add(inbox, clock(), key=b"2")
+    inbox.connection.execute(f"UPDATE revision SET {damage} WHERE comment = ?", (bad,))
+
+    assert {revision.id for revision in inbox.waiting()} == {good, bad}
+    [revision] = inbox.revisions(bad)
+    assert revision.received.tzinfo is UTC
+    assert all(isinstance(reason, str) for reason in revision.held)
+    assert len(inbox.everything()) == 2
+
+
+def test_a_key_is_made_once_however_many_ask_for_it(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: secret(tmp_path / "key", mode=0o640), range(40)))
+
+    assert len(keys) == 1
+    assert len(keys.pop()) == KEY_BYTES
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o640

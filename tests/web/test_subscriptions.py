@@ -1,0 +1,228 @@
+"""An address of a reader: asked first, chosen by its owner, gone at a word; and nobody learns whether it is known."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from postbox.settings import Settings
+from postbox.store.database import transaction
+from postbox.store.submissions import Inbox
+from postbox.store.subscriptions import EVENTS, Subscription, Subscriptions
+from tests.support.intake import FORM, client, decide, revisions, settings, shown
+from tests.support.intake import sent as sent_comment
+
+__all__ = ["client", "settings"]  # fixtures
+
+ADDRESS = "tom@feet.example"
+TOKEN = re.compile(r"[0-9a-z]{12}-[0-9a-f]{32}")
+
+
+def sent(client: TestClient, settings: Settings, **fields: str) -> Subscription:
+    """Send a comment with an address; return its subscription."""
+    receipt = sent_comment(client, **({"email": ADDRESS} | fields))
+    subscription = subscriptions(settings).of(receipt.split("/")[-1].partition("-")[0])
+    assert subscription
+    return subscription
+
+
+def subscriptions(settings: Settings) -> Subscriptions:
+    """Return the subscriptions in the inbox."""
+    return Subscriptions(Inbox(settings.inbox))
+
+
+def link(settings: Settings, subscription: Subscription) -> str:
+    """Return the address that a mail to a subscription holds."""
+    return f"/comments/mail/{subscriptions(settings).token(subscription)}"
+
+
+def events(settings: Settings) -> list[tuple[str, str]]:
+    """Return what is noted for the desk."""
+    return [(event.kind, event.about) for event in Inbox(settings.inbox).events(limit=99)]
+
+
+def test_an_address_is_asked_before_anything_else_is_sent_to_it(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings)
+
+    assert subscription == Subscription(revisions(settings)[0].id, ADDRESS, EVENTS, is_confirmed=False)
+    assert events(settings) == [("comment", subscription.comment), ("confirm", subscription.comment)]
+
+
+def test_a_comment_without_an_address_asks_nobody(client: TestClient, settings: Settings) -> None:
+    sent_comment(client)
+
+    assert [kind for kind, _ in events(settings)] == ["comment"]
+
+
+def test_the_same_form_sent_again_asks_once(client: TestClient, settings: Settings) -> None:
+    sent(client, settings, key="0" * 32)
+    sent(client, settings, key="0" * 32)
+
+    assert [kind for kind, _ in events(settings)] == ["comment", "confirm"]
+
+
+def test_the_answer_is_the_same_whether_an_address_is_known_refused_or_new(
+    client: TestClient, settings: Settings
+) -> None:
+    first = sent(client, settings, comment="One.")
+    client.post(link(settings, first), data={"action": "choose", "published": "yes"})
+    refused = sent(client, settings, comment="Two.", email="ann@feet.example")
+    client.post(link(settings, refused), data={"action": "never"})
+
+    pages = []
+    for number, address in enumerate((ADDRESS, "ann@feet.example", "new@feet.example")):
+        answer = client.post("/comments", data=FORM | {"email": address, "comment": f"Three {number}"})
+        pages.append((answer.status_code, TOKEN.sub("", answer.headers["location"])))
+
+    assert len(set(pages)) == 1
+
+
+def test_opening_the_link_changes_nothing_however_often(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings)
+
+    for address in (link(settings, subscription), f"{link(settings, subscription)}/stop"):
+        for method in ("GET", "HEAD", "GET", "HEAD"):
+            assert client.request(method, address).status_code == 200
+
+    assert subscriptions(settings).of(subscription.comment) == subscription
+
+
+def test_its_owner_confirms_it_and_chooses(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings)
+    page = client.get(link(settings, subscription))
+    assert "Is this address yours?" in shown(page)
+    assert ADDRESS not in page.text
+
+    answer = client.post(link(settings, subscription), data={"action": "choose", "author": "yes", "others": "no"})
+
+    assert answer.status_code == 303
+    assert subscriptions(settings).of(subscription.comment) == Subscription(
+        subscription.comment, ADDRESS, ("author",), is_confirmed=True
+    )
+    assert "What we write to you about" in shown(client.get(link(settings, subscription)))
+
+
+def test_who_chooses_nothing_is_sent_nothing(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings)
+
+    client.post(link(settings, subscription), data={"action": "choose"})
+
+    assert subscriptions(settings).of(subscription.comment) is None
+
+
+def test_an_address_that_is_confirmed_for_one_comment_is_not_for_another(
+    client: TestClient, settings: Settings
+) -> None:
+    first = sent(client, settings, comment="One.")
+    client.post(link(settings, first), data={"action": "choose", "published": "yes"})
+
+    second = sent(client, settings, comment="Two.")
+
+    found = subscriptions(settings).having(ADDRESS.upper())
+    assert {it.comment: it.is_confirmed for it in found} == {first.comment: True, second.comment: False}
+
+
+@pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "cross-site", "origin": "https://mail.example"}])
+@pytest.mark.parametrize("body", [b"List-Unsubscribe=One-Click", b"", b"\xff" * 100])
+def test_one_click_stops_it_wherever_it_comes_from(
+    client: TestClient, settings: Settings, headers: dict[str, str], body: bytes
+) -> None:
+    subscription = sent(client, settings)
+
+    answer = client.post(f"{link(settings, subscription)}/stop", content=body, headers=headers)
+
+    assert answer.status_code == 200
+    assert subscriptions(settings).of(subscription.comment) is None
+    assert client.post(f"{link(settings, subscription)}/stop").status_code == 200
+
+
+def test_a_link_that_has_done_its_work_looks_like_one_that_never_was(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings)
+    client.post(link(settings, subscription), data={"action": "stop"})
+
+    pages = [client.get(address).text for address in (link(settings, subscription), "/comments/mail/nonsense")]
+
+    assert pages[0] == pages[1]
+    assert "Nothing more is sent because of this link." in pages[0]
+
+
+def test_never_again_holds_for_every_comment_and_keeps_no_address(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings, comment="One.")
+    other = sent(client, settings, comment="Two.")
+
+    client.post(link(settings, subscription), data={"action": "never"})
+    sent_comment(client, comment="Three.", email=ADDRESS.upper())
+
+    inbox = Inbox(settings.inbox)
+    assert subscriptions(settings).having(ADDRESS) == []
+    assert [about for kind, about in events(settings) if kind == "confirm"] == [subscription.comment, other.comment]
+    assert not [line for line in inbox.connection.iterdump() if ADDRESS.lower() in line.lower()]
+
+
+def test_a_token_is_good_for_its_own_comment_and_address_only(client: TestClient, settings: Settings) -> None:
+    first, second = sent(client, settings, comment="One."), sent(client, settings, comment="Two.")
+    token = subscriptions(settings).token(first)
+    swapped = f"{second.comment}-{token.partition('-')[2]}"
+    receipt = Inbox(settings.inbox).receipt(first.comment)
+
+    for forged in (swapped, receipt, f"{first.comment}-", token[:-1], f"{token}0", "ä" * 40):
+        client.post(f"/comments/mail/{forged}", data={"action": "never"})
+        client.post(f"/comments/mail/{forged}/stop")
+
+    assert len(subscriptions(settings).having(ADDRESS)) == 2
+
+
+def test_the_choices_of_another_site_and_unknown_ones_are_refused(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings)
+    choice = {"action": "choose", "published": "yes"}
+
+    from_elsewhere = client.post(link(settings, subscription), data=choice, headers={"sec-fetch-site": "cross-site"})
+    unknown = client.post(link(settings, subscription), data={"action": "everything"})
+
+    assert (from_elsewhere.status_code, unknown.status_code) == (403, 400)
+    assert subscriptions(settings).of(subscription.comment) == subscription
+
+
+def test_a_deleted_comment_takes_its_address_along(client: TestClient, settings: Settings) -> None:
+    receipt = sent_comment(client, email=ADDRESS)
+
+    client.post(receipt, data={"action": "delete"})
+
+    assert subscriptions(settings).having(ADDRESS) == []
+
+
+def test_the_receipt_stops_the_mail_and_hands_out_all_that_is_kept(client: TestClient, settings: Settings) -> None:
+    receipt = sent_comment(client, email=ADDRESS)
+    assert "confirm that the address is yours" in shown(client.get(receipt))
+
+    export = client.get(f"{receipt}/kept.json").json()
+    client.post(receipt, data={"action": "stop"})
+
+    assert export["email"]["address"] == ADDRESS
+    assert [it["body"] for it in export["revisions"]] == [FORM["comment"]]
+    assert [(it["state"], it["held"], it["reason"]) for it in export["revisions"]] == [("waiting", [], "")]
+    assert subscriptions(settings).having(ADDRESS) == []
+    assert "Send me no email" not in client.get(receipt).text
+
+
+def test_the_page_leads_to_the_comment_once_it_is_published(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings)
+    decide(settings, "approve")
+
+    page = client.get(link(settings, subscription))
+
+    assert f'#comment-{subscription.comment}">is published</a>' in page.text
+
+
+def test_a_forged_row_breaks_no_page(client: TestClient, settings: Settings) -> None:
+    subscription = sent(client, settings)
+    inbox = Inbox(settings.inbox)
+    with transaction(inbox.connection):
+        inbox.run("UPDATE subscription SET events = 'everything <script>', address = 'x\nBcc: y' WHERE 1")
+    forged = subscriptions(settings).of(subscription.comment)
+    assert forged
+
+    page = client.get(link(settings, forged))
+
+    assert page.status_code == 200
+    assert forged.events == ()
