@@ -27,11 +27,10 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from postbox.store.tokens import DecisionLinks
-from tests.support.access import RICH
-from tests.support.correspondence import a_failed, a_message
 from tests.support.desk import change, send
-from tests.support.place import ROOT, Place, a_comment
-from tests.support.whole_way import answers, free_port, wait_until
+from tests.support.place import RICH, ROOT, Place, a_comment
+from tests.support.process import answers, free_port, wait_until
+from tests.support.store import a_failed, a_message
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WIDTHS = (320, 360, 1280)

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, postbox, serve
+from tests.support.process import PATIENCE_SECONDS, postbox, serve
 
 MAX_BYTES = {"loader": 700, "comments": 2500}  # of the published scripts, brotli
 ARTICLE = "/articles/big-toe-and-glutes/"

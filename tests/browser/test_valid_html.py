@@ -27,11 +27,10 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from postbox.store.tokens import DecisionLinks
-from tests.support.access import RICH
-from tests.support.correspondence import a_failed, a_message
 from tests.support.desk import change, name_of, send
-from tests.support.place import ROOT, SITE_URL, Place, a_comment
-from tests.support.structured import data, every_comment
+from tests.support.pages import data, every_comment
+from tests.support.place import RICH, ROOT, SITE_URL, Place, a_comment
+from tests.support.store import a_failed, a_message
 
 CHECKER = ROOT / "node_modules/vnu-jar/build/dist/vnu.jar"
 ARTICLE = "big-toe-and-glutes"

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, postbox, run, serve, wait_until
+from tests.support.process import PATIENCE_SECONDS, postbox, run, serve, wait_until
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from jinja2 import DictLoader, FileSystemLoader, meta, nodes
 from contract.templates import environment
 from press.assets.style import style
 from press.errors import BuildError
+from tests.support.pages import TEMPLATES, colours
 from tests.support.place import Place
-from tests.support.theme import TEMPLATES, colours
 
 EVERY_TEMPLATE = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.*"))
 OPENING = re.compile(r"\{#.*?Reads: (?P<names>[^.]*)\..*?#\}", re.DOTALL)

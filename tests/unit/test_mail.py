@@ -26,10 +26,10 @@ from contract.templates import environment
 from postbox.mail.message import MailDraft, one_line, plain, quoted
 from postbox.mail.smtp import Mailer, MailError
 from postbox.settings import Settings
+from tests.support.facts import a_site
 from tests.support.mail import DroppingInData, Taking, html_of, running, text_of
+from tests.support.pages import colours
 from tests.support.place import ROOT
-from tests.support.site import a_site
-from tests.support.theme import colours
 
 THEME = environment(FileSystemLoader(ROOT / "theme/templates"))
 SITE = a_site(

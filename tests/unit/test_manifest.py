@@ -11,7 +11,7 @@ from jinja2 import DictLoader, UndefinedError
 
 from contract.manifest import BuildStatus, Conversation, dumps, load
 from contract.templates import day, environment
-from tests.support.site import a_site
+from tests.support.facts import a_site
 
 
 def draw(template: str, name: str = "page.html", **variables: Any) -> str:
