@@ -213,14 +213,10 @@ def mailed(*, is_confirmed: bool) -> State:
 
 WITH_ADDRESS = {"name": "Tom", "email": "tom@feet.example"}
 PAGES: dict[str, State] = {
-    "context": at("/"),
-    "article": at(f"/articles/{ARTICLE}/"),
-    "archive": at("/articles/"),
-    "contact": at("/contact/"),
-    "privacy": at("/privacy/"),
-    "missing": at("/no/such/page"),
+    "context": at("/"), "article": at(f"/articles/{ARTICLE}/"), "archive": at("/articles/"),
+    "contact": at("/contact/"), "privacy": at("/privacy/"), "missing": at("/no/such/page"),
     "tag": at("/articles/about/feet/"),
-}
+}  # fmt: skip
 STATES: dict[str, State] = PAGES | {
     "no thoughts": at("/articles/quiet/"),
     "one thought": at("/articles/one/"),
@@ -267,18 +263,10 @@ def by_mail(*, days_ago: float = 0) -> State:
 
 
 DESK: dict[str, State] = {
-    "queue": at("/"),
-    "queue, all ticked": at("/?tick=all"),
-    "published": at("/published"),
-    "log": at("/log"),
-    "messages": at("/messages"),
-    "mail": at("/mail"),
-    "decision": by_mail(),
-    "expired": by_mail(days_ago=8),
-    "one comment": at("/comment/0001"),
-    "sign-in": at("/sign-in/x"),
-    "missing": at("/no/such/page"),
-}
+    "queue": at("/"), "queue, all ticked": at("/?tick=all"), "published": at("/published"), "log": at("/log"),
+    "messages": at("/messages"), "mail": at("/mail"), "decision": by_mail(), "expired": by_mail(days_ago=8),
+    "one comment": at("/comment/0001"), "sign-in": at("/sign-in/x"), "missing": at("/no/such/page"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -121,18 +121,15 @@ def test_every_feed_is_valid_atom(place: Place) -> None:
     assert {name: told for name, told in faults.items() if told} == {}
 
 
-@pytest.mark.parametrize(
-    ("good", "bad", "fault"),
-    [
-        ("<updated>", "<updated>on ", "is no date of RFC 3339"),
-        ("<id>tag:", "<id>", "is not absolute"),
-        ("</entry>", "<id>https://feet.example/</id></entry>", "has 2 id"),
-        ("<title>", "<name>", "has 0 title"),
-        ('href="https://feet.example/articles/', 'href="/articles/', "is not absolute"),
-        ("<author>", "<contributor>", "has no author"),
-        ('type="html"', 'type="text/html"', "has the type text/html"),
-    ],
-)
+@pytest.mark.parametrize(("good", "bad", "fault"), [
+    ("<updated>", "<updated>on ", "is no date of RFC 3339"),
+    ("<id>tag:", "<id>", "is not absolute"),
+    ("</entry>", "<id>https://feet.example/</id></entry>", "has 2 id"),
+    ("<title>", "<name>", "has 0 title"),
+    ('href="https://feet.example/articles/', 'href="/articles/', "is not absolute"),
+    ("<author>", "<contributor>", "has no author"),
+    ('type="html"', 'type="text/html"', "has the type text/html"),
+])  # fmt: skip
 def test_the_rules_for_feeds_would_tell(place: Place, good: str, bad: str, fault: str) -> None:
     text = place.page("/feed.xml")
     if good[0] == "<" and good[-1] == ">" and bad in ("<name>", "<contributor>"):

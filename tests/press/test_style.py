@@ -22,14 +22,10 @@ GROUNDS = ("paper", "surface", "sunk")
 PAIRS = [
     *((colour, ground, READABLE) for colour in ("ink", "ink-2", "accent", "clay", "error") for ground in GROUNDS),
     *((colour, ground, READABLE) for colour in ("focus", "ok") for ground in ("paper", "surface")),
-    ("on-accent", "accent", READABLE),
-    ("ink", "error-ground", READABLE),
-    ("error", "error-ground", READABLE),
-    ("ink", "ok-ground", READABLE),
-    ("ok", "ok-ground", READABLE),
-    ("control", "surface", VISIBLE),
+    ("on-accent", "accent", READABLE), ("ink", "error-ground", READABLE), ("error", "error-ground", READABLE),
+    ("ink", "ok-ground", READABLE), ("ok", "ok-ground", READABLE), ("control", "surface", VISIBLE),
     ("control", "paper", VISIBLE),
-]
+]  # fmt: skip
 
 
 def test_base_opens_with_what_it_reads() -> None:

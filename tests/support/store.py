@@ -20,25 +20,13 @@ KEYS = (str(number).encode() for number in itertools.count())  # of forms, each 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'>"
 
 DAMAGED = [
-    "received = 'yesterday'",
-    "received = ''",
-    "received = '2026-11-22'",
-    "received = '0001-01-01T00:00:00+14:00'",
-    "received = '9999-12-31T23:59:59-14:00'",
-    "received = '2026-11-22T10:15:00'",
-    "held = ''",
-    "held = '{'",
-    "held = '5'",
-    "held = '[[1, null], {}]'",
-    "held = replace(hex(zeroblob(100000)), '0', '[')",
-    "author = CAST(x'ff00fe' AS TEXT)",
-    "body = CAST(x'c3' AS TEXT)",
-    "body = replace(hex(zeroblob(5000000)), '00', 'ab')",
-    "body = ''",
-    "reason = CAST(x'80' AS TEXT)",
-    "number = -9223372036854775808",
-    "number = 9223372036854775807",
-]
+    "received = 'yesterday'", "received = ''", "received = '2026-11-22'", "received = '0001-01-01T00:00:00+14:00'",
+    "received = '9999-12-31T23:59:59-14:00'", "received = '2026-11-22T10:15:00'", "held = ''", "held = '{'",
+    "held = '5'", "held = '[[1, null], {}]'", "held = replace(hex(zeroblob(100000)), '0', '[')",
+    "author = CAST(x'ff00fe' AS TEXT)", "body = CAST(x'c3' AS TEXT)",
+    "body = replace(hex(zeroblob(5000000)), '00', 'ab')", "body = ''", "reason = CAST(x'80' AS TEXT)",
+    "number = -9223372036854775808", "number = 9223372036854775807",
+]  # fmt: skip
 
 FORGED = [
     # published without a decision, or with a deletion that is not its writer's
@@ -51,29 +39,19 @@ FORGED = [
     "INSERT INTO comment (id, article, deletion) VALUES ('big-toe-and-glutes/0001', '', 'delete')",
     "INSERT INTO comment (id, article, deletion) VALUES (CAST(x'00ff' AS TEXT), CAST(x'00' AS TEXT), 'delete')",
     "INSERT INTO comment (id, article, deletion) VALUES (replace(hex(zeroblob(4000)), '0', 'a'), '/', 'delete')",
-    "UPDATE comment SET id = '0001'",
-    "UPDATE comment SET id = '0002', deletion = 'delete'",
-    "UPDATE comment SET id = '0001', article = 'another'",
-    "UPDATE comment SET article = '../../articles'",
+    "UPDATE comment SET id = '0001'", "UPDATE comment SET id = '0002', deletion = 'delete'",
+    "UPDATE comment SET id = '0001', article = 'another'", "UPDATE comment SET article = '../../articles'",
     "UPDATE comment SET article = '../../../var/desk', deletion = 'delete'",
-    "UPDATE comment SET article = '..', reply_to = '0001'",
-    "UPDATE comment SET article = ''",
+    "UPDATE comment SET article = '..', reply_to = '0001'", "UPDATE comment SET article = ''",
     "UPDATE comment SET article = CAST(x'ff' AS TEXT), deletion = 'delete'",
-    "UPDATE comment SET reply_to = '../0001'",
-    "UPDATE comment SET reply_to = id",
-    "UPDATE comment SET id = '../0001'",
-    "UPDATE comment SET id = '*', deletion = 'delete'",
-    "UPDATE comment SET id = 'a/../../articles/x'",
-    "UPDATE comment SET deletion = 'forget'",
-    "UPDATE revision SET state = 'published'",
-    "UPDATE revision SET state = 'approved'",
-    "UPDATE revision SET author = 'David' || char(10) || 'Is-Author: yes'",
-    "UPDATE revision SET author = ''",
-    "UPDATE revision SET author = 'Tom' || char(0) || '0001', body = char(0)",
-    "DELETE FROM revision",
-    "DELETE FROM comment",
-    *(f"UPDATE revision SET {damage}" for damage in DAMAGED),
-]
+    "UPDATE comment SET reply_to = '../0001'", "UPDATE comment SET reply_to = id",
+    "UPDATE comment SET id = '../0001'", "UPDATE comment SET id = '*', deletion = 'delete'",
+    "UPDATE comment SET id = 'a/../../articles/x'", "UPDATE comment SET deletion = 'forget'",
+    "UPDATE revision SET state = 'published'", "UPDATE revision SET state = 'approved'",
+    "UPDATE revision SET author = 'David' || char(10) || 'Is-Author: yes'", "UPDATE revision SET author = ''",
+    "UPDATE revision SET author = 'Tom' || char(0) || '0001', body = char(0)", "DELETE FROM revision",
+    "DELETE FROM comment", *(f"UPDATE revision SET {damage}" for damage in DAMAGED),
+]  # fmt: skip
 
 FORGERIES: list[tuple[str, tuple[object, ...]]] = [
     *[("UPDATE revision SET held = ?", (held,)) for held in ("no JSON", "", "null", "5", "[" * 100_000)],
