@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 def _moderation(settings: Settings) -> "Moderation":
     from postbox.moderation.service import Moderation
 
-    moderation, now = Moderation(settings), datetime.now(UTC)
+    moderation, now = Moderation.open(settings), datetime.now(UTC)
     moderation.erase_again(now=now)
     moderation.carry_out_deletions(now=now)
     return moderation
@@ -97,7 +97,7 @@ def _by() -> dict[str, Any]:
 def _list(settings: Settings, arguments: argparse.Namespace) -> None:
     from postbox.privacy.subject_access import item_plainly
 
-    queue = _moderation(settings).queue()
+    queue = _moderation(settings).review.queue()
     if arguments.json:
         _print([item_plainly(item) for item in queue])
         return
@@ -143,7 +143,7 @@ def _reject(settings: Settings, arguments: argparse.Namespace) -> None:
 
 def _reply(settings: Settings, arguments: argparse.Namespace) -> None:
     moderation = _moderation(settings)
-    answered = moderation.find(arguments.id)
+    answered = moderation.review.find(arguments.id)
     if not answered:
         raise ValueError(f"{arguments.id} is not published, so it cannot be answered")
     text = arguments.text if arguments.text is not None else sys.stdin.read()
@@ -181,7 +181,7 @@ def _export(settings: Settings, arguments: argparse.Namespace) -> None:
 def _tidy(settings: Settings, arguments: argparse.Namespace) -> None:
     from postbox.privacy.retention import tidy
 
-    tidied = asdict(tidy(settings, _moderation(settings), now=datetime.now(UTC)))
+    tidied = asdict(tidy(_moderation(settings), now=datetime.now(UTC)))
     _print(tidied) if arguments.json else print("erased:", ", ".join(f"{key} {n}" for key, n in tidied.items()))
 
 
@@ -202,7 +202,7 @@ def _backup(settings: Settings, arguments: argparse.Namespace) -> None:
 
 def _print_what_goes(moderation: "Moderation", theirs: "DataSubject") -> None:
     for id in theirs.comments:
-        words = moderation.find(id) or moderation.history(id)[-1].revision
+        words = moderation.review.find(id) or moderation.review.history(id)[-1].revision
         print(f"comment {id}: {_line(words.author, words.body)}")
     for it in theirs.addresses:
         print(f"address of {it.comment}" + ("" if it.is_confirmed else ", never confirmed: the comment stays"))

@@ -88,7 +88,7 @@ def test_the_list_has_one_line_a_comment_that_none_can_break_or_colour(settings:
 
     first, second = done(settings, "list").splitlines()
 
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     name = the_one_waiting(moderator, plain).name
     assert first == f"{name}  2026-11-22 10:15  {ARTICLE} (answers 0001)  Tom: One two three"
     assert second.startswith(f"{the_one_waiting(moderator, forged).name}  2026-11-22 10:15  {ARTICLE}  Eve {plain}.")
@@ -99,7 +99,7 @@ def test_the_list_has_one_line_a_comment_that_none_can_break_or_colour(settings:
 
 def test_a_comment_is_shown_whole_with_what_became_of_it(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock, author="Zoë", body="One\n\ntwo", reply_to="0001")
-    name = the_one_waiting(Moderation(settings), id).name
+    name = the_one_waiting(Moderation.open(settings), id).name
     forge(settings, "UPDATE revision SET held = '[\"it has 3 links\"]'")
 
     text, about = done(settings, "show", id), as_json(settings, "show", id)
@@ -182,7 +182,7 @@ def test_reject_keeps_a_comment_out_with_or_without_a_word(
 def test_reply_answers_as_the_author(settings: Settings, options: list[str], words: str) -> None:
     assert done(settings, "reply", "0001", *options, words=words) == "answered: 0001\n"
 
-    [answer] = [c for c in Moderation(settings).all_published() if c.body == "Thank you."]
+    [answer] = [c for c in Moderation.open(settings).review.all_published() if c.body == "Thank you."]
     assert (answer.author, answer.is_author, answer.reply_to) == ("David", True, "0001")
     assert read_all(settings.comments)[1] == []
 
@@ -252,7 +252,7 @@ def test_sign_in_prints_a_link_that_nobody_can_guess_and_no_two_are_alike(settin
 )
 def test_what_cannot_be_done_is_one_line_and_status_one(settings: Settings, arguments: list[str], line: str) -> None:
     assert fault(settings, *arguments).startswith(line)
-    assert Moderation(settings).decisions.latest() == []
+    assert Moderation.open(settings).work.decisions.latest() == []
 
 
 @pytest.mark.parametrize("command", ["list", "intake", "desk", "sign-in"])
@@ -320,7 +320,7 @@ def test_words_that_are_no_utf_8_are_refused(settings: Settings) -> None:
 
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
-    assert Moderation(settings).decisions.latest() == []
+    assert Moderation.open(settings).work.decisions.latest() == []
 
 
 def test_the_hour_in_the_log_is_now(settings: Settings, clock: Clock) -> None:
@@ -329,4 +329,4 @@ def test_the_hour_in_the_log_is_now(settings: Settings, clock: Clock) -> None:
 
     done(settings, "approve", done(settings, "list").split()[0])
 
-    assert before <= Moderation(settings).decisions.latest()[0].decided <= datetime.now(UTC)
+    assert before <= Moderation.open(settings).work.decisions.latest()[0].decided <= datetime.now(UTC)
