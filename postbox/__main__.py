@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from contract.comment import CONTROL
+from contract.comment import CONTROL, DETAILS
 from postbox.settings import Settings, read
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _list(settings: Settings) -> None:
     """Show what waits, one comment a line, first what is not held."""
     from postbox.privacy.subject_access import item_plainly
 
-    queue, lines = _moderation(settings).queue(), []
+    queue, lines = _moderation(settings).review.queue(), []
     for item in queue:
         waiting = item.revision
         answers = f" (answers {waiting.reply_to})" if waiting.reply_to else ""
@@ -76,8 +76,8 @@ def _show(settings: Settings, id: str) -> None:
     from postbox.privacy.subject_access import about_comment
 
     about, lines = about_comment(_moderation(settings), id), []
+    words = ("state", "received", "article", "reply_to", "author", *DETAILS, "held", "reason")
     for revision in about["revisions"]:
-        words = ("state", "received", "article", "reply_to", "author", "held", "reason")
         lines += [revision["name"], *(_one_line(f"{word}: {revision[word]}") for word in words if revision[word])]
         lines += [f"\n{revision['body']}\n"]
     if about["published"]:
@@ -111,7 +111,7 @@ def _reject(settings: Settings, revision: str, reason: str, *, spam: bool) -> No
 def _reply(settings: Settings, id: str, text: str | None) -> None:
     """Reply as the author, in the words of --text or standard input."""
     moderation = _moderation(settings)
-    answered = moderation.find(id)
+    answered = moderation.review.find(id)
     if not answered:
         raise ValueError(f"{id} is not published, so it cannot be answered")
     words = (sys.stdin.read() if text is None else text).strip()
@@ -155,7 +155,7 @@ def _tidy(settings: Settings) -> None:
     """Erase what has been kept long enough, as the desk does every hour."""
     from postbox.privacy.retention import tidy
 
-    tidied = asdict(tidy(settings, _moderation(settings), now=datetime.now(UTC)))
+    tidied = asdict(tidy(_moderation(settings), now=datetime.now(UTC)))
     _answer(tidied, [f"erased: {', '.join(f'{key} {count}' for key, count in tidied.items())}"])
 
 
@@ -181,7 +181,7 @@ def _backup(settings: Settings) -> None:
 def _moderation(settings: Settings) -> "Moderation":
     from postbox.moderation.service import Moderation
 
-    moderation, now = Moderation(settings), datetime.now(UTC)
+    moderation, now = Moderation.open(settings), datetime.now(UTC)
     moderation.erase_again(now=now)
     moderation.carry_out_deletions(now=now)
     return moderation
@@ -197,7 +197,7 @@ def _by() -> dict[str, Any]:
 
 def _what_goes(moderation: "Moderation", theirs: "DataSubject") -> Iterator[str]:
     for id in theirs.comments:
-        words = moderation.find(id) or moderation.history(id)[-1].revision
+        words = moderation.review.find(id) or moderation.review.history(id)[-1].revision
         yield _one_line(f"comment {id}: {words.author}: {words.body}")
     for address in theirs.addresses:
         yield f"address of {address.comment}" + ("" if address.is_confirmed else ", never confirmed: the comment stays")

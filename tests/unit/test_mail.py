@@ -30,10 +30,10 @@ from contract.templates import environment
 from postbox.mail.message import MailDraft, one_line, plain, quoted
 from postbox.mail.smtp import Mailer, MailError
 from postbox.settings import Settings
+from tests.support.facts import a_site
 from tests.support.mail import DroppingInData, Taking, html_of, running, text_of
+from tests.support.pages import colours
 from tests.support.place import ROOT
-from tests.support.site import a_site
-from tests.support.theme import colours
 
 THEME = environment(FileSystemLoader(ROOT / "theme/templates"))
 SITE = a_site(
@@ -98,15 +98,12 @@ def test_a_letter_has_the_headers_of_a_mail_that_a_program_sends() -> None:
     assert message.get_content_type() == "multipart/alternative"
 
 
-@pytest.mark.parametrize(
-    ("sender", "shown"),
-    [
-        ("david@feet.example", "From the ground up <david@feet.example>"),
-        ("David <david@feet.example>", "David <david@feet.example>"),
-        ('"David, coach" <david@feet.example>', '"David, coach" <david@feet.example>'),
-        ("Dávid, é <david@feet.example>", '"Dávid, é" <david@feet.example>'),
-    ],
-)
+@pytest.mark.parametrize(("sender", "shown"), [
+    ("david@feet.example", "From the ground up <david@feet.example>"),
+    ("David <david@feet.example>", "David <david@feet.example>"),
+    ('"David, coach" <david@feet.example>', '"David, coach" <david@feet.example>'),
+    ("Dávid, é <david@feet.example>", '"Dávid, é" <david@feet.example>'),
+])  # fmt: skip
 def test_the_sender_has_the_name_in_the_settings_or_that_of_the_site(sender: str, shown: str) -> None:
     mailer = a_mailer(Settings(mail_from=sender))
 
@@ -148,17 +145,10 @@ def test_a_block_that_ends_with_an_address_of_ours_is_a_link() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://evil.example/",
-        "https://feet.example.evil.example/",
-        "https://feet.example@evil.example/",
-        "javascript:alert(1)",
-        "https://feet.example/ and more",
-        "See https://feet.example/",
-    ],
-)
+@pytest.mark.parametrize("address", [
+    "https://evil.example/", "https://feet.example.evil.example/", "https://feet.example@evil.example/",
+    "javascript:alert(1)", "https://feet.example/ and more", "See https://feet.example/",
+])  # fmt: skip
 def test_no_other_address_becomes_a_link(address: str) -> None:
     message = on_the_wire(a_letter(text=f"Read it:\n{address}"))
 
@@ -237,20 +227,11 @@ def test_a_long_address_stays_whole_on_its_line() -> None:
     assert address in lines
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "a" * 10_000,
-        "é" * 10_000,
-        "\u0645\u0631\u062d\u0628\u0627 " * 2_000,
-        "👩‍👩‍👧‍👦" * 1_000,
-        "." * 1_000 + "\n.\n..\nFrom me\n" + "." * 1_000,
-        "=" * 2_000,
-        " " * 10_000 + "x",
-        "\ud800 \0 \x1b[31m \x85 \u2028 \x0c \u202e",
-        "",
-    ],
-)
+@pytest.mark.parametrize("words", [
+    "a" * 10_000, "é" * 10_000, "\u0645\u0631\u062d\u0628\u0627 " * 2_000, "👩‍👩‍👧‍👦" * 1_000,
+    "." * 1_000 + "\n.\n..\nFrom me\n" + "." * 1_000, "=" * 2_000, " " * 10_000 + "x",
+    "\ud800 \0 \x1b[31m \x85 \u2028 \x0c \u202e", "",
+])  # fmt: skip
 def test_any_words_travel_as_short_lines_of_ascii(words: str) -> None:
     data = a_mailer().message(a_letter(subject=words, text=quoted(words)), SITE).as_bytes()
 
@@ -274,15 +255,10 @@ def test_long_words_arrive_whole() -> None:
 
 HOSTILE = st.text(st.sampled_from('ab>\n\r\0\x0b\x85\u2028\u2029\u202e\ufeff\ud800é=?:; <@.,"漢') | st.characters())
 INJECTIONS = [
-    "Tom\nBcc: all@reader.example",
-    "Tom\r\n\r\n<h1>Dear reader</h1>",
-    "Tom\u2028Bcc: all@reader.example\x85To: x",
-    "=?utf-8?q?Tom=0ABcc:_all@reader.example?=",
-    "=?utf-8?b?VG9tDQpCY2M6IGFsbEByZWFkZXIuZXhhbXBsZQ==?=",
-    "x" * 60 + " =\u200b?utf-8?q?=0ABcc:_a?=",
-    "é" * 50 + "\n Bcc: all@reader.example",
-    "\u202eelpmaxe.live\u2066",
-]
+    "Tom\nBcc: all@reader.example", "Tom\r\n\r\n<h1>Dear reader</h1>", "Tom\u2028Bcc: all@reader.example\x85To: x",
+    "=?utf-8?q?Tom=0ABcc:_all@reader.example?=", "=?utf-8?b?VG9tDQpCY2M6IGFsbEByZWFkZXIuZXhhbXBsZQ==?=",
+    "x" * 60 + " =\u200b?utf-8?q?=0ABcc:_a?=", "é" * 50 + "\n Bcc: all@reader.example", "\u202eelpmaxe.live\u2066",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", INJECTIONS)
@@ -325,19 +301,10 @@ def test_a_quotation_in_html_says_what_the_text_says(words: str) -> None:
     assert html.unescape(shown[1].replace("<br>", " ")).split() == re.sub("(?m)^> ?", "", text_of(message)).split()
 
 
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("Tom", "Tom"),
-        (" Tom \n\t Smith ", "Tom Smith"),
-        ("T\u202eo\u200bm\0\ufeff\u00ad", "Tom"),
-        ("a\u2028b\x85c", "a b c"),
-        ("Zoë 🦶", "Zoë 🦶"),
-        ("\u200b", ""),
-        ("x" * 100, "x" * 79 + "…"),
-        ("\ud800", "\ufffd"),
-    ],
-)
+@pytest.mark.parametrize(("words", "line"), [
+    ("Tom", "Tom"), (" Tom \n\t Smith ", "Tom Smith"), ("T\u202eo\u200bm\0\ufeff\u00ad", "Tom"),
+    ("a\u2028b\x85c", "a b c"), ("Zoë 🦶", "Zoë 🦶"), ("\u200b", ""), ("x" * 100, "x" * 79 + "…"), ("\ud800", "\ufffd"),
+])  # fmt: skip
 def test_a_name_in_a_sentence_is_one_line_without_invisible_signs(words: str, line: str) -> None:
     assert one_line(words) == line
 
@@ -350,25 +317,15 @@ def test_a_reply_goes_nowhere_that_is_not_one_address(reply_to: str) -> None:
     assert list(on_the_wire(a_letter(reply_to=reply_to)).keys()) == HEADERS
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"to": ""},
-        {"to": "tom"},
-        {"to": "a@b.example, c@d.example"},
-        {"to": "a@b.example\nBcc: c@d.example"},
-        {"to": "a@b.example>"},
-        {"to": "tom@127.0.0.1"},
-        {"to": "\ud800@reader.example"},
-        {"message_id": "x"},
-        {"message_id": "../x@feet.example"},
-        {"message_id": "a@b\n@c"},
-        {"in_reply_to": "=?utf-8?q?=0A?=@feet.example"},
-        {"unsubscribe": "mailto:x@feet.example"},
-        {"unsubscribe": "https://feet.example/>, <https://evil.example/"},
-        {"unsubscribe": "https://feet.example/?=?utf-8?q?=0A?="},
-    ],
-)
+@pytest.mark.parametrize("fields", [
+    {"to": ""}, {"to": "tom"}, {"to": "a@b.example, c@d.example"}, {"to": "a@b.example\nBcc: c@d.example"},
+    {"to": "a@b.example>"}, {"to": "tom@127.0.0.1"}, {"to": "\ud800@reader.example"}, {"message_id": "x"},
+    {"message_id": "../x@feet.example"}, {"message_id": "a@b\n@c"},
+    {"in_reply_to": "=?utf-8?q?=0A?=@feet.example"},
+    {"unsubscribe": "mailto:x@feet.example"},
+    {"unsubscribe": "https://feet.example/>, <https://evil.example/"},
+    {"unsubscribe": "https://feet.example/?=?utf-8?q?=0A?="},
+])  # fmt: skip
 def test_a_letter_that_cannot_be_addressed_is_refused_for_good(tmp_path: Path, fields: dict[str, str]) -> None:
     mailer = a_mailer(Settings(var=tmp_path))
 
@@ -382,73 +339,26 @@ def test_a_letter_that_cannot_be_addressed_is_refused_for_good(tmp_path: Path, f
 # Words in which nothing can be clicked
 
 
-@pytest.mark.parametrize(
-    "link",
-    [
-        "https://evil.example/path?x=1#y",
-        "HTTP://EVIL",
-        "ftp://x",
-        "www.evil.example",
-        "www.x",
-        "evil.com",
-        "evil.com/path",
-        "EVIL.CO.UK",
-        "sub.evil.example:8080/x",
-        "(evil.com)",
-        "“evil.com”",
-        "well.evil.com,",
-        "end.Next",
-        "bücher.example",
-        "пример.рф",
-        "例え.テスト",
-        "उदाहरण.भारत",
-        "xn--bcher-kva.xn--p1ai",
-        "💩.la",
-        "evil．com",
-        "evil。com",
-        "evil｡com",
-        "evil․com",
-        "ｅｖｉｌ．ｃｏｍ",
-        "evil\u200b.\u2060com",
-        "ev\u00adil.c\u00adom",
-        "evil.c\ufe0fom",
-        "tom@evil.example",
-        "tom＠evil.example",
-        "a@b",
-        "mailto:tom@evil.example",
-        "mailto:tom",
-        "tel:+447504439555",
-        "tel:(07504)439555",
-        "sms:123",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "//evil/x",
-        r"\\evil\share",
-        r"C:\x",
-        "localhost:8000",
-        "192.168.0.1",
-        "[here](https://evil.example)",
-        "<https://evil.example>",
-        "href=//evil.example",
-        "x" * 10_000 + ".com",
-    ],
-)
+@pytest.mark.parametrize("link", [
+    "https://evil.example/path?x=1#y", "HTTP://EVIL", "ftp://x", "www.evil.example", "www.x", "evil.com",
+    "evil.com/path", "EVIL.CO.UK", "sub.evil.example:8080/x", "(evil.com)", "“evil.com”", "well.evil.com,",
+    "end.Next", "bücher.example", "пример.рф", "例え.テスト", "उदाहरण.भारत", "xn--bcher-kva.xn--p1ai", "💩.la", "evil．com",
+    "evil。com", "evil｡com", "evil․com", "ｅｖｉｌ．ｃｏｍ", "evil\u200b.\u2060com", "ev\u00adil.c\u00adom", "evil.c\ufe0fom",
+    "tom@evil.example", "tom＠evil.example", "a@b", "mailto:tom@evil.example", "mailto:tom", "tel:+447504439555",
+    "tel:(07504)439555", "sms:123", "javascript:alert(1)", "data:text/html,x", "//evil/x", r"\\evil\share", r"C:\x",
+    "localhost:8000", "192.168.0.1", "[here](https://evil.example)", "<https://evil.example>", "href=//evil.example",
+    "x" * 10_000 + ".com",
+])  # fmt: skip
 def test_what_could_be_clicked_is_taken_out(link: str) -> None:
     assert plain(f"See {link} now\nor {link}") == "See [link] now\nor [link]"
     assert plain(link) == "[link]"
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "Thank you. It helped, e.g. on stairs (i.e. going down) at 10:15 p.m.",
-        "1.5 km, 22.11.2026, v2.0, £3.50, 50:50, 1/2, and/or",
-        "Well… no... not 100%! “Really?” :-) @David",
-        "Event: mind the gap. Ünïcödé, 漢字。漢字、한국어 مرحبا",
-        "",
-        " \n\n spaced \t out",
-    ],
-)
+@pytest.mark.parametrize("words", [
+    "Thank you. It helped, e.g. on stairs (i.e. going down) at 10:15 p.m.",
+    "1.5 km, 22.11.2026, v2.0, £3.50, 50:50, 1/2, and/or", "Well… no... not 100%! “Really?” :-) @David",
+    "Event: mind the gap. Ünïcödé, 漢字。漢字、한국어 مرحبا", "", " \n\n spaced \t out",
+])  # fmt: skip
 def test_words_that_are_no_link_stay_as_they_are(words: str) -> None:
     assert plain(words) == words
 
@@ -659,20 +569,17 @@ def test_a_server_that_lets_nobody_sign_in_is_no_fault_of_the_letter() -> None:
     assert not error.is_permanent
 
 
-@pytest.mark.parametrize(
-    ("answers", "words", "is_permanent"),
-    [
-        ({"rcpt": "450 4.2.1 Try later"}, "450 4.2.1 Try later", False),
-        ({"rcpt": "550 5.1.1 No such user here"}, "550 5.1.1 No such user here", True),
-        ({"rcpt": "530 5.7.0 Authentication required"}, "530 5.7.0 Authentication required", False),
-        ({"rcpt": "421 4.3.2 Going down"}, "421 4.3.2 Going down", False),
-        ({"data": "451 4.3.0 Try later"}, "451 4.3.0 Try later", False),
-        ({"data": "554 5.7.1 Looks like spam"}, "554 5.7.1 Looks like spam", True),
-        ({"data": "550-One\r\n550 Two"}, "550 One Two", True),
-        ({"data": "554 \x1b[31m\u202eé" + "x" * 400}, "554 [31mé" + "x" * 290 + "…", True),
-        ({"data": "nonsense"}, "", False),
-    ],
-)
+@pytest.mark.parametrize(("answers", "words", "is_permanent"), [
+    ({"rcpt": "450 4.2.1 Try later"}, "450 4.2.1 Try later", False),
+    ({"rcpt": "550 5.1.1 No such user here"}, "550 5.1.1 No such user here", True),
+    ({"rcpt": "530 5.7.0 Authentication required"}, "530 5.7.0 Authentication required", False),
+    ({"rcpt": "421 4.3.2 Going down"}, "421 4.3.2 Going down", False),
+    ({"data": "451 4.3.0 Try later"}, "451 4.3.0 Try later", False),
+    ({"data": "554 5.7.1 Looks like spam"}, "554 5.7.1 Looks like spam", True),
+    ({"data": "550-One\r\n550 Two"}, "550 One Two", True),
+    ({"data": "554 \x1b[31m\u202eé" + "x" * 400}, "554 [31mé" + "x" * 290 + "…", True),
+    ({"data": "nonsense"}, "", False),
+])  # fmt: skip
 def test_a_refusal_says_the_servers_words_and_whether_to_try_again(
     answers: dict[str, str], words: str, is_permanent: bool
 ) -> None:
