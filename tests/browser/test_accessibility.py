@@ -201,7 +201,7 @@ def mailed(*, is_confirmed: bool) -> State:
             page, house
         )
         subscriptions = Subscriptions(Inbox(house.settings.inbox))
-        subscription = subscriptions.of(page.url.rpartition("/")[2].partition("-")[0])
+        subscription = subscriptions.of(page.url.rpartition("/")[2].partition(".")[0])
         assert subscription
         page.goto(f"/comments/mail/{subscriptions.token(subscription)}")
         if is_confirmed:

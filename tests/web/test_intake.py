@@ -544,7 +544,7 @@ def test_spam_reads_to_its_writer_like_any_rejection(client: TestClient, setting
         decide(settings, decision)
         token = receipt.split("/")[-1]
         texts = [client.get(address).text for address in (receipt, f"{receipt}/kept.json")]
-        pages += [text.replace(token, "TOKEN").replace(token.split("-")[0], "ID") for text in texts]
+        pages += [text.replace(token, "TOKEN").replace(token.split(".")[0], "ID") for text in texts]
         client.post(receipt, data={"action": "delete"})  # or the next would be held for the same words
 
     assert pages[:2] == pages[2:]
@@ -575,25 +575,25 @@ def test_a_reply_shows_on_its_receipt_whom_it_answers(client: TestClient) -> Non
 
 def test_every_receipt_is_its_own_and_none_can_be_guessed(client: TestClient) -> None:
     mine, other = sent(client, name="Tom"), sent(client, name="Ann")
-    my_id, my_mac = mine.rpartition("/")[2].split("-")
-    other_id, other_mac = other.rpartition("/")[2].split("-")
+    my_id, my_mac = mine.rpartition("/")[2].split(".")
+    other_id, other_mac = other.rpartition("/")[2].split(".")
     guesses = [
-        f"{my_id}-{other_mac}",
-        f"{other_id}-{my_mac}",
-        f"{my_id}-{'0' * 32}",
-        f"{my_id}-{my_mac[:-1]}",
-        f"{my_id}-{my_mac}0",
-        f"{my_id}-{my_mac.upper()}" if my_mac.upper() != my_mac else f"{my_id}-",
-        f"{my_id.upper()}-{my_mac}",
+        f"{my_id}.{other_mac}",
+        f"{other_id}.{my_mac}",
+        f"{my_id}.{'0' * 22}",
+        f"{my_id}.{my_mac[:-1]}",
+        f"{my_id}.{my_mac}0",
+        f"{my_id}.{my_mac.swapcase()}",
+        f"{my_id.upper()}.{my_mac}",
         f"{my_id}",
-        f"{my_id}-",
-        f"-{my_mac}",
-        f"0001-{my_mac}",
-        f"{my_id}-{my_mac} ",
-        f"{my_id}-{my_mac}%00",
-        f"{my_id}%2d{my_mac}%2f",
-        "-",
-        "%F0%9F%A6%B6-x",
+        f"{my_id}.",
+        f".{my_mac}",
+        f"0001.{my_mac}",
+        f"{my_id}.{my_mac} ",
+        f"{my_id}.{my_mac}%00",
+        f"{my_id}%2e{my_mac}%2f",
+        ".",
+        "%F0%9F%A6%B6.x",
     ]
 
     for guess in guesses:
@@ -1003,7 +1003,7 @@ def test_what_goes_through_the_form_reads_back_on_its_receipt(
 
     if answer.status_code == 303:
         page = client.get(answer.headers["location"])
-        id = answer.headers["location"].rpartition("/")[2].partition("-")[0]
+        id = answer.headers["location"].rpartition("/")[2].partition(".")[0]
         [*_, latest] = Inbox(settings.inbox).revisions(id)
         assert page.status_code == 200
         assert values(page) == {"name": latest.author, "comment": latest.body}

@@ -207,17 +207,17 @@ class Reader:
         )
         assert answer.status_code == 303
         receipt = self.canaries.plant(
-            f"receipt_{what}", answer.headers["location"].rpartition("/")[2].partition("-")[2]
+            f"receipt_{what}", answer.headers["location"].rpartition("/")[2].partition(".")[2]
         )
-        id = answer.headers["location"].rpartition("/")[2].partition("-")[0]
+        id = answer.headers["location"].rpartition("/")[2].partition(".")[0]
         inbox = Inbox(self.settings.inbox)
         subscription = Subscriptions(inbox).of(id)
         assert subscription
         token = Subscriptions(inbox).token(subscription)
-        self.canaries.plant(f"mail_token_{what}", token.partition("-")[2])
+        self.canaries.plant(f"mail_token_{what}", token.partition(".")[2])
         if is_confirmed:
             self.client.post(f"/comments/mail/{token}", data={"action": "choose", "author": "yes"})
-        self.client.get(f"/comments/receipt/{id}-{receipt}/kept.json")
+        self.client.get(f"/comments/receipt/{id}.{receipt}/kept.json")
         return id
 
     def change(self, id: str, what: str) -> None:
@@ -235,7 +235,7 @@ class Reader:
         }
         answer = self.client.post("/comments/message", data=fields)
         assert answer.status_code == 303
-        self.canaries.plant(f"receipt_{what}", answer.headers["location"].partition("-")[2])
+        self.canaries.plant(f"receipt_{what}", answer.headers["location"].partition(".")[2])
 
     def trouble(self) -> None:
         """Ask for what is not there, and send what is refused; none of it may be told to the log."""
