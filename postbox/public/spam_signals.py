@@ -4,8 +4,9 @@ Nothing here decides: every comment waits for its reader, and these reasons only
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from contract.manifest import Site
 from postbox.public.impersonation import claims_a_role, looks_like
 from postbox.reader_text import hides_something
 
@@ -24,9 +25,7 @@ def reasons(
     honeypot: str,
     seconds: float | None,
     repeated: int,
-    site_author: str,
-    site_names: Sequence[str] = (),
-    language: str = "en",
+    site: Site,
 ) -> Iterator[str]:
     """Yield why a comment is held, in words for the person who decides.
 
@@ -34,11 +33,9 @@ def reasons(
         author: the name that its writer gave.
         body: the comment.
         honeypot: what came in the field that a person does not see.
-        seconds: how long the form was open, where that is known.
+        seconds: how long the form was open by the clock of who sent it, where that is known.
         repeated: how often the same words came before.
-        site_author: whose name nobody else should seem to have.
-        site_names: what else the site goes by.
-        language: the site's (BCP 47).
+        site: whose author's name, and whose own, nobody should seem to have.
     """
     if honeypot:
         yield "a field that people do not see was filled in"
@@ -48,9 +45,9 @@ def reasons(
         yield f"it has {links} links"
     if repeated:
         yield "the same words came before" if repeated == 1 else f"the same words came {repeated} times before"
-    if own := next((own for own in (site_author, *site_names) if looks_like(author, own)), ""):
+    if own := next((own for own in (site.author, site.name, site.trading_name) if looks_like(author, own)), ""):
         yield f"its writer’s name looks like {own}"
-    elif claims_a_role(author, language):
+    elif claims_a_role(author, site.language):
         yield "its writer’s name claims to speak for the site"
     if hides_something(author) or hides_something(body):
         yield "it has invisible characters"

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postbox.public.spam_signals import reasons
+from tests.support.facts import a_site
 
 
 def held(**facts: Any) -> list[str]:
@@ -17,9 +18,7 @@ def held(**facts: Any) -> list[str]:
         "honeypot": "",
         "seconds": 60.0,
         "repeated": 0,
-        "site_author": "David",
-        "site_names": ("Happy feet", ""),
-        "language": "en-GB",
+        "site": a_site(author="David", name="Happy feet", trading_name="Foot & Co", language="en-GB"),
     }
     return list(reasons(**plain | facts))
 
@@ -48,7 +47,7 @@ def test_a_plain_comment_is_not_held(facts: dict[str, Any]) -> None:
     ({"body": "\u202egnihton\u202c"}, "it has invisible characters"),
     ({"author": "T\u2060om"}, "it has invisible characters"),
     ({"author": "David"}, "its writer’s name looks like David"),
-    ({"author": "Happy Feet!"}, "its writer’s name looks like Happy feet"),
+    ({"author": "Happy Feet!"}, "its writer’s name looks like Happy feet"), ({"author": "FOOT CO"}, "its writer’s name looks like Foot & Co"),
     ({"author": "The author"}, "its writer’s name claims to speak for the site"),
 ])  # fmt: skip
 def test_each_rule_holds_and_says_why(facts: dict[str, Any], reason: str) -> None:
