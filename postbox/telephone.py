@@ -57,7 +57,7 @@ def numbers_in(text: str, region: str = DEFAULT_REGION) -> Iterator[tuple[int, s
     apart = _NEXT.sub(";", text[:TEXT_LENGTH])
     for match in numbers.PhoneNumberMatcher(apart, region, numbers.Leniency.POSSIBLE, MAX_TRIES):
         dialled = _dialled(match.number)
-        if dialled and sum(c.isdecimal() for c in match.raw_string) >= MIN_DIGITS:
+        if dialled and len(_digits(match.raw_string)) >= MIN_DIGITS:
             yield match.start, match.raw_string, dialled
 
 
@@ -72,8 +72,14 @@ def mentions(text: str, number: str, region: str = DEFAULT_REGION) -> bool:
     return wanted[-MIN_DIGITS:] in digits and any(found == wanted for _, _, found in numbers_in(text, region))
 
 
+def is_number(text: str) -> bool:
+    """Tell whether a text is written like one number, by its digits alone."""
+    return not any(c.isalpha() for c in text) and len(_digits(text)) >= MIN_DIGITS
+
+
 def _digits(text: str) -> str:
-    return "".join(str(int(c)) for c in text if c.isdecimal())
+    digits = "".join(re.findall(r"\d+", text))
+    return digits if digits.isascii() else "".join(str(int(digit)) for digit in digits)
 
 
 def _dialled(number: "PhoneNumber") -> str:
