@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from contract.comment import CONTROL
+from postbox.reader_text import TURNING
 from postbox.settings import Settings, read
 
 if TYPE_CHECKING:
@@ -124,7 +125,11 @@ def _show(settings: Settings, arguments: argparse.Namespace) -> None:
         )
         print(f"\n{_plain_text(revision['body'])}\n")
     if about["published"]:
-        print("published:", *(f"{key}: {value}" for key, value in about["published"].items() if value), sep="\n")
+        print(
+            "published:",
+            *(f"{key}: {_plain_text(value)}" for key, value in about["published"].items() if value),
+            sep="\n",
+        )
 
 
 def _approve(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -217,8 +222,8 @@ def _line(author: str, body: str) -> str:
 
 
 def _plain_text(text: object) -> str:
-    """Return words as a terminal may have them: none of them drives it."""
-    return CONTROL.sub("\ufffd", str(text))
+    """Return words as a terminal may have them: none of them drives it or turns the others round."""
+    return TURNING.sub("\ufffd", CONTROL.sub("\ufffd", str(text)))
 
 
 def _done(arguments: argparse.Namespace, what: str, which: str) -> None:

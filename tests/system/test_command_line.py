@@ -81,7 +81,7 @@ def test_the_list_has_one_line_a_comment_that_none_can_break_or_colour(settings:
         settings,
         "UPDATE revision SET author = ?, body = ?, held = ? WHERE comment = ?",
         f"Eve\n{plain}.0000000000000000  2026-11-22",
-        "\x1b[2J\x9b31m\x00\r\u2028words",
+        "\x1b[2J\x9b31m\x00\r\u2028\u202e\u2066words",
         '["because\\nof \\u001b[0m"]',
         forged,
     )
