@@ -27,8 +27,8 @@ def region_of(telephone: str, language: str) -> str:
         found = numbers.region_code_for_number(numbers.parse(telephone))
     except numbers.NumberParseException:
         found = None
-    spoken = language.upper().rpartition("-")[2]
-    return found or (spoken if spoken in numbers.SUPPORTED_REGIONS else DEFAULT_REGION)
+    known = (region for region in (found, language.upper().rpartition("-")[2]) if region in numbers.SUPPORTED_REGIONS)
+    return next(known, DEFAULT_REGION)
 
 
 def canonical(text: str, region: str = DEFAULT_REGION) -> str:
@@ -40,11 +40,6 @@ def canonical(text: str, region: str = DEFAULT_REGION) -> str:
     except numbers.NumberParseException:
         return ""
     return "" if any(c.isalpha() for c in text) else _dialled(number)
-
-
-def same_number(one: str, other: str, region: str = DEFAULT_REGION) -> bool:
-    """Tell whether two texts are one number, whichever way each is written."""
-    return bool(number := canonical(one, region)) and number == canonical(other, region)
 
 
 def numbers_in(text: str, region: str = DEFAULT_REGION) -> Iterator[tuple[int, str, str]]:
