@@ -83,7 +83,7 @@ def _letters(character: str) -> str:
     """Return the small letters that a character looks like, or a space."""
     text = unicodedata.normalize("NFKD", character).translate(_LEET)
     for _ in range(2):  # ᴅ is like ꭰ, and in capitals that is like D
-        alike = "".join(_prototypes().get(c, c) for c in text).casefold()
+        alike = "".join(_PROTOTYPES.get(c, c) for c in text).casefold()
         text = unicodedata.normalize("NFKD", alike).translate(_LEET)
     return "".join(_latin(c) for c in text if _is_seen(c)).replace("l", "i") or " "
 
@@ -96,7 +96,6 @@ def _latin(character: str) -> str:
     return character if character.isalnum() else " "
 
 
-@functools.cache
 def _prototypes() -> dict[str, str]:
     """Return what each character looks like (UTS 39, confusables.txt); the file lists a pair in both directions."""
     pairs = {key: [like["c"].strip("\u200e") for like in likes] for key, likes in load("confusables.json").items()}
@@ -106,3 +105,6 @@ def _prototypes() -> dict[str, str]:
         for c, likes in pairs.items()
         if len(c) == len(likes) == 1 and (len(likes[0]) > 1 or len(pairs[likes[0]]) > 1 or likes[0] < c)
     }
+
+
+_PROTOTYPES = _prototypes()  # before the first comment is here to wait for it
