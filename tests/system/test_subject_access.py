@@ -94,10 +94,15 @@ def test_without_yes_it_is_shown_what_would_go_and_nothing_goes(settings: Settin
     assert message(settings, sent).state == "new"
 
 
-@pytest.mark.parametrize("asked", [NUMBER, "07700900123", "(07700) 900-123", "07700/900.123"])
-def test_a_telephone_number_is_the_same_if_its_digits_are(settings: Settings, clock: Clock, asked: str) -> None:
+@pytest.mark.parametrize(
+    "asked", [NUMBER, "07700900123", "(07700) 900-123", "07700/900.123", "+44 (0)7700 900123", "00447700900123"]
+)
+@pytest.mark.parametrize("left", ["07700-900 123", "+447700900123 or tom@feet.example"])
+def test_a_telephone_number_is_the_same_however_it_is_written(
+    settings: Settings, clock: Clock, left: str, asked: str
+) -> None:
     sent, other = (
-        a_message(settings, clock, "07700-900 123", "Secretwords."),
+        a_message(settings, clock, left, "Secretwords."),
         a_message(settings, clock, "07700 900124"),
     )
 

@@ -430,8 +430,9 @@ def test_no_name_contact_or_word_forges_anything(house: House, words: str) -> No
         mail = house.mail(kind, about)
         assert set(mail.keys()) <= {
             *("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted"),
-            *("MIME-Version", "Content-Type"),
+            *("MIME-Version", "Content-Type", "Reply-To"),
         }
+        assert mail["Reply-To"] in (None, "all@evil.example")  # the one address in what was left
         assert len(mail["Subject"]) <= 120
         assert mail["Subject"].startswith(("Comment from ", "Message from "))
         assert [re.sub("/decide/.*", "", link) for link in links(mail)] in (

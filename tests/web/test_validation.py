@@ -102,10 +102,6 @@ def test_a_text_is_as_long_as_a_browser_says(text: str, units: int) -> None:
             {"comment": "Comment has a character that cannot be shown (U+001B) after “One\ntwo”. Delete it"},
         ),
         (
-            NAME | {"comment": "a\u2028b"},
-            {"comment": "Comment has a character that cannot be shown (U+2028) after “a”. Delete it"},
-        ),
-        (
             NAME | {"comment": "\uffff"},
             {"comment": "Comment has a character that cannot be shown (U+FFFF) after “”. Delete it"},
         ),
