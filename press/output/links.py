@@ -1,4 +1,4 @@
-"""The check of every internal link, fragment, image and feed address in a build; Pelican itself checks only ``{filename}``."""
+"""Check of every internal link, fragment, image and feed address in a build; Pelican itself checks only ``{filename}``."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -8,7 +8,9 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-REFERRING = ("href", "src", "poster")
+TAG = re.compile(r"""<[a-z][^\s"'>/]*(?:\s(?:[^"'>]|"[^"]*"|'[^']*')*)?>""", re.IGNORECASE)
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+REFERRING = ("href", "src", "poster", "data", "cite")
 LISTING = ("srcset", "imagesrcset")
 # In feeds and sitemaps
 REFERRING_ELEMENTS = ("loc", "uri", "icon", "logo")
