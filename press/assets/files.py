@@ -17,6 +17,7 @@ MOST_BYTES = 100_000_000
 RECIPE = f"1 pikepdf {version('pikepdf')}".encode()
 EXTRA = "extra"  # below the content folder; its files go to the root of the site
 IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".jxl", ".dng"}
+ICON = b"\0\0\1\0"  # a favicon.ico, which is no photograph
 # Boxes of a movie (ISO/IEC 14496-12): those that one begins with, those that hold others, what is said about it,
 # and those with its dates behind four bytes of flags.
 FIRST = {b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip"}
@@ -103,7 +104,7 @@ def clean(path: Path, data: bytes) -> bytes | None:
         return bytes(movie)
     if data.startswith(b"ID3") or path.suffix.lower() == ".mp3":
         return _clean_mp3(data)
-    return data if _is_text(data) else None
+    return data if data.startswith(ICON) or _is_text(data) else None
 
 
 def _file(base: Path, place: str) -> Path | None:

@@ -28,7 +28,8 @@ PORTRAIT_SIDE = 96  # pixels; a sharp screen gets twice as many
 IMAGE = re.compile(r"""(?P<before><p>)?(?P<image><img\b(?:[^>"']|"[^"]*"|'[^']*')*>)(?P<after></p>)?""")
 MARK = re.compile(r"[{|](?:static|attach|filename)[|}]")
 LINK = re.compile(
-    r"""(?P<name>\s(?:href|src|poster|data)\s*=\s*)(?P<quote>["'])[{|](?:static|attach)[|}](?P<address>.*?)(?P=quote)"""
+    r"""(?P<name>\s(?:href|src|poster|data)\s*=\s*)(?P<quote>["'])[{|](?:static|attach)[|}](?P<address>.*?)(?P=quote)""",
+    re.IGNORECASE,
 )
 ELSEWHERE = re.compile(r"(?:https?:)?//")
 
@@ -86,7 +87,7 @@ class Images:
                 return found[0]
 
         def lead_all(tag: re.Match[str]) -> str:
-            return tag[0] if tag[0].startswith("<img") else LINK.sub(lead, tag[0])
+            return tag[0] if tag[0].startswith("<img ") else LINK.sub(lead, tag[0])
 
         html = IMAGE.sub(show, html)
         return TAG.sub(lead_all, html) if MARK.search(html) else html
@@ -161,7 +162,7 @@ class Images:
             return self.cache / name
         cleaned = files.clean(path, data)
         if cleaned is None:
-            cause = "is published as it is, with what it may say of who made it; save it as a PDF without a password"
+            cause = "is published with what it may say of who made it; only pictures, PDF, MP4, MP3 and plain text are cleaned"
             self.notes.append(f"{place}: {shown(path)} {cause}")
             return path
         return path if cleaned == data else self._cached(name, lambda: cleaned)
