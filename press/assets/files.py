@@ -59,7 +59,8 @@ def missing(content: Path, folder: Path, address: str, kind: str) -> str:
     """Return what to say of an address that means no file: the place looked at, and a name that differs in capitals."""
     path = Path(os.path.normpath((content if address.startswith("/") else folder) / unquote(address).lstrip("/")))
     names = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-    other = next((f" (there is {name})" for name in names if name.casefold() == path.name.casefold()), "")
+    others = (name for name in names if name != path.name and name.casefold() == path.name.casefold())
+    other = "".join(f" (there is {name})" for name in others)
     return f"there is no {kind} {shown(path)}{other}; put it there, or correct the address"
 
 

@@ -61,6 +61,8 @@ def dead_links(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield ``(file, address, cause)`` for each internal address that leads nowhere.
 
+    The fragment of a document or a recording is no id but a setting, like ``#page=2`` (RFC 8118) or ``#t=10`` (W3C Media Fragments).
+
     Args:
         checked: the files of the pages and feeds to check.
         links: all pages and feeds, by their file.
@@ -72,7 +74,7 @@ def dead_links(
                 yield file, address, fault
             elif target not in files:
                 yield file, address, "no such page or file"
-            elif fragment and (target not in links or fragment not in links[target].ids):
+            elif fragment and (fragment not in links[target].ids if target in links else "=" not in fragment):
                 yield file, address, f"that page has no id “{fragment}”"
 
 

@@ -157,8 +157,6 @@ def _illustrate(generator: PagesGenerator) -> None:
     context["portrait"] = images.portrait(settings["PORTRAIT"])
     if images.faults:
         raise SiteError("\n".join(images.faults))
-    for note in images.notes:
-        print(note, file=sys.stderr)  # noqa: T201  # a log would make it a fault
     context["images"] = images
     context["static_links"] = set()  # what texts link to, the images publish
 
@@ -168,6 +166,8 @@ def _clean_extra(generator: StaticGenerator) -> None:
     images = generator.context["images"]
     for file in generator.staticfiles:
         file.source_path = str(images.clean(Path(generator.path, file.source_path)).absolute())
+    for note in images.notes:
+        print(note, file=sys.stderr)  # noqa: T201  # a log would make it a fault
     if images.faults:
         raise SiteError("\n".join(images.faults))
 
