@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,7 +54,7 @@ def template(name: str, old: str, new: str) -> Fault:
 
 def missing(name: str) -> Fault:
     """A template that is not there."""
-    return lambda place: {"_": (place.folder / "theme/templates" / name).unlink()}
+    return lambda place: {"_": shutil.move(place.folder / "theme/templates" / name, place.folder)}
 
 
 def plugin(source: str) -> Fault:

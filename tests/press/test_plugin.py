@@ -494,7 +494,12 @@ def test_the_facts_stand_in_one_place_and_no_trace_of_the_old_is_left_when_they_
 
 
 def test_a_fact_that_is_set_is_shown(place: Place) -> None:
-    facts = {"ROLE": "Coach", "TRADING_NAME": "Ground Ltd", "AREA": "Here and there", "HOURS": "Weekdays"}
+    facts: dict[str, Any] = {
+        "ROLE": "Coach",
+        "TRADING_NAME": "Ground Ltd",
+        "AREA": "Here and there",
+        "HOURS": "Weekdays",
+    }
     place.image("images/david.jpg", size=(300, 400))
 
     place.build(POSTAL_ADDRESS="1 High Street", EMAIL="david@feet.example", PORTRAIT="images/david.jpg", **facts)

@@ -217,7 +217,11 @@ class Editor:
 
     def fact(self) -> set[Path]:
         path = self.place.folder / "pelicanconf.py"
-        values = {"HOURS": [f"“{self.made}”"], "CLOSE_AFTER_DAYS": [0, 30], "INTAKE": ["", "/comments"]}
+        values: dict[str, list[Any]] = {
+            "HOURS": [f"“{self.made}”"],
+            "CLOSE_AFTER_DAYS": [0, 30],
+            "INTAKE": ["", "/comments"],
+        }
         fact = self.chance.choice(list(values))
         value = self.chance.choice(values[fact])
         path.write_text(re.sub(rf"(?m)^{fact} = .*$", f"{fact} = {value!r}", path.read_text("utf-8")), "utf-8")
