@@ -7,12 +7,9 @@ under the same Message-ID. What a server does not take is tried again after grow
 import asyncio
 import logging
 import re
-import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from jinja2 import FileSystemLoader
 
@@ -25,8 +22,6 @@ from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.outbox import Row
-
-T = TypeVar("T")
 
 EVENTS_AT_ONCE = 100  # of the inbox, taken over in one transaction
 WAKE_SECONDS = 0.5
@@ -111,7 +106,7 @@ class MailWorker:
             recipient = self._composer.recipient(draft) if row.kind in TO_READERS else None
             if recipient and self._is_capped(row, recipient):
                 return True
-            refusal = await _in_thread(lambda: self._refusal(draft, site))
+            refusal = await self._refusal(draft, site)
         except Exception as error:  # a fault of this one mail takes no other along
             _log.error("mail %d (%s) cannot be composed: %s", row.sequence, row.kind, _without_words(error))
             words = f"It could not be composed ({type(error).__name__})."
@@ -127,10 +122,10 @@ class MailWorker:
         self._outbox.fail(row, words, self._clock(), recipient, is_permanent=refusal.is_permanent)
         return refusal.is_permanent
 
-    def _refusal(self, draft: MailDraft, site: Site) -> MailError | None:
+    async def _refusal(self, draft: MailDraft, site: Site) -> MailError | None:
         """Send a draft; return why it was not taken, if so."""
         try:
-            self._mailer.send(draft, site)
+            await self._mailer.send(draft, site)
         except MailError as error:
             return error
         return None
@@ -152,21 +147,6 @@ class MailWorker:
         else:
             return False
         return True
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    """Run a call in a thread that the process does not wait for at its end, as it does for those of an executor."""
-    finished: Future[T] = Future()
-    finished.set_running_or_notify_cancel()  # so that it can be settled when nobody waits any more
-
-    def work() -> None:
-        try:
-            finished.set_result(call())
-        except BaseException as error:  # handed to whoever waits
-            finished.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    return await asyncio.wrap_future(finished)
 
 
 def _without_words(error: Exception) -> str:
