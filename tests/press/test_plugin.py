@@ -465,11 +465,8 @@ def test_two_articles_with_one_id_or_address_stop_the_build(place: Place, header
 
 
 OTHERS: dict[str, Any] = {
-    "SITENAME": "Feet & Co",
-    "TAGLINE": "Eva hilft.",
-    "AUTHOR": "Eva",
-    "INVITATION": "Rufen Sie an.",
-}
+    "SITENAME": "Feet & Co", "TAGLINE": "Eva hilft.", "AUTHOR": "Eva", "INVITATION": "Rufen Sie an.",
+}  # fmt: skip
 OTHERS |= {
     "TELEPHONE": "+4930123456",
     "TELEPHONE_SHOWN": "030 123456",
