@@ -32,6 +32,8 @@ from tests.support.place import RICH, ROOT, Place, a_comment
 from tests.support.process import answers, free_port, wait_until
 from tests.support.store import a_failed, a_message
 
+pytestmark = pytest.mark.slow
+
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WIDTHS = (320, 360, 1280)
 NARROW = (320,)

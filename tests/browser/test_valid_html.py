@@ -88,6 +88,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return place
 
 
+@pytest.mark.slow
 def test_every_page_is_valid_html_and_css(place: Place, tmp_path: Path) -> None:
     for folder in (place.output, place.folder / "preview"):
         for file in (*folder.rglob("*.html"), *folder.rglob("*.svg")):
@@ -181,6 +182,7 @@ def test_structured_data_agrees_with_its_page(place: Place) -> None:
     assert data(place, "/")["name"] == text_of(place.page("/"), "title")
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_on_another_day_in_another_place(tmp_path: Path) -> None:
     built = []
     for number, (day, zone) in enumerate([("2026-12-01", "Pacific/Auckland"), ("2031-06-15", "America/Lima")]):

@@ -104,6 +104,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_site_drawn_on_every_core_is_that_of_plain_pelican_and_kept_for_the_next_process(many: Place) -> None:
     ours = command(many, "press", "publish")
     plain = command(many, "pelican", "content", "-s", "publishconf.py", "-o", "plain", "--fatal=warnings")

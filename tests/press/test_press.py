@@ -234,6 +234,7 @@ class Editor:
         return sorted(self.place.comments.rglob("*.md"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_after_any_edit_the_output_is_that_of_a_build_from_nothing(
     place: Place, tmp_path_factory: pytest.TempPathFactory, seed: int
@@ -309,6 +310,7 @@ def test_a_file_that_someone_took_out_of_the_output_comes_back(place: Place) -> 
 # Never half
 
 
+@pytest.mark.slow
 def test_a_reader_never_meets_half_a_page_or_a_link_ahead_of_its_page(place: Place) -> None:
     for slug in ("second", "third"):
         place.article(slug, Tags="feet")
@@ -451,6 +453,7 @@ def test_a_comment_that_an_article_links_to_is_off_the_page_all_the_same(press: 
 # By itself
 
 
+@pytest.mark.slow
 def test_it_wakes_when_an_article_falls_due_and_when_a_conversation_closes(place: Place) -> None:
     moment = datetime.now(UTC) + timedelta(seconds=4)
     place.article("due", Date=moment.isoformat(timespec="seconds"))
@@ -461,6 +464,7 @@ def test_it_wakes_when_an_article_falls_due_and_when_a_conversation_closes(place
         wait_for(lambda: "This conversation is closed." in place.page("/articles/closing/"))
 
 
+@pytest.mark.slow
 def test_what_falls_due_broken_is_told_once_and_comes_when_it_is_mended(place: Place) -> None:
     moment = datetime.now(UTC) + timedelta(seconds=2)
     article = place.article("due", Date=moment.isoformat(timespec="seconds"), text="[dead](/nowhere/)")
