@@ -89,7 +89,7 @@ class Composer:
         answered = self._review.published(it.article, it.reply_to) if it.reply_to else None
         before = self._review.published(it.article, it.id)
         values = self._shown(item, site, now) | {
-            "words": _words(it.body, above=(it.author,)),
+            "words": _words(_with_details(it), above=(it.author,)),
             "words_before": _words(_with_details(before)) if before else "",
             "is_answer": bool(it.reply_to),
             "answered_name": _name(answered.author) if answered else "",
@@ -131,7 +131,7 @@ class Composer:
         item = self._named(name)
         if not item:
             return None
-        words = _words(item.revision.body, EXCERPT_LENGTH, above=(item.revision.author,))
+        words = _words(_with_details(item.revision), EXCERPT_LENGTH, above=(item.revision.author,))
         return self._shown(item, site, now) | {"words": words}
 
     def _message_item(self, id: str) -> dict[str, object] | None:
