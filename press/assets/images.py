@@ -5,16 +5,20 @@ The original of a photograph is not published, and no file with its metadata, wh
 What was made once is kept by the hash of its content, in ``IMAGE_CACHE``.
 """
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
+import signal
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape, unescape
 from html.parser import HTMLParser
+from multiprocessing import get_context
 from pathlib import Path
+from threading import Event
 
 from press.assets import files, svg
 from press.assets.files import FileError, shown
@@ -24,6 +28,7 @@ from press.output import tables
 from press.output.links import SCHEME, TAG
 
 SIZES = "min(38rem, 100vw - 2.5rem)"  # the column and its gutters, as in style.css
+STOP_SECONDS = 0.1  # how often a wait for another process asks whether it is over
 PORTRAIT_SIDE = 96  # pixels; a sharp screen gets twice as many
 IMAGE = re.compile(r"""(?P<before><p>)?(?P<image><img\b(?:[^>"']|"[^"]*"|'[^']*')*>)(?P<after></p>)?""")
 MARK = re.compile(r"[{|](?:static|attach|filename)[|}]")
@@ -258,6 +263,32 @@ class Images:
         side = str(PORTRAIT_SIDE)
         image = {"class": "portrait", "src": address(photograph.kind, 2), "alt": "", "width": side, "height": side}
         return f"<picture>{sources}{_tag('img', image)}</picture>"
+
+
+def prepare(cache: Path, paths: Iterable[Path], stop: Event) -> None:
+    """Have another process make the sizes of photographs, and wait for that or for ``stop``; a build then finds them made.
+
+    What is wrong with one is told by the build.
+    """
+    photographs = [path for path in paths if path.suffix.lower() in files.IMAGES and path.is_file()]
+    if not photographs:
+        return
+    # A fresh interpreter: a process with threads is not to be forked.
+    process = get_context("spawn").Process(target=_make_sizes, args=(cache, photographs), daemon=True)
+    process.start()
+    while process.is_alive() and not stop.is_set():
+        process.join(STOP_SECONDS)
+    process.terminate()
+    process.join()
+
+
+def _make_sizes(cache: Path, photographs: list[Path]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both; the other one ends this
+    os.nice(10)
+    images = Images(cache, cache, {})
+    for path in photographs:
+        with contextlib.suppress(*FAULTS):
+            images._picture(path, Raster(path), {}, is_first=False)
 
 
 def name_hash(content: bytes) -> str:
