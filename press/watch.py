@@ -19,7 +19,7 @@ from pathlib import Path
 
 import watchfiles
 
-from press.assets.images import prepare
+from press.assets.preparation import prepare
 from press.builder import Builder
 from press.errors import BuildError
 

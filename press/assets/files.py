@@ -7,6 +7,7 @@ What cannot be cleaned is published as it is, and told.
 
 import io
 import os
+import re
 import struct
 import unicodedata
 from importlib.metadata import version
@@ -78,6 +79,15 @@ def address_of(place: str) -> str:
 def shown(path: Path) -> str:
     """Return a path as an author knows it."""
     return os.path.relpath(path)
+
+
+def line_of(source: Path, address: str, alt: str | None = None) -> str:
+    """Return where a text names a file, as file:line; of several such lines, the first with the same alternative."""
+    lines = source.read_text("utf-8").split("\n")
+    same = re.compile("" if alt is None else rf"!\[\s*{re.escape(alt)}\s*\]" if alt else r"!\[\s*\]|<img\b")
+    naming = [number for number, line in enumerate(lines, 1) if address in line]
+    naming.sort(key=lambda number: not same.search(lines[number - 1]))
+    return f"{shown(source)}:{next(iter(naming), 1)}"
 
 
 def read(path: Path) -> bytes:

@@ -10,15 +10,12 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape, unescape
 from html.parser import HTMLParser
-from multiprocessing import get_context
 from pathlib import Path
-from threading import Event
 
 from press.assets import files, svg
 from press.assets.files import FileError, shown
@@ -28,7 +25,6 @@ from press.output import tables
 from press.output.links import SCHEME, TAG
 
 SIZES = "min(38rem, 100vw - 2.5rem)"  # the column and its gutters, as in style.css
-STOP_SECONDS = 0.1  # how often a wait for another process asks whether it is over
 PORTRAIT_SIDE = 96  # pixels; a sharp screen gets twice as many
 IMAGE = re.compile(r"""(?P<before><p>)?(?P<image><img\b(?:[^>"']|"[^"]*"|'[^']*')*>)(?P<after></p>)?""")
 MARK = re.compile(r"[{|](?:static|attach|filename)[|}]")
@@ -77,7 +73,7 @@ class Images:
                 placed.append(self._show(attributes, source, placed))
             except FAULTS as error:
                 alt = attributes.get("alt", "").strip()
-                self.faults.append(f"{_place(source, attributes.get('src', ''), alt)}: {error}")
+                self.faults.append(f"{files.line_of(source, attributes.get('src', ''), alt)}: {error}")
                 return found[0]
             if found["before"] and found["after"]:  # a picture that has its paragraph to itself needs none
                 return placed[-1] or found[0]
@@ -88,7 +84,7 @@ class Images:
             try:
                 return f'{found["name"]}"{escape(self._lead(address, source))}"'
             except FAULTS as error:
-                self.faults.append(f"{_place(source, address)}: {error}")
+                self.faults.append(f"{files.line_of(source, address)}: {error}")
                 return found[0]
 
         def lead_all(tag: re.Match[str]) -> str:
@@ -129,6 +125,11 @@ class Images:
         except FAULTS as error:
             self.faults.append(str(error))
             return path
+
+    def make_sizes(self, path: Path) -> None:
+        """Make the sizes of a photograph ahead of the build that shows it, which tells what is wrong with it."""
+        with contextlib.suppress(*FAULTS):
+            self._picture(path, Raster(path), {}, is_first=False)
 
     def in_feed(self, html: str) -> str:
         """Return the HTML as feed readers can show it: a drawing as a file in light colours, a photograph as one image."""
@@ -188,7 +189,7 @@ class Images:
             if is_raster(data) or path.suffix.lower() in files.IMAGES:
                 photograph = Raster(path)
                 return self._sized(path, photograph, photograph.kind, photograph.linked_width)
-            self._documents[place] = self._document(path, data, _place(source, address))
+            self._documents[place] = self._document(path, data, files.line_of(source, address))
         return files.address_of(place) + rest
 
     def _show(self, attributes: dict[str, str], source: Path, before: list[str]) -> str:
@@ -265,32 +266,6 @@ class Images:
         return f"<picture>{sources}{_tag('img', image)}</picture>"
 
 
-def prepare(cache: Path, paths: Iterable[Path], stop: Event) -> None:
-    """Have another process make the sizes of photographs, and wait for that or for ``stop``; a build then finds them made.
-
-    What is wrong with one is told by the build.
-    """
-    photographs = [path for path in paths if path.suffix.lower() in files.IMAGES and path.is_file()]
-    if not photographs:
-        return
-    # A fresh interpreter: a process with threads is not to be forked.
-    process = get_context("spawn").Process(target=_make_sizes, args=(cache, photographs), daemon=True)
-    process.start()
-    while process.is_alive() and not stop.is_set():
-        process.join(STOP_SECONDS)
-    process.terminate()
-    process.join()
-
-
-def _make_sizes(cache: Path, photographs: list[Path]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both; the other one ends this
-    os.nice(10)
-    images = Images(cache, cache, {})
-    for path in photographs:
-        with contextlib.suppress(*FAULTS):
-            images._picture(path, Raster(path), {}, is_first=False)
-
-
 def name_hash(content: bytes) -> str:
     """Return what makes the name of a file change with its content."""
     return hashlib.sha256(content).hexdigest()[:12]
@@ -310,15 +285,6 @@ class _Attributes(HTMLParser):
 
 def _tag(name: str, attributes: dict[str, str]) -> str:
     return f"<{name}" + "".join(f' {key}="{escape(value)}"' for key, value in attributes.items()) + ">"
-
-
-def _place(source: Path, address: str, alt: str | None = None) -> str:
-    """Return where a text names a file, as file:line; of several such lines, the first with the same alternative."""
-    lines = source.read_text("utf-8").split("\n")
-    same = re.compile("" if alt is None else rf"!\[\s*{re.escape(alt)}\s*\]" if alt else r"!\[\s*\]|<img\b")
-    naming = [number for number, line in enumerate(lines, 1) if address in line]
-    naming.sort(key=lambda number: not same.search(lines[number - 1]))
-    return f"{shown(source)}:{next(iter(naming), 1)}"
 
 
 def _slug(path: Path) -> str:
