@@ -21,7 +21,7 @@ from datetime import datetime
 
 from jinja2 import Environment
 
-from contract.comment import ID
+from contract.comment import ID, Words
 from contract.manifest import Site
 from postbox.email_address import ADDRESS_LENGTH, addresses_in, is_address, named, to_ascii
 from postbox.mail.message import MailDraft, one_line, plain, quoted
@@ -89,8 +89,8 @@ class Composer:
         answered = self._review.published(it.article, it.reply_to) if it.reply_to else None
         before = self._review.published(it.article, it.id)
         values = self._shown(item, site, now) | {
-            "words": _words(it.body, above=(it.author,)),
-            "words_before": _words(before.body) if before else "",
+            "words": _words(_with_details(it), above=(it.author,)),
+            "words_before": _words(_with_details(before)) if before else "",
             "is_answer": bool(it.reply_to),
             "answered_name": _name(answered.author) if answered else "",
             "answered_words": _words(answered.body, EXCERPT_LENGTH) if answered else "",
@@ -131,7 +131,7 @@ class Composer:
         item = self._named(name)
         if not item:
             return None
-        words = _words(item.revision.body, EXCERPT_LENGTH, above=(item.revision.author,))
+        words = _words(_with_details(item.revision), EXCERPT_LENGTH, above=(item.revision.author,))
         return self._shown(item, site, now) | {"words": words}
 
     def _message_item(self, id: str) -> dict[str, object] | None:
@@ -267,6 +267,11 @@ def _name(author: str) -> str:
 
 def _is_plain(line: str) -> bool:
     return plain(line) == line
+
+
+def _with_details(words: Words) -> str:
+    """Return the body behind a line for each other field that was filled in."""
+    return "\n".join([*(f"{noun}: {text}" for noun, text in words.details), words.body])
 
 
 def _words(body: str, limit: int = WORDS_LENGTH, above: Sequence[str] = ()) -> str:
