@@ -63,8 +63,8 @@ def everything(place: Place) -> str:
 
 
 def only_article(place: Place, slug: str, **header: str) -> None:
-    """Let an article be the only one, without comments."""
-    for path in (place.folder / "content/articles").iterdir():
+    """Let an article be the only text, without comments."""
+    for path in (place.folder / "content").glob("*/*.md"):
         path.unlink()
     place.article(slug, **header)
 
