@@ -1,4 +1,4 @@
-"""What a mail says, composed when it is sent: from the kind and the ids in the outbox to a draft, or to none where it is no longer true.
+"""Composition of mails when they are sent: from the kind and the ids in the outbox to a draft, or to none where it is no longer true.
 
 ===========  ======================  =======================================================================
 kind         about                   tells
@@ -25,11 +25,11 @@ from contract.comment import ID
 from contract.manifest import Site
 from postbox.email_address import is_address, named
 from postbox.mail.message import MailDraft, one_line, plain, quoted
-from postbox.moderation.service import Moderation, ReviewItem
+from postbox.moderation.review import ReviewItem
+from postbox.moderation.service import Moderation
 from postbox.settings import Settings
-from postbox.store.messages import Messages
 from postbox.store.submissions import Event
-from postbox.store.subscriptions import Subscription, Subscriptions
+from postbox.store.subscriptions import Subscription
 from postbox.store.tokens import DecisionLinks
 
 TO_READERS = ("confirm", "published", "answered")
@@ -46,12 +46,12 @@ class Composer:
     def __init__(self, settings: Settings, moderation: Moderation, theme: Environment) -> None:
         """Compose with the templates of an environment."""
         self._settings = settings
-        self._moderation = moderation
+        self._review, self._work = moderation.review, moderation.work
         self._theme = theme
-        self._subscriptions = Subscriptions(moderation.inbox)
-        self._messages = Messages(moderation.inbox)
-        self._links = DecisionLinks(moderation.key)
-        self._key = hmac.digest(moderation.key, b"mail", "sha256")
+        self._subscriptions = moderation.work.subscriptions
+        self._messages = moderation.work.messages
+        self._links = DecisionLinks(moderation.store.key)
+        self._key = hmac.digest(moderation.store.key, b"mail", "sha256")
         self._host = named(settings.mail_from)[1].partition("@")[2]
 
     def about(self, event: Event) -> str:
@@ -86,8 +86,8 @@ class Composer:
         if not item:
             return None
         it = item.revision
-        answered = self._moderation.published(it.article, it.reply_to) if it.reply_to else None
-        before = self._moderation.published(it.article, it.id)
+        answered = self._review.published(it.article, it.reply_to) if it.reply_to else None
+        before = self._review.published(it.article, it.id)
         values = self._shown(item, site, now) | {
             "words": _words(it.body),
             "words_before": _words(before.body) if before else "",
@@ -115,7 +115,7 @@ class Composer:
 
     def _digest(self, about: str, site: Site, now: datetime) -> MailDraft | None:
         items: list[dict[str, object]] = []
-        rest = self._moderation.outbox.gathered(about)
+        rest = self._work.outbox.gathered(about)
         while rest and len(items) < MAX_IN_A_DIGEST:
             kind, each = rest.pop(0)
             item = self._comment_item(each, site, now) if kind == "comment" else self._message_item(each)
@@ -139,7 +139,7 @@ class Composer:
     # To readers
 
     def _confirm(self, id: str, site: Site) -> MailDraft | None:
-        subscription, revisions = self._subscriptions.of(id), self._moderation.inbox.revisions(id)
+        subscription, revisions = self._subscriptions.of(id), self._work.inbox.revisions(id)
         if not subscription or subscription.is_confirmed or not revisions:
             return None
         if revisions[-1].state not in ("waiting", "published"):
@@ -148,8 +148,8 @@ class Composer:
 
     def _published(self, name: str, site: Site) -> MailDraft | None:
         id = name.rpartition(".")[0]
-        shown = [item for item in self._moderation.history(id) if item.revision.state == "published"]
-        comment, subscription = self._moderation.find(id), self._subscriptions.of(id)
+        shown = [item for item in self._review.history(id) if item.revision.state == "published"]
+        comment, subscription = self._review.find(id), self._subscriptions.of(id)
         if (
             not comment
             or not shown
@@ -161,8 +161,8 @@ class Composer:
         return self._to_reader("published", name, subscription, comment.article, site, comment=id)
 
     def _answered(self, id: str, site: Site) -> MailDraft | None:
-        answer = self._moderation.find(id)
-        if not answer or not answer.reply_to or not self._moderation.published(answer.article, answer.reply_to):
+        answer = self._review.find(id)
+        if not answer or not answer.reply_to or not self._review.published(answer.article, answer.reply_to):
             return None
         subscription, own = self._subscriptions.of(answer.reply_to), self._subscriptions.of(id)
         if not subscription or not _wants(subscription, "author" if answer.is_author else "others"):
@@ -179,7 +179,7 @@ class Composer:
     # How
 
     def _waiting(self, id: str) -> list[ReviewItem]:
-        return [item for item in self._moderation.history(id) if item.revision.state == "waiting"]
+        return [item for item in self._review.history(id) if item.revision.state == "waiting"]
 
     def _named(self, name: str) -> ReviewItem | None:
         """Return the revision of a name, while it waits."""

@@ -27,11 +27,10 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from postbox.store.tokens import DecisionLinks
-from tests.support.access import RICH
-from tests.support.correspondence import a_failed, a_message
 from tests.support.desk import change, send
-from tests.support.place import ROOT, Place, a_comment
-from tests.support.whole_way import answers, free_port, wait_until
+from tests.support.place import RICH, ROOT, Place, a_comment
+from tests.support.process import answers, free_port, wait_until
+from tests.support.store import a_failed, a_message
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WIDTHS = (320, 360, 1280)
@@ -214,14 +213,10 @@ def mailed(*, is_confirmed: bool) -> State:
 
 WITH_ADDRESS = {"name": "Tom", "email": "tom@feet.example"}
 PAGES: dict[str, State] = {
-    "context": at("/"),
-    "article": at(f"/articles/{ARTICLE}/"),
-    "archive": at("/articles/"),
-    "contact": at("/contact/"),
-    "privacy": at("/privacy/"),
-    "missing": at("/no/such/page"),
+    "context": at("/"), "article": at(f"/articles/{ARTICLE}/"), "archive": at("/articles/"),
+    "contact": at("/contact/"), "privacy": at("/privacy/"), "missing": at("/no/such/page"),
     "tag": at("/articles/about/feet/"),
-}
+}  # fmt: skip
 STATES: dict[str, State] = PAGES | {
     "no thoughts": at("/articles/quiet/"),
     "one thought": at("/articles/one/"),
@@ -268,18 +263,10 @@ def by_mail(*, days_ago: float = 0) -> State:
 
 
 DESK: dict[str, State] = {
-    "queue": at("/"),
-    "queue, all ticked": at("/?tick=all"),
-    "published": at("/published"),
-    "log": at("/log"),
-    "messages": at("/messages"),
-    "mail": at("/mail"),
-    "decision": by_mail(),
-    "expired": by_mail(days_ago=8),
-    "one comment": at("/comment/0001"),
-    "sign-in": at("/sign-in/x"),
-    "missing": at("/no/such/page"),
-}
+    "queue": at("/"), "queue, all ticked": at("/?tick=all"), "published": at("/published"), "log": at("/log"),
+    "messages": at("/messages"), "mail": at("/mail"), "decision": by_mail(), "expired": by_mail(days_ago=8),
+    "one comment": at("/comment/0001"), "sign-in": at("/sign-in/x"), "missing": at("/no/such/page"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, postbox, serve
+from tests.support.process import PATIENCE_SECONDS, postbox, serve
 
 MAX_BYTES = 2700  # of the published script, brotli
 ARTICLE = "/articles/big-toe-and-glutes/"
@@ -613,18 +613,14 @@ def test_the_form_says_when_it_was_opened(page: Page) -> None:
 # Characters
 
 
-@pytest.mark.parametrize(
-    ("length", "words"),
-    [
-        (0, ""),
-        (3199, ""),
-        (3200, "You have 800 characters remaining"),
-        (3999, "You have 1 character remaining"),
-        (4000, "You have 0 characters remaining"),
-        (4001, "You have 1 character too many"),
-        (6000, "You have 2,000 characters too many"),
-    ],
-)
+@pytest.mark.parametrize(("length", "words"), [
+    (0, ""), (3199, ""),
+    (3200, "You have 800 characters remaining"),
+    (3999, "You have 1 character remaining"),
+    (4000, "You have 0 characters remaining"),
+    (4001, "You have 1 character too many"),
+    (6000, "You have 2,000 characters too many"),
+])  # fmt: skip
 def test_characters_are_counted_near_the_limit(page: Page, length: int, words: str) -> None:
     page.get_by_label("Your comment").fill("x" * length)
 

@@ -27,11 +27,10 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from postbox.store.tokens import DecisionLinks
-from tests.support.access import RICH
-from tests.support.correspondence import a_failed, a_message
 from tests.support.desk import change, name_of, send
-from tests.support.place import ROOT, SITE_URL, Place, a_comment
-from tests.support.structured import data, every_comment
+from tests.support.pages import data, every_comment
+from tests.support.place import RICH, ROOT, SITE_URL, Place, a_comment
+from tests.support.store import a_failed, a_message
 
 CHECKER = ROOT / "node_modules/vnu-jar/build/dist/vnu.jar"
 ARTICLE = "big-toe-and-glutes"
@@ -122,18 +121,15 @@ def test_every_feed_is_valid_atom(place: Place) -> None:
     assert {name: told for name, told in faults.items() if told} == {}
 
 
-@pytest.mark.parametrize(
-    ("good", "bad", "fault"),
-    [
-        ("<updated>", "<updated>on ", "is no date of RFC 3339"),
-        ("<id>tag:", "<id>", "is not absolute"),
-        ("</entry>", "<id>https://feet.example/</id></entry>", "has 2 id"),
-        ("<title>", "<name>", "has 0 title"),
-        ('href="https://feet.example/articles/', 'href="/articles/', "is not absolute"),
-        ("<author>", "<contributor>", "has no author"),
-        ('type="html"', 'type="text/html"', "has the type text/html"),
-    ],
-)
+@pytest.mark.parametrize(("good", "bad", "fault"), [
+    ("<updated>", "<updated>on ", "is no date of RFC 3339"),
+    ("<id>tag:", "<id>", "is not absolute"),
+    ("</entry>", "<id>https://feet.example/</id></entry>", "has 2 id"),
+    ("<title>", "<name>", "has 0 title"),
+    ('href="https://feet.example/articles/', 'href="/articles/', "is not absolute"),
+    ("<author>", "<contributor>", "has no author"),
+    ('type="html"', 'type="text/html"', "has the type text/html"),
+])  # fmt: skip
 def test_the_rules_for_feeds_would_tell(place: Place, good: str, bad: str, fault: str) -> None:
     text = place.page("/feed.xml")
     if good[0] == "<" and good[-1] == ">" and bad in ("<name>", "<contributor>"):

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, postbox, run, serve, wait_until
+from tests.support.process import PATIENCE_SECONDS, postbox, run, serve, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -162,18 +162,15 @@ def test_the_way_by_keyboard_alone(page: Page) -> None:
     expect(page.get_by_label("Your name")).to_have_value("Ann")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "environment", "line"),
-    [
-        (["press", "serve", "--port", "TAKEN"], {}, "Port TAKEN is in use; end what uses it, or take another"),
-        (["press", "serve", "--port", "x"], {}, "PORT must be a number from 1 to 65535, not “x”"),
-        (["press", "publish"], {}, "SITE_URL must be the site's address without a path"),
-        (["press", "publish"], {"SITE_URL": "https://a.example/blog"}, "SITE_URL must be the site's address"),
-        (["postbox", "list"], {"POSTBOX_PROT": "1"}, "POSTBOX_PROT is not a setting"),
-        (["postbox", "preview"], {"POSTBOX_PORT": "x"}, "POSTBOX_PORT must be a whole number, not “x”"),
-        (["postbox", "approve", "abcd.00"], {}, "abcd.00 does not wait"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "environment", "line"), [
+    (["press", "serve", "--port", "TAKEN"], {}, "Port TAKEN is in use; end what uses it, or take another"),
+    (["press", "serve", "--port", "x"], {}, "PORT must be a number from 1 to 65535, not “x”"),
+    (["press", "publish"], {}, "SITE_URL must be the site's address without a path"),
+    (["press", "publish"], {"SITE_URL": "https://a.example/blog"}, "SITE_URL must be the site's address"),
+    (["postbox", "list"], {"POSTBOX_PROT": "1"}, "POSTBOX_PROT is not a setting"),
+    (["postbox", "preview"], {"POSTBOX_PORT": "x"}, "POSTBOX_PORT must be a whole number, not “x”"),
+    (["postbox", "approve", "abcd.00"], {}, "abcd.00 does not wait"),
+])  # fmt: skip
 def test_a_wrong_setting_is_one_clear_line(
     place: Place, arguments: list[str], environment: dict[str, str], line: str
 ) -> None:

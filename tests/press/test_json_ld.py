@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from press.output.json_ld import DEPTH
+from tests.support.pages import Thing, data, every_comment
 from tests.support.place import SITE_URL, Place, a_comment
-from tests.support.structured import Thing, data, every_comment
 
 ARTICLE = "/articles/big-toe-and-glutes/"
 TITLE = "Your big toe and your glutes must be talking to each other for stability and power."

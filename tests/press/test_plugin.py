@@ -61,14 +61,10 @@ def only_article(place: Place, slug: str, **header: str) -> None:
 # Conversations
 
 
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [
-        (0, "No thoughts yet. <small>Yours would be the first.</small>"),
-        (1, "1 thought <small>"),
-        (3, "3 thoughts <small>"),
-    ],
-)
+@pytest.mark.parametrize(("number", "words"), [
+    (0, "No thoughts yet. <small>Yours would be the first.</small>"),
+    (1, "1 thought <small>"), (3, "3 thoughts <small>"),
+])  # fmt: skip
 def test_a_conversation_is_headed_by_its_number_in_words(place: Place, number: int, words: str) -> None:
     place.article("second")
     for n in range(number):
@@ -489,16 +485,13 @@ def test_an_address_that_a_host_could_misread_stops_the_build(place: Place, key:
         place.build()
 
 
-@pytest.mark.parametrize(
-    ("header", "clash"),
-    [
-        ({"Id": "big-toe-and-glutes"}, "Id “big-toe-and-glutes”"),
-        ({"Slug": "big-toe-and-glutes"}, "Slug “big-toe-and-glutes”"),
-        ({"Formerly": "big-toe-and-glutes"}, "Slug “big-toe-and-glutes”"),
-        ({"Id": "big-toe-and-glutes", "Status": "draft"}, "Id “big-toe-and-glutes”"),
-        ({"Id": "big-toe-and-glutes", "Status": "hidden"}, "Id “big-toe-and-glutes”"),
-    ],
-)
+@pytest.mark.parametrize(("header", "clash"), [
+    ({"Id": "big-toe-and-glutes"}, "Id “big-toe-and-glutes”"),
+    ({"Slug": "big-toe-and-glutes"}, "Slug “big-toe-and-glutes”"),
+    ({"Formerly": "big-toe-and-glutes"}, "Slug “big-toe-and-glutes”"),
+    ({"Id": "big-toe-and-glutes", "Status": "draft"}, "Id “big-toe-and-glutes”"),
+    ({"Id": "big-toe-and-glutes", "Status": "hidden"}, "Id “big-toe-and-glutes”"),
+])  # fmt: skip
 def test_two_articles_with_one_id_or_address_stop_the_build(place: Place, header: dict[str, str], clash: str) -> None:
     place.article("second", **header)
 

@@ -650,16 +650,10 @@ def test_what_is_relied_on_in_pelican_is_there(name: str) -> None:
 HEADER = "Title: Ähm\nDate: 2026-11-20\nTags: feet, toes\nAuthor: Ada\nSlug: toe\nOther: one\n    two\n\n"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "# Toes\n\nWords[^1].\n\n[^1]: A note.",
-        "*[HTML]: Words\n\nHTML",
-        "[a]: /contact/\n\n[a]",
-        "Key: value\n\n| a |\n|---|\n| b |",
-        "",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "# Toes\n\nWords[^1].\n\n[^1]: A note.", "*[HTML]: Words\n\nHTML", "[a]: /contact/\n\n[a]",
+    "Key: value\n\n| a |\n|---|\n| b |", "",
+])  # fmt: skip
 def test_the_reader_reads_as_pelicans_own_whatever_it_read_before(tmp_path: Path, text: str) -> None:
     settings = DEFAULT_CONFIG | {"MARKDOWN": {"extensions": ["markdown.extensions.extra", "markdown.extensions.meta"]}}
     article = tmp_path / "a.md"

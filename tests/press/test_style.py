@@ -8,8 +8,8 @@ from jinja2 import DictLoader, FileSystemLoader, meta, nodes
 from contract.templates import environment
 from press.assets.style import style
 from press.errors import BuildError
+from tests.support.pages import TEMPLATES, colours
 from tests.support.place import Place
-from tests.support.theme import TEMPLATES, colours
 
 EVERY_TEMPLATE = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.*"))
 OPENING = re.compile(r"\{#.*?Reads: (?P<names>[^.]*)\..*?#\}", re.DOTALL)
@@ -22,14 +22,10 @@ GROUNDS = ("paper", "surface", "sunk")
 PAIRS = [
     *((colour, ground, READABLE) for colour in ("ink", "ink-2", "accent", "clay", "error") for ground in GROUNDS),
     *((colour, ground, READABLE) for colour in ("focus", "ok") for ground in ("paper", "surface")),
-    ("on-accent", "accent", READABLE),
-    ("ink", "error-ground", READABLE),
-    ("error", "error-ground", READABLE),
-    ("ink", "ok-ground", READABLE),
-    ("ok", "ok-ground", READABLE),
-    ("control", "surface", VISIBLE),
+    ("on-accent", "accent", READABLE), ("ink", "error-ground", READABLE), ("error", "error-ground", READABLE),
+    ("ink", "ok-ground", READABLE), ("ok", "ok-ground", READABLE), ("control", "surface", VISIBLE),
     ("control", "paper", VISIBLE),
-]
+]  # fmt: skip
 
 
 def test_base_opens_with_what_it_reads() -> None:

@@ -15,21 +15,19 @@ from contract.thread import read_all
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import Inbox
-from tests.support.commands import as_json, done, fault, postbox, settings
-from tests.support.intake import ARTICLE, environment
+from tests.support.commands import as_json, done, fault, postbox
 from tests.support.moderation import (
     a_published,
     a_waiting,
     delete,
     everywhere,
     file_of,
-    forge,
     published,
     the_one_waiting,
 )
-
-__all__ = ["settings"]  # fixtures
-
+from tests.support.place import ARTICLE
+from tests.support.process import environment
+from tests.support.store import forge
 
 Clock = Callable[[], datetime]
 

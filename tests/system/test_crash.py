@@ -23,9 +23,10 @@ from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.decisions import Decision
 from postbox.store.submissions import Inbox, Revision
-from tests.support.intake import FORM, TYPE, a_place, environment, running
+from tests.support.intake import FORM, TYPE, running
 from tests.support.moderation import assert_page_and_inbox_agree
-from tests.support.place import Place
+from tests.support.place import Place, a_place
+from tests.support.process import environment
 
 SEED = 20261122
 ROUNDS = 50  # in each, one intake and one decider are killed

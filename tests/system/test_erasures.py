@@ -19,21 +19,14 @@ from postbox.store.messages import Messages
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from tests.support.commands import done
-from tests.support.contact import FORM as MESSAGE
-from tests.support.intake import a_place, browser, sent
-from tests.support.moderation import a_published, by, everywhere, file_of, forge, published, the_one_waiting
-from tests.support.place import Place
+from tests.support.intake import MESSAGE, browser, sent
+from tests.support.moderation import a_published, by, everywhere, file_of, published, the_one_waiting
+from tests.support.store import forge
 
 Clock = Callable[[], datetime]
 
 SECRET = "Secretwords"
 WHAT_A_BACKUP_HOLDS = ("content/comments", "var/inbox", "var/desk")
-
-
-@pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
-    """Settings of a place of one's own."""
-    return a_place(shipped, tmp_path / "mine")
 
 
 @pytest.fixture

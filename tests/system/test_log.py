@@ -29,10 +29,9 @@ from postbox.desk.sessions import SignIn
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import Inbox
-from tests.support.intake import ARTICLE, BROKEN, a_place, environment
-from tests.support.log import listens
-from tests.support.place import ROOT, Place
-from tests.support.whole_way import PATIENCE_SECONDS, free_port, wait_until
+from tests.support.intake import BROKEN
+from tests.support.place import ARTICLE, ROOT, Place, a_place
+from tests.support.process import PATIENCE_SECONDS, environment, free_port, listens, wait_until
 
 NAME, WORDS, REASON, ADDRESS, IP = "Xanthippe", "blisterpearl", "quillwort", "canary@mail.example", "198.51.100.77"
 TYPED = [NAME, WORDS, REASON, ADDRESS, IP, "198.51.100", "mail.example"]
@@ -270,7 +269,7 @@ def test_a_librarys_own_words_stay_out_and_its_place_is_told() -> None:
     first, second = lines(stream.getvalue())
     test = "test_a_librarys_own_words_stay_out_and_its_place_is_told"
     assert (first["event"], first["logger"], first["said_in"]) == ("library", "asyncio", f"test_log.{test}")
-    assert (second["error"], second["place"].rpartition(":")[0]) == ("ValueError", f"tests.test_log.{test}")
+    assert (second["error"], second["place"].rpartition(":")[0]) == ("ValueError", f"{__name__}.{test}")
     assert NAME not in stream.getvalue()
     assert WORDS not in stream.getvalue()
 

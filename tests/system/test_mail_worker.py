@@ -34,10 +34,9 @@ from postbox.moderation.service import NOTICE_DELAY
 from postbox.public import app as intake
 from postbox.settings import Settings
 from postbox.store.outbox import PAUSES
-from tests.support.intake import environment as environment_of
-from tests.support.mail import DroppingInData, Taking, html_of, running, text_of
-from tests.support.moderation import forge
-from tests.support.notices import NOW, House, a_place, links
+from tests.support.mail import DroppingInData, House, Taking, a_place, html_of, links, running, text_of
+from tests.support.process import environment as environment_of
+from tests.support.store import NOW, forge
 
 HOUR = timedelta(hours=1)
 PATIENCE_SECONDS = 30

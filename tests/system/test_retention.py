@@ -22,11 +22,8 @@ from postbox.store.database import transaction
 from postbox.store.messages import Enquiry, Messages
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
-from tests.support.desk import latest
-from tests.support.inbox import submission_meta
-from tests.support.intake import browser, shown
+from tests.support.intake import browser
 from tests.support.moderation import (
-    ARTICLE,
     SITE,
     a_place,
     a_published,
@@ -36,11 +33,13 @@ from tests.support.moderation import (
     everywhere,
     file_of,
     files,
-    forge,
     published,
     the_one_waiting,
 )
-from tests.support.whole_way import PATIENCE_SECONDS
+from tests.support.pages import shown
+from tests.support.place import ARTICLE
+from tests.support.process import PATIENCE_SECONDS
+from tests.support.store import forge, latest, submission_meta
 
 Clock = Callable[[], datetime]
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,21 +13,13 @@ from postbox.store.messages import Enquiry, Message, Messages
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from tests.support.commands import as_json, done, fault, postbox
-from tests.support.inbox import submission_meta
-from tests.support.intake import a_place
-from tests.support.moderation import a_published, a_waiting, everywhere, forge, published
-from tests.support.place import Place
+from tests.support.moderation import a_published, a_waiting, everywhere, published
+from tests.support.store import forge, submission_meta
 
 Clock = Callable[[], datetime]
 
 ADDRESS = "tom@feet.example"
 NUMBER = "07700 900123"
-
-
-@pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
-    """Settings of a place of one's own."""
-    return a_place(shipped, tmp_path)
 
 
 def follow(settings: Settings, id: str, address: str = ADDRESS, *, is_confirmed: bool = True) -> str:

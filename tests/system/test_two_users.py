@@ -21,9 +21,9 @@ from contract.comment import read
 from contract.thread import read_all
 from postbox.settings import Settings
 from postbox.settings import read as read_settings
-from tests.support.intake import ARTICLE, a_place, environment
-from tests.support.moderation import FORGED
-from tests.support.place import ROOT, Place
+from tests.support.place import ARTICLE, ROOT, Place, a_place
+from tests.support.process import environment
+from tests.support.store import FORGED
 
 IS_ROOT = os.geteuid() == 0
 DESK, INTAKE, INBOX_GROUP = 64_101, 64_102, 64_103  # users and a group of no name, as in a container

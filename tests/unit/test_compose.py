@@ -11,9 +11,9 @@ from contract.manifest import Conversation
 from postbox.store.messages import Messages
 from postbox.store.submissions import Event
 from postbox.store.tokens import DecisionLinks
-from tests.support.mail import html_of, text_of
-from tests.support.moderation import ARTICLE, forge
-from tests.support.notices import BY, NOW, SITE, House, a_place, links
+from tests.support.mail import BY, SITE, House, a_place, html_of, links, text_of
+from tests.support.place import ARTICLE
+from tests.support.store import NOW, forge
 
 
 @pytest.fixture

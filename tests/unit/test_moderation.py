@@ -23,12 +23,8 @@ from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
 from postbox.web.forms import parse
 from postbox.web.validation import check
-from tests.support.inbox import submission_meta
 from tests.support.moderation import (
-    ARTICLE,
-    FORGED,
     SITE,
-    Clock,
     a_place,
     a_published,
     a_waiting,
@@ -39,11 +35,12 @@ from tests.support.moderation import (
     everywhere,
     file_of,
     files,
-    forge,
     published,
     settings,
     the_one_waiting,
 )
+from tests.support.place import ARTICLE
+from tests.support.store import FORGED, Clock, forge, submission_meta
 
 __all__ = ["settings"]  # fixtures
 

@@ -19,18 +19,12 @@ def test_the_defaults_listen_to_this_machine_only() -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [
-        ("port", "8080", 8080),
-        ("form_bytes", "0", 0),
-        ("form_fields", "5", 5),
-        ("host", "0.0.0.0", "0.0.0.0"),
-        ("host", "::1", "::1"),
-        ("content", "/srv/content", Path("/srv/content")),
-        ("var", "../var", Path("../var")),
-    ],
-)
+@pytest.mark.parametrize(("name", "text", "value"), [
+    ("port", "8080", 8080), ("form_bytes", "0", 0), ("form_fields", "5", 5), ("host", "0.0.0.0", "0.0.0.0"),
+    ("host", "::1", "::1"),
+    ("content", "/srv/content", Path("/srv/content")),
+    ("var", "../var", Path("../var")),
+])  # fmt: skip
 def test_a_setting_is_read_by_its_name(name: str, text: str, value: object) -> None:
     settings = read({f"POSTBOX_{name.upper()}": text})
 
@@ -75,54 +69,32 @@ def a_server(scheme: str, host: str, port: int, user: str, password: str) -> Mai
 MAIL = {"POSTBOX_MAIL_FROM": "David <david@feet.example>", "POSTBOX_MAIL_TO": "david@feet.example"}
 
 
-@pytest.mark.parametrize(
-    ("url", "server"),
-    [
-        ("smtp://mx.example", a_server("smtp", "mx.example", 25, "", "")),
-        ("smtp+starttls://mx.example", a_server("smtp+starttls", "mx.example", 587, "", "")),
-        ("smtps://mx.example/", a_server("smtps", "mx.example", 465, "", "")),
-        ("SMTPS://MX.example:2465", a_server("smtps", "mx.example", 2465, "", "")),
-        ("smtps://me%40x:p%3Aw%2F%20%25@[::1]:1", a_server("smtps", "::1", 1, "me@x", "p:w/ %")),
-        ("smtp://me:word@localhost", a_server("smtp", "localhost", 25, "me", "word")),
-        ("smtp://me:word@127.0.0.2", a_server("smtp", "127.0.0.2", 25, "me", "word")),
-        ("smtp://me:word@[::1]", a_server("smtp", "::1", 25, "me", "word")),
-    ],
-)
+@pytest.mark.parametrize(("url", "server"), [
+    ("smtp://mx.example", a_server("smtp", "mx.example", 25, "", "")),
+    ("smtp+starttls://mx.example", a_server("smtp+starttls", "mx.example", 587, "", "")),
+    ("smtps://mx.example/", a_server("smtps", "mx.example", 465, "", "")),
+    ("SMTPS://MX.example:2465", a_server("smtps", "mx.example", 2465, "", "")),
+    ("smtps://me%40x:p%3Aw%2F%20%25@[::1]:1", a_server("smtps", "::1", 1, "me@x", "p:w/ %")),
+    ("smtp://me:word@localhost", a_server("smtp", "localhost", 25, "me", "word")),
+    ("smtp://me:word@127.0.0.2", a_server("smtp", "127.0.0.2", 25, "me", "word")),
+    ("smtp://me:word@[::1]", a_server("smtp", "::1", 25, "me", "word")),
+])  # fmt: skip
 def test_the_mail_server_is_one_url(url: str, server: MailServer) -> None:
     settings = read(MAIL | {"POSTBOX_SMTP": url})
 
     assert settings.mail_server == server
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "mx.example",
-        "mx.example:587",
-        "http://me:hunter2@mx.example",
-        "smtps://",
-        "smtps://me:hunter2@",
-        "smtps://me:hunter2@mx.example:0",
-        "smtps://me:hunter2@mx.example:70000",
-        "smtps://me:hunter2@mx.example:x",
-        "smtps://me:hunter2@mx.example/folder",
-        "smtps://me:hunter2@mx.example?tls=no",
-        "smtps://me:hunter2@mx.example#x",
-        "smtps://me:hunter2/x@mx.example",
-        "smtps://me:hunter2#x@mx.example",
-        "smtps://me:hunter2?x@mx.example",
-        "smtps://me:hunter2@[::1",
-        "smtps://me:hunter2@m x.example",
-        "smtps://me:hunter2@mx..example",
-        "smtps://me:hunter2℀@mx.example",
-        "smtps://me:hunter2é@mx.example",
-        "smtps://me:hunter2%C3%A9@mx.example",
-        "smtps://me:hunter2%0A@mx.example",
-        "smtps://me:hun\nter2@mx.example",
-        "smtps://hunter2@mx.example",
-        "smtps://:hunter2@mx.example",
-    ],
-)
+@pytest.mark.parametrize("url", [
+    "mx.example", "mx.example:587", "http://me:hunter2@mx.example", "smtps://", "smtps://me:hunter2@",
+    "smtps://me:hunter2@mx.example:0", "smtps://me:hunter2@mx.example:70000", "smtps://me:hunter2@mx.example:x",
+    "smtps://me:hunter2@mx.example/folder", "smtps://me:hunter2@mx.example?tls=no", "smtps://me:hunter2@mx.example#x",
+    "smtps://me:hunter2/x@mx.example", "smtps://me:hunter2#x@mx.example", "smtps://me:hunter2?x@mx.example",
+    "smtps://me:hunter2@[::1", "smtps://me:hunter2@m x.example", "smtps://me:hunter2@mx..example",
+    "smtps://me:hunter2℀@mx.example", "smtps://me:hunter2é@mx.example", "smtps://me:hunter2%C3%A9@mx.example",
+    "smtps://me:hunter2%0A@mx.example", "smtps://me:hun\nter2@mx.example", "smtps://hunter2@mx.example",
+    "smtps://:hunter2@mx.example",
+])  # fmt: skip
 def test_a_mail_server_that_is_none_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError) as refusal:
         read(MAIL | {"POSTBOX_SMTP": url})

@@ -22,74 +22,46 @@ def held(**facts: Any) -> list[str]:
     return list(reasons(**plain | facts))
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {},
-        {"seconds": None},
-        {"seconds": 3},
-        {"body": "See https://a.example and www.b.example."},
-        {"body": "👩‍🦽 and 🏳️‍🌈 are joined by a character that is not seen"},
-        {"author": "नमस्ते‌जी"},
-        {"author": "Davina"},
-        {"author": "Dave"},
-        {"author": "…"},
-    ],
-)
+@pytest.mark.parametrize("facts", [
+    {}, {"seconds": None}, {"seconds": 3},
+    {"body": "See https://a.example and www.b.example."},
+    {"body": "👩‍🦽 and 🏳️‍🌈 are joined by a character that is not seen"},
+    {"author": "नमस्ते‌जी"}, {"author": "Davina"}, {"author": "Dave"}, {"author": "…"},
+])  # fmt: skip
 def test_a_plain_comment_is_not_held(facts: dict[str, Any]) -> None:
     assert held(**facts) == []
 
 
-@pytest.mark.parametrize(
-    ("facts", "reason"),
-    [
-        ({"honeypot": "https://spam.example"}, "a field that people do not see was filled in"),
-        ({"honeypot": " "}, "a field that people do not see was filled in"),
-        ({"seconds": 2.9}, "it was sent within 3 seconds of opening the form"),
-        ({"seconds": 0}, "it was sent within 3 seconds of opening the form"),
-        ({"seconds": -3600}, "it was sent within 3 seconds of opening the form"),
-        ({"body": "http://a www.b HTTPS://c"}, "it has 3 links"),
-        ({"body": "[a](mailto:a@b.example) <https://b.example> https://c.example www.d.example"}, "it has 4 links"),
-        ({"repeated": 1}, "the same words came before"),
-        ({"repeated": 7}, "the same words came 7 times before"),
-        ({"body": "Bel\u200blow"}, "it has invisible characters"),
-        ({"body": "\u202egnihton\u202c"}, "it has invisible characters"),
-        ({"author": "T\u2060om"}, "it has invisible characters"),
-        ({"author": "To\u00adm"}, "it has invisible characters"),
-    ],
-)
+@pytest.mark.parametrize(("facts", "reason"), [
+    ({"honeypot": "https://spam.example"}, "a field that people do not see was filled in"),
+    ({"honeypot": " "}, "a field that people do not see was filled in"),
+    ({"seconds": 2.9}, "it was sent within 3 seconds of opening the form"),
+    ({"seconds": 0}, "it was sent within 3 seconds of opening the form"),
+    ({"seconds": -3600}, "it was sent within 3 seconds of opening the form"),
+    ({"body": "http://a www.b HTTPS://c"}, "it has 3 links"),
+    ({"body": "[a](mailto:a@b.example) <https://b.example> https://c.example www.d.example"}, "it has 4 links"),
+    ({"repeated": 1}, "the same words came before"),
+    ({"repeated": 7}, "the same words came 7 times before"),
+    ({"body": "Bel\u200blow"}, "it has invisible characters"),
+    ({"body": "\u202egnihton\u202c"}, "it has invisible characters"),
+    ({"author": "T\u2060om"}, "it has invisible characters"),
+    ({"author": "To\u00adm"}, "it has invisible characters"),
+])  # fmt: skip
 def test_each_rule_holds_and_says_why(facts: dict[str, Any], reason: str) -> None:
     assert held(**facts) == [reason]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "David",
-        "DAVID",
-        "D a v i d",
-        "David.",
-        "«David»",
-        "David ✓",
-        "David 🦶",
-        "Dávid",
-        "Ｄａｖｉｄ",  # wide
-        "𝐃𝐚𝐯𝐢𝐝",  # of mathematics
-        "Ⓓavid",
-        "Dаvіd",  # the second and the fourth are Cyrillic
-        "Dανιd",  # Greek
-        "ᴅᴀᴠɪᴅ",
-        "Đavid",
-        "Davld",  # an l
-        "Dav|d",
-        "Dav1d",
-        "Da\u200bvid",
-        "Da\u200cvid",
-        "\u202eDavid",
-        "David\ufe0f",
-        "David\U000e0041",
-    ],
-)
+@pytest.mark.parametrize("name", [
+    "David", "DAVID", "D a v i d", "David.", "«David»", "David ✓", "David 🦶", "Dávid",
+    "Ｄａｖｉｄ",  # wide
+    "𝐃𝐚𝐯𝐢𝐝",  # of mathematics
+    "Ⓓavid",
+    "Dаvіd",  # the second and the fourth are Cyrillic
+    "Dανιd",  # Greek
+    "ᴅᴀᴠɪᴅ", "Đavid",
+    "Davld",  # an l
+    "Dav|d", "Dav1d", "Da\u200bvid", "Da\u200cvid", "\u202eDavid", "David\ufe0f", "David\U000e0041",
+])  # fmt: skip
 def test_a_name_that_looks_like_the_authors_is_held(name: str) -> None:
     assert "its writer’s name looks like David" in held(author=name)
 

@@ -15,7 +15,7 @@ from postbox.store.database import connect, transaction
 from postbox.store.submissions import MIGRATIONS, Inbox, InboxError, SubmissionMeta
 from postbox.store.tokens import KEY_BYTES, new_id, secret
 from postbox.store.writer import GroupCommit
-from tests.support.inbox import DAMAGED, a_submission, add, submission_meta
+from tests.support.store import DAMAGED, a_submission, add, submission_meta
 
 Clock = Callable[[], datetime]
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from postbox.store.tokens import DecisionLink, DecisionLinks
-from tests.support.sign_in import Clock
+from tests.support.store import Clock
 
 KEY = b"k" * 32
 NAME = "k3v9tq2mxw7d.0123456789abcdef"

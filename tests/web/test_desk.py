@@ -26,28 +26,12 @@ from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
 from postbox.store.tokens import DecisionLinks
-from tests.support.desk import (
-    ARTICLE,
-    EMPTY,
-    FORGERIES,
-    HOSTILE,
-    a_published,
-    change,
-    client,
-    everything,
-    forge,
-    latest,
-    name_of,
-    published,
-    seen,
-    send,
-    settings,
-    signed_in,
-)
-from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, answers, free_port, postbox, run, wait_until
+from tests.support.desk import EMPTY, a_published, change, client, everything, name_of, published, seen, send, signed_in
+from tests.support.place import ARTICLE, Place
+from tests.support.process import PATIENCE_SECONDS, answers, free_port, postbox, run, wait_until
+from tests.support.store import FORGERIES, HOSTILE, forge, latest
 
-__all__ = ["client", "settings"]  # fixtures
+__all__ = ["client"]  # fixtures
 
 
 FORM = "application/x-www-form-urlencoded"

@@ -14,21 +14,15 @@ from postbox.desk.presenters import answer_address
 from postbox.settings import Settings
 from postbox.store.messages import Message, Messages
 from postbox.store.submissions import Inbox
-from tests.support.correspondence import a_failed, a_message, settings
-from tests.support.desk import (
-    HOSTILE,
-    a_client,
-    a_place,
-    a_published,
-    everything,
-    forge,
-    name_of,
-    send,
-    signed_in,
-)
-from tests.support.place import Place
+from tests.support.desk import a_client, a_published, everything, name_of, send, signed_in
+from tests.support.place import Place, a_place
+from tests.support.store import HOSTILE, a_failed, a_message, forge
 
-__all__ = ["settings"]  # fixtures
+
+@pytest.fixture
+def settings(shipped: Place, tmp_path: Path) -> Settings:
+    """Settings of a place with a mail server, at which nobody listens."""
+    return a_place(shipped, tmp_path, smtp="smtp://127.0.0.1:9")
 
 
 @pytest.fixture

@@ -29,28 +29,12 @@ from postbox.public import app as intake
 from postbox.public import context as context
 from postbox.settings import Settings
 from postbox.store.submissions import Inbox
-from tests.support.intake import (
-    ARTICLE,
-    BROKEN,
-    FORM,
-    NOW,
-    TYPE,
-    Clock,
-    a_place,
-    browser,
-    client,
-    clock,
-    decide,
-    revisions,
-    running,
-    sent,
-    settings,
-    shown,
-    values,
-)
-from tests.support.place import Place, a_comment
+from tests.support.intake import BROKEN, FORM, TYPE, Clock, browser, client, clock, decide, running, sent
+from tests.support.pages import shown, values
+from tests.support.place import ARTICLE, Place, a_comment, a_place
+from tests.support.store import NOW, revisions
 
-__all__ = ["client", "clock", "settings"]  # fixtures
+__all__ = ["client", "clock"]  # fixtures
 
 
 KEY = "0123456789abcdef" * 2

@@ -8,11 +8,12 @@ from starlette.testclient import TestClient
 from postbox.settings import Settings
 from postbox.store.messages import Message, Messages
 from postbox.store.submissions import Inbox
-from tests.support.contact import FORM
-from tests.support.intake import Clock, client, clock, settings, shown, values
+from tests.support.intake import MESSAGE as FORM
+from tests.support.intake import Clock, client, clock
+from tests.support.pages import shown, values
 from tests.support.place import Place
 
-__all__ = ["client", "clock", "settings"]  # fixtures
+__all__ = ["client", "clock"]  # fixtures
 
 
 def kept(settings: Settings) -> list[Message]:

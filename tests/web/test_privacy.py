@@ -24,9 +24,9 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from press.errors import BuildError
-from tests.support.intake import FORM, environment
+from tests.support.intake import FORM
 from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, environment, free_port, wait_until
 
 # The page
 

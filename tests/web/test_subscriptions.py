@@ -9,10 +9,12 @@ from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import EVENTS, Subscription, Subscriptions
-from tests.support.intake import FORM, client, decide, revisions, settings, shown
+from tests.support.intake import FORM, client, decide
 from tests.support.intake import sent as sent_comment
+from tests.support.pages import shown
+from tests.support.store import revisions
 
-__all__ = ["client", "settings"]  # fixtures
+__all__ = ["client"]  # fixtures
 
 ADDRESS = "tom@feet.example"
 TOKEN = re.compile(r"[0-9a-z]{12}-[0-9a-f]{32}")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from postbox.store.messages import Enquiry
 from postbox.web.forms import Refused, parse
 from postbox.web.validation import check, check_enquiry, length
+from tests.support.facts import a_site
 from tests.support.place import a_comment
-from tests.support.site import a_site
 
 SITE = a_site(name_length=5, comment_length=10)
 NAME = {"name": "Tom"}
