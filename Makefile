@@ -19,6 +19,7 @@ article: .venv/site ## begin an article: make article TITLE="Shoes and what they
 
 test: .venv/tests browser java node_modules ## check and test everything, the real browser included
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
+	@npm run --silent check
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: .venv/tests browser ## measure the pages, the intake and small builds beside their peers
