@@ -14,6 +14,7 @@ from postbox import log
 from postbox.desk.context import LATER, OUT_OF_DATE, DeskRequest
 from postbox.desk.presenters import Presenter
 from postbox.moderation.errors import ModerationError
+from postbox.reader_text import clean_text
 from postbox.web.forms import Refused
 from postbox.web.validation import text_error
 
@@ -140,7 +141,7 @@ def _published(desk: DeskRequest, id: str) -> Comment:
 
 def _own_words(key: str, form: Mapping[str, str], site: Site) -> str:
     """Return what the author typed; his words keep the rules of everybody's."""
-    words = form.get(key, "").strip()
+    words = clean_text(form.get(key, "")).strip()
     if error := text_error(key.capitalize(), words, site.comment_length):
         raise WrongWordsError(error, key)
     return words

@@ -2,10 +2,12 @@
 
 from starlette.responses import Response
 
+from postbox.contact import contact_links
 from postbox.desk.context import OUT_OF_DATE, PER_PAGE, DeskRequest
 from postbox.desk.paging import paginate, parse_int
-from postbox.desk.presenters import Presenter, answer_address
+from postbox.desk.presenters import Presenter
 from postbox.store.database import transaction
+from postbox.telephone import region_of
 from postbox.web.forms import Refused
 
 GONE = "That is not here any more; it was done meanwhile."
@@ -35,8 +37,9 @@ def _page(desk: DeskRequest, problem: str = "", status: int = 200) -> Response:
     new = messages.size()
     page = paginate(desk.query, new + messages.size("done"))
     kept = messages.kept(limit=PER_PAGE, offset=page.offset)
+    region = region_of(desk.site.telephone, desk.site.language)
     values = {
-        "items": [(message, presenter.time(message.received), answer_address(message.contact)) for message in kept],
+        "items": [(one, presenter.time(one.received), contact_links(one.contact, region)) for one in kept],
         "new": new,
         "page": page,
         "flash": FLASH.get(desk.query.get("flash", ""), ""),

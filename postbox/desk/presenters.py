@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from contract.comment import Comment, CommentError, Words
 from contract.manifest import Site
 from contract.templates import day
 from contract.thread import Entry
-from postbox.email_address import is_address
+from postbox.contact import looks_like_address
 from postbox.moderation.review import ReviewItem
 from postbox.moderation.service import Moderation
 from postbox.store.decisions import Decision
@@ -23,6 +22,7 @@ from postbox.store.decisions import Decision
 COMPARED_WORDS = (
     4000  # spaces and signs count; the time to compare grows faster than the texts, so beyond this both are shown whole
 )
+ADDRESS_AS_NAME = "The name is an email address or a phone number. Published, everyone can read it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,11 @@ class CommentView(Words):
     came: str = ""
     held: Sequence[str] = ()
     changes: Sequence[tuple[str, str]] = ()
+
+    @property
+    def warning(self) -> str:
+        """What its reader should know of it, whenever it came."""
+        return ADDRESS_AS_NAME if looks_like_address(self.author) else ""
 
 
 @dataclass(frozen=True)
@@ -134,14 +139,6 @@ class Presenter:
     def _entry(self, comment: Comment) -> Entry:
         answered = self._moderation.review.published(comment.article, comment.reply_to) if comment.reply_to else None
         return Entry(comment, 0, answered, is_missing=False)
-
-
-def answer_address(contact: str) -> str:
-    """Return where a click on a telephone number or an email address leads (RFC 3966, RFC 6068), or nothing for other words."""
-    if is_address(contact):
-        return f"mailto:{quote(contact, safe='@')}"
-    number = re.sub(r"[ ().\-–/]", "", contact.replace("(0)", "") if contact.startswith("+") else contact)
-    return f"tel:{number}" if re.fullmatch(r"\+?[0-9]{6,15}", number) else ""
 
 
 def changes(old: str, new: str) -> list[tuple[str, str]]:

@@ -16,14 +16,14 @@ The first line of a template in ``mail/`` is the subject.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from jinja2 import Environment
 
 from contract.comment import ID
 from contract.manifest import Site
-from postbox.email_address import is_address, named
+from postbox.email_address import ADDRESS_LENGTH, addresses_in, is_address, named, to_ascii
 from postbox.mail.message import MailDraft, one_line, plain, quoted
 from postbox.moderation.review import ReviewItem
 from postbox.moderation.service import Moderation
@@ -89,7 +89,7 @@ class Composer:
         answered = self._review.published(it.article, it.reply_to) if it.reply_to else None
         before = self._review.published(it.article, it.id)
         values = self._shown(item, site, now) | {
-            "words": _words(it.body),
+            "words": _words(it.body, above=(it.author,)),
             "words_before": _words(before.body) if before else "",
             "is_answer": bool(it.reply_to),
             "answered_name": _name(answered.author) if answered else "",
@@ -101,12 +101,14 @@ class Composer:
         message = self._messages.one(id)
         if not message or message.state != "new":
             return None
-        reply_to = message.contact if is_address(message.contact) else ""
+        contact = one_line(message.contact, ADDRESS_LENGTH)
+        addresses = list(addresses_in(contact))
+        reply_to = to_ascii(addresses[0]) if len(addresses) == 1 else ""
         values = {
             "name": _name(message.name),
-            "contact": one_line(message.contact),
+            "contact": reply_to or (contact if _is_plain(contact) else ""),
             "is_address": bool(reply_to),
-            "words": _words(message.body),
+            "words": _words(message.body, above=(message.name, contact if contact != reply_to else "")),
             "held": _reasons(message.held),
             "desk_url": self._settings.desk_url,
         }
@@ -127,13 +129,16 @@ class Composer:
 
     def _comment_item(self, name: str, site: Site, now: datetime) -> dict[str, object] | None:
         item = self._named(name)
-        return self._shown(item, site, now) | {"words": _words(item.revision.body, EXCERPT_LENGTH)} if item else None
+        if not item:
+            return None
+        words = _words(item.revision.body, EXCERPT_LENGTH, above=(item.revision.author,))
+        return self._shown(item, site, now) | {"words": words}
 
     def _message_item(self, id: str) -> dict[str, object] | None:
         message = self._messages.one(id)
         if not message or message.state != "new":
             return None
-        words = _words(message.body, EXCERPT_LENGTH)
+        words = _words(message.body, EXCERPT_LENGTH, above=(message.name,))
         return {"name": _name(message.name), "words": words, "held": _reasons(message.held), "link": ""}
 
     # To readers
@@ -171,7 +176,7 @@ class Composer:
             return None  # nobody needs to hear of an own answer
         values = {
             "is_author": answer.is_author,
-            "name": plain(_name(answer.author)),
+            "name": _name(answer.author),
             "words": _words(answer.body if answer.is_author else plain(answer.body)),
         }
         return self._to_reader("answered", id, subscription, answer.article, site, values, comment=id)
@@ -255,11 +260,19 @@ def _title(article: str, site: Site) -> str:
 
 
 def _name(author: str) -> str:
-    return one_line(author, NAME_LENGTH) or "Someone"
+    """Return a name for the middle of a sentence, where nothing that could be clicked may stand."""
+    name = one_line(author, NAME_LENGTH)
+    return name if name and _is_plain(name) else "Someone"
 
 
-def _words(body: str, limit: int = WORDS_LENGTH) -> str:
-    return quoted(body if len(body) <= limit else f"{body[: limit - 1].rstrip()}…")
+def _is_plain(line: str) -> bool:
+    return plain(line) == line
+
+
+def _words(body: str, limit: int = WORDS_LENGTH, above: Sequence[str] = ()) -> str:
+    """Return what a reader wrote as a quotation; above it those of their lines that could be clicked, so stand in no sentence."""
+    lines = [line for text in above if not _is_plain(line := one_line(text, ADDRESS_LENGTH))]
+    return quoted("\n\n".join([*lines, body if len(body) <= limit else f"{body[: limit - 1].rstrip()}…"]))
 
 
 def _reasons(held: tuple[str, ...]) -> str:

@@ -122,15 +122,13 @@ class MailWorker:
         row = work.outbox.next(self._clock())
         if not row:
             return None, None
+        site = self._manifest.read()
         try:
-            site = self._manifest.read()
             composer = self._composer(work)
             draft = composer.draft(row.kind, row.about, site, self._clock())
             recipient = composer.recipient(draft) if draft and row.kind in TO_READERS else None
         except Exception as error:  # a fault of this one mail takes no other along
-            _log.error("mail %d (%s) cannot be composed: %s", row.sequence, row.kind, _without_words(error))
-            words = f"It could not be composed ({type(error).__name__})."
-            work.outbox.fail(row, words, self._clock(), None, is_permanent=False)
+            self._set_aside(work, row, error)
             return row, None
         if not draft:
             work.outbox.drop(row)
@@ -146,6 +144,10 @@ class MailWorker:
             await self._mailer.send(job.draft, job.site)
         except MailError as error:
             refusal = error
+        except Exception as error:  # the theme draws no mail, for one
+            broken = error
+            await self._in_unit(lambda work: self._set_aside(work, row, broken))
+            return True
         if not refusal:
             await self._in_unit(lambda work: work.outbox.record(row, self._clock(), job.recipient))
             _log.info("mail %d (%s) is sent, at try %d", row.sequence, row.kind, row.tries + 1)
@@ -158,6 +160,12 @@ class MailWorker:
             lambda work: work.outbox.fail(row, words, self._clock(), job.recipient, is_permanent=is_permanent)
         )
         return is_permanent
+
+    def _set_aside(self, work: UnitOfWork, row: Row, error: Exception) -> None:
+        """Keep a mail for later that cannot be composed."""
+        _log.error("mail %d (%s) cannot be composed: %s", row.sequence, row.kind, _without_words(error))
+        words = f"It could not be composed ({type(error).__name__})."
+        work.outbox.fail(row, words, self._clock(), None, is_permanent=False)
 
     def _is_capped(self, work: UnitOfWork, row: Row, recipient: bytes) -> bool:
         """Tell whether a reader's mail is one too many; then a question is dropped, and anything else waits.

@@ -2,16 +2,16 @@
 
 _WORDS = {
     "not waiting": "{comment} does not wait any more; it was decided or deleted since you read it",
-    "changed": "{comment} has changed since you read it; read what it says now and decide again",
-    "unanswerable": "{comment} answers one that is not published; reject it, or publish that first",
+    "changed": "{comment} has changed since you read it; read what it says now",
+    "unanswerable": "{comment} answers {cause}, which is not published; reject it, or publish that first",
     "not theirs": "{comment} would replace a comment that is not its writer's; reject it",
     "not published": "{comment} is not published any more",
     "a reader's": "{comment} is a reader's; only its writer can change it",
-    "answered": "{comment} has been answered since; remove it instead",
+    "answered": "It has been answered since; remove it instead",
     "not undoable": "That cannot be undone any more; something was decided since",
     "unknown": "{comment} is no comment here",
     "broken": "{comment} cannot be published: {cause}",
-    "nobody": "Nothing is kept about {comment}",
+    "nobody": "nothing is kept about {comment}",
 }
 
 

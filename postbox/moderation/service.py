@@ -58,7 +58,7 @@ class Moderation:
             place = {"id": revision.id, "article": revision.article, "reply_to": revision.reply_to}
             file = file_of(**place, **revision.words, date=_second(received))
             if revision.reply_to and not self._exists(revision.article, revision.reply_to):
-                raise ModerationError("unanswerable", revision.id)
+                raise ModerationError("unanswerable", revision.id, revision.reply_to)
             if not self.review.may_replace(revision.article, revision.id):
                 raise ModerationError("not theirs", revision.id)
             notify = [("published", name)]

@@ -3,20 +3,19 @@
 A comment counts as theirs only where its address was confirmed: anyone can type an address under a comment.
 """
 
-import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from contract.manifest import load
+from postbox import telephone
+from postbox.email_address import addresses_in, to_ascii
 from postbox.moderation.errors import ModerationError
 from postbox.moderation.review import ReviewItem
 from postbox.moderation.service import Moderation
 from postbox.store.database import transaction
 from postbox.store.messages import Message, Messages
 from postbox.store.subscriptions import Subscription, Subscriptions
-from postbox.web.validation import MIN_DIGITS
-
-_TELEPHONE = re.compile(r"[0-9+()./ -]+")
 
 
 @dataclass(frozen=True)
@@ -83,18 +82,18 @@ def item_plainly(item: ReviewItem) -> dict[str, Any]:
 def find(moderation: Moderation, who: str) -> DataSubject:
     """Return what is kept about whoever has an address or a telephone number, or under one id.
 
-    Numbers are the same if their digits are; the one with +44 is another than the one with 0.
+    A number is one in all its ways of writing; without the code of a country it is one of the site's.
 
     Raises:
         ModerationError: if there is nothing.
     """
     messages = moderation.work.messages
-    addresses, theirs = [], []
+    addresses, theirs, region = [], [], _region(moderation)
     if "@" in who:
-        addresses = moderation.work.subscriptions.having(who)
-        theirs = [it for it in messages.everything() if it.contact.lower() == who.lower()]
-    elif _TELEPHONE.fullmatch(who) and len(_digits(who)) >= MIN_DIGITS:
-        theirs = [it for it in messages.everything() if "@" not in it.contact and _digits(it.contact) == _digits(who)]
+        addresses = moderation.work.subscriptions.having(to_ascii(who) or who)
+        theirs = [it for it in messages.everything() if _sent_to(who) in map(_sent_to, _addresses(it.contact))]
+    elif telephone.is_number(who):
+        theirs = [it for it in messages.everything() if telephone.mentions(it.contact, who, region)]
     elif moderation.review.find(who) or moderation.review.history(who):
         return DataSubject((who,), (), (), ())
     elif message := messages.one(who):
@@ -102,7 +101,7 @@ def find(moderation: Moderation, who: str) -> DataSubject:
     else:
         raise ModerationError("nobody", who)
     comments = tuple(it.comment for it in addresses if it.is_confirmed and moderation.review.is_a_readers(it.comment))
-    mentions = _mentions(moderation, who) - {*comments, *(it.id for it in theirs)}
+    mentions = _mentions(moderation, who, region) - {*comments, *(it.id for it in theirs)}
     if not addresses and not theirs and not mentions:
         raise ModerationError("nobody", who)
     return DataSubject(comments, tuple(addresses), tuple(theirs), tuple(sorted(mentions)))
@@ -127,9 +126,30 @@ def forget(moderation: Moderation, person: DataSubject, *, who: str, now: dateti
     moderation.publisher.wipe()
 
 
-def _mentions(moderation: Moderation, who: str) -> set[str]:
+def _region(moderation: Moderation) -> str:
+    """Return the country whose numbers are written without its code."""
+    try:
+        site = load(moderation.store.settings.site)
+    except (OSError, ValueError):  # the site is not built yet
+        return telephone.DEFAULT_REGION
+    return telephone.region_of(site.telephone, site.language)
+
+
+def _addresses(contact: str) -> list[str]:
+    return [contact, *addresses_in(contact)]
+
+
+def _sent_to(address: str) -> str:
+    return (to_ascii(address) or address).lower()
+
+
+def _mentions(moderation: Moderation, who: str, region: str) -> set[str]:
+    is_number = telephone.is_number(who)
+
     def mentions(*texts: str) -> bool:
-        return any(who.casefold() in text.casefold() for text in texts)
+        return any(who.casefold() in text.casefold() for text in texts) or (
+            is_number and any(telephone.mentions(text, who, region) for text in texts)
+        )
 
     inbox, messages = moderation.work.inbox, moderation.work.messages
     published = {comment.id for comment in moderation.review.all_published() if mentions(*comment.words.values())}
@@ -139,7 +159,3 @@ def _mentions(moderation: Moderation, who: str) -> set[str]:
 
 def _plain(record: Any) -> dict[str, Any]:
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(record).items()}
-
-
-def _digits(text: str) -> str:
-    return "".join(character for character in text if character.isdigit())

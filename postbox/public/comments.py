@@ -62,8 +62,7 @@ class CommentPages(Handlers):
         if not answered or not conversation:
             raise Refused(404, "That comment is not here. It may have been removed.")
         submission = Submission(article=article, reply_to=id)
-        opened = {"opened": str(int(context.clock().timestamp()))}
-        return self._page(_Form(conversation, submission, answered, opened), {})
+        return self._page(_Form(conversation, submission, answered, {}), {})
 
     def _keep(self, inbox: Inbox, submission: Submission, request: Request, fields: Mapping[str, str]) -> str:
         """Add a submission in the writer's transaction; return its receipt."""
@@ -110,7 +109,7 @@ def held(
             honeypot=fields.get(HONEYPOT, ""),
             seconds=context.seconds_open(fields),
             repeated=inbox.repeated(words.body, now - REPEATED_WITHIN, apart_from=id),
-            site_author=context.site.author,
+            site=context.site,
         )
     )
 

@@ -70,17 +70,17 @@ class IntakeContext:
     def meta(self, request: Request, fields: Mapping[str, str]) -> SubmissionMeta:
         """Return what is kept with a submission, besides its words."""
         now, address = self.clock(), _address(request)
-        words = [part for name in sorted(fields.keys() - {"opened"}) for part in (name, fields[name])]
+        words = [part for name in sorted(fields.keys() - {"seconds"}) for part in (name, fields[name])]
         since = FOREVER_AGO
         if not _KEY.fullmatch(fields.get("key", "")):  # which the script makes for this one comment
             words += [address, request.headers.get("user-agent", "")]
             since = now - timedelta(seconds=self.settings.resend_seconds)
         return SubmissionMeta(received=now, resend_key=self._mac("again", *words), resend_after=since)
 
-    def seconds_open(self, fields: Mapping[str, str]) -> float | None:
-        """Return how long a form was open, where that is known."""
-        opened = fields.get("opened", "")
-        return self.clock().timestamp() - int(opened) if _SECONDS.fullmatch(opened) else None
+    def seconds_open(self, fields: Mapping[str, str]) -> int | None:
+        """Return how long a form was open by its reader's own clock, which may differ from ours, where the script says so."""
+        seconds = fields.get("seconds", "")
+        return int(seconds) if _SECONDS.fullmatch(seconds) else None
 
     # Answers
 

@@ -54,7 +54,7 @@ class MessagePages(Handlers):
             honeypot=fields.get(HONEYPOT, ""),
             seconds=self._context.seconds_open(fields),
             repeated=0,
-            site_author=self._context.site.author,
+            site=self._context.site,
         )
         messages = Messages(inbox)
         return messages.receipt(messages.add(enquiry, self._context.meta(request, fields), list(held)))

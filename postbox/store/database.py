@@ -52,7 +52,7 @@ def refuse_code(connection: sqlite3.Connection) -> None:
     """
     query = "SELECT name FROM sqlite_schema WHERE type IN ('view', 'trigger') LIMIT 1"
     if found := connection.execute(query).fetchone():
-        raise sqlite3.DatabaseError(f"“{found[0]}” is a view or a trigger, and none is of our making")
+        raise sqlite3.DatabaseError(f"“{found[0]}” is a view or a trigger, and not of our making")
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """What waits for judgement: private, durable before the answer, never opened by the build.
 
 The intake adds, moderation decides. Ids are random and never used twice; a comment that is gone leaves its id behind.
-A receipt is the private link of a comment's writer: the id, and a MAC over it under the inbox's own key.
+A receipt is the private link of a comment's writer: the id, signed with the inbox's own key.
 What someone is to be told of is noted in the transaction that keeps it: a kind and an id, which the desk makes a mail of.
 What a reader erases is noted likewise, for the desk's record of erasures.
 """
 
 import hashlib
-import hmac
 import json
 import os
 import sqlite3
@@ -20,9 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from contract.comment import ID, READER_FIELDS, Words
+from contract.comment import READER_FIELDS, Words
 from postbox.store.database import connect, refuse_code
-from postbox.store.tokens import new_id, secret
+from postbox.store.tokens import Tokens, new_id, secret
 
 MIGRATIONS = [
     """
@@ -184,6 +183,11 @@ class Inbox:
         """What receipts and the links in mails to readers are signed with; of the desk only the mail reads it."""
         return secret(self._folder / "key", mode=0o640)
 
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What signs receipts and the links in mails to readers, and reads them."""
+        return Tokens(self.key)
+
     def add(self, submission: Submission, meta: SubmissionMeta, held: Sequence[str]) -> str:
         """Keep a submission and return its comment's id; sent again since ``resend_after``, the id of the first."""
         id = new_id()
@@ -285,23 +289,12 @@ class Inbox:
 
     def receipt(self, id: str) -> str:
         """Return the private part of the link that only the comment's writer is given."""
-        return self.token("receipt", id)
+        return self.tokens.sign(id, "receipt")
 
     def by_receipt(self, receipt: str) -> list[Revision]:
         """Return the revisions of the comment that a receipt is for, or none if it was not made here."""
-        id = self.named_by(receipt, "receipt")
+        id = self.tokens.read(receipt, "receipt")
         return self.revisions(id) if id else []
-
-    def token(self, purpose: str, id: str, *words: str) -> str:
-        """Return an id with a MAC over it, for one purpose and, where there are ``words``, for as long as they are so."""
-        mac = hmac.digest(self.key, ":".join((purpose, id, *words)).encode(), "sha256")
-        return f"{id}-{mac.hex()[:32]}"
-
-    def named_by(self, token: str, purpose: str, *words: str) -> str:
-        """Return the id in a token, or nothing if it was not made here for this purpose and these words."""
-        id = token.partition("-")[0]
-        expected = self.token(purpose, id, *words) if ID.fullmatch(id) else ""
-        return id if expected and hmac.compare_digest(token.encode(), expected.encode()) else ""
 
     # Who is to be told
 

@@ -146,8 +146,8 @@ def script_context(browser: Browser, house: House) -> Iterator[BrowserContext]:
 def david(browser: Browser, house: House) -> Iterator[BrowserContext]:
     """David's browser, signed in to a desk with a reply, a held comment and a change."""
     published = send(house.settings, author="Zoë", body="On the *third* step.", ago=60)
-    moderation = Moderation(house.settings)
-    moderation.approve(moderation.history(published)[-1].name, who="David", now=datetime.now(UTC))
+    moderation = Moderation.open(house.settings)
+    moderation.approve(moderation.review.history(published)[-1].name, who="David", now=datetime.now(UTC))
     send(house.settings, author="Tom", body="Thank you.\n\nWhich shoes?", reply_to="0001", ago=20)
     send(house.settings, author="Mallory", body=f"https://{LONG_WORD}.example/", held=["it has 1 link"], ago=10)
     for number, name in enumerate(NAMES):
@@ -201,7 +201,7 @@ def mailed(*, is_confirmed: bool) -> State:
             page, house
         )
         subscriptions = Subscriptions(Inbox(house.settings.inbox))
-        subscription = subscriptions.of(page.url.rpartition("/")[2].partition("-")[0])
+        subscription = subscriptions.of(page.url.rpartition("/")[2].partition(".")[0])
         assert subscription
         page.goto(f"/comments/mail/{subscriptions.token(subscription)}")
         if is_confirmed:
@@ -254,9 +254,9 @@ def by_mail(*, days_ago: float = 0) -> State:
     """Open the link in the mail about Tom's comment."""
 
     def state(page: Page, house: House) -> None:
-        moderation = Moderation(house.settings)
-        [name] = [item.name for item in moderation.queue() if item.revision.body.startswith("Thank you.")]
-        token = DecisionLinks(moderation.key).issue(name, datetime.now(UTC) - timedelta(days=days_ago))
+        moderation = Moderation.open(house.settings)
+        [name] = [item.name for item in moderation.review.queue() if item.revision.body.startswith("Thank you.")]
+        token = DecisionLinks(moderation.store.key).issue(name, datetime.now(UTC) - timedelta(days=days_ago))
         page.goto(f"{house.desk}/decide/{token}")
 
     return state
@@ -507,8 +507,8 @@ def receipts(settings: Settings, address: str) -> dict[str, str]:
     sent = {name: post(f"{address}/comments", article=ARTICLE, name="Ann", comment=f"To be {name}.") for name in (
         "waiting", "published", "changed", "rejected", "deleted"
     )}  # fmt: skip
-    moderation, decision = Moderation(settings), {"who": "David", "now": datetime.now(UTC)}
-    waiting = {item.revision.body: item.name for item in moderation.queue()}
+    moderation, decision = Moderation.open(settings), {"who": "David", "now": datetime.now(UTC)}
+    waiting = {item.revision.body: item.name for item in moderation.review.queue()}
     moderation.approve(waiting["To be published."], **decision)  # type: ignore[arg-type]
     moderation.approve(waiting["To be changed."], **decision)  # type: ignore[arg-type]
     moderation.reject(waiting["To be rejected."], reason="Please ring me about this one.", **decision)  # type: ignore[arg-type]

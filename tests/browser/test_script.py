@@ -4,10 +4,10 @@ import json
 import re
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import brotli
 import pytest
@@ -96,7 +96,7 @@ def test_words_typed_before_the_script_is_there_stay_and_are_sent_in_place(page:
     page.keyboard.type("Typed bef")
 
     held[0].continue_()
-    expect(page.locator("[name=opened]")).not_to_have_value("")
+    expect(page.locator("#join [role=status]")).to_have_count(2)
     page.keyboard.type("ore.")
 
     expect(page.get_by_label("Your name")).to_have_value("Early")
@@ -599,15 +599,17 @@ def test_the_key_is_random_and_stays_until_the_comment_is_sent(page: Page, conte
     assert other.locator("[name=key]").input_value() != first
 
 
-def test_the_form_says_when_it_was_opened(page: Page) -> None:
-    page.wait_for_timeout(1500)
-    before = time.time() - 1
+def test_the_form_says_how_long_it_was_open(page: Page, place: Place) -> None:
+    page.wait_for_timeout(3000)
+    write(page, "Ann", "Words of my own.")
 
-    page.get_by_label("Your name").focus()
+    with page.expect_request("**/comments") as sent:
+        send(page)
 
-    opened = page.locator("[name=opened]")
-    expect(opened).to_have_value(re.compile("[0-9]+"))
-    assert before - PATIENCE_SECONDS < int(opened.input_value()) < before
+    fields = parse_qs(sent.value.post_data or "")
+    assert 3 <= int(fields["seconds"][0]) < 3 + PATIENCE_SECONDS
+    expect(page.locator(".done")).to_be_focused()
+    assert shown(place, "Ann")[0]["held"] == []
 
 
 # Characters

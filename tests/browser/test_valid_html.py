@@ -244,7 +244,7 @@ def pages_of_the_intake(place: Place) -> Iterator[tuple[str, str]]:
     """Yield every page that a reader may be answered with, and its name."""
     settings = settings_of(place)
     form = {"article": ARTICLE, "name": "Tom & “Ann”", "comment": "Hello **you**.\n\n- a"}
-    moderation, decision = Moderation(settings), {"who": "David", "now": datetime.now(UTC)}
+    moderation, decision = Moderation.open(settings), {"who": "David", "now": datetime.now(UTC)}
     with TestClient(intake.application(settings), follow_redirects=True) as reader:
         for id in ("0001", "9999"):
             yield f"reply-{id}", reader.get(f"/comments/reply/{ARTICLE}/{id}").text
@@ -271,7 +271,7 @@ def pages_of_the_intake(place: Place) -> Iterator[tuple[str, str]]:
         for name in ("published", "rejected", "deleted"):
             answer = reader.post("/comments", data=form | {"comment": f"To be {name}."})
             yield f"waiting-{name}", answer.text
-            [item] = moderation.queue()
+            [item] = moderation.review.queue()
             if name == "published":
                 moderation.approve(item.name, **decision)  # type: ignore[arg-type]
                 yield "change-errors", reader.post(str(answer.url), data=form | {"name": ""}).text
@@ -286,17 +286,17 @@ def pages_of_the_intake(place: Place) -> Iterator[tuple[str, str]]:
 def pages_of_the_desk(place: Place) -> Iterator[tuple[str, str]]:
     """Yield every page of the desk, and its name."""
     settings = settings_of(place)
-    moderation = Moderation(settings)
+    moderation = Moderation.open(settings)
     with TestClient(desk.application(settings)) as david:
         yield "desk-signed-out", david.get("/").text
         token = SignIn(settings.desk).issue(datetime.now(UTC))
         yield "desk-sign-in", david.get(f"/sign-in/{token}").text
         yield "desk-empty", david.post("/sign-in", data={"token": token}).text
         published = send(settings, author="Zoë", body="On the *third* step.")
-        moderation.approve(moderation.history(published)[-1].name, who="David", now=datetime.now(UTC))
+        moderation.approve(moderation.review.history(published)[-1].name, who="David", now=datetime.now(UTC))
         change(settings, published, author="Zoë", body="On the *second* step.")
         held = send(settings, author="Mallory & <b>", reply_to="0001", held=["it has 3 links"])
-        name = moderation.history(held)[-1].name
+        name = moderation.review.history(held)[-1].name
         for path in ("/", "/?tick=all", "/published", "/published?page=2", "/log", "/comment/0001", "/no"):
             yield f"desk{path.translate(NAMED)}", david.get(path).text
         yield "desk-waiting", david.get(f"/comment/{held}").text
@@ -312,7 +312,10 @@ def pages_of_the_desk(place: Place) -> Iterator[tuple[str, str]]:
         yield "desk-messages-done", david.get("/messages?flash=done").text
         yield "desk-messages-gone", david.post("/messages", data={"action": "done"}).text
         yield "desk-mail", david.get("/mail").text
-        links, name = DecisionLinks(Moderation(settings).key), name_of(settings, send(settings, author="Una"))
+        links, name = (
+            DecisionLinks(Moderation.open(settings).store.key),
+            name_of(settings, send(settings, author="Una")),
+        )
         address, expired = (f"/decide/{links.issue(name, datetime.now(UTC) - timedelta(days=n))}" for n in (0, 8))
         yield "desk-decide", david.get(address).text
         yield "desk-decide-error", david.post(address, data={"action": "publish and answer"}).text

@@ -56,26 +56,26 @@ def change(settings: Settings, id: str, **fields: str) -> None:
 def a_published(settings: Settings, **fields: Any) -> str:
     """Send a comment and publish it; return its id."""
     id = send(settings, **fields)
-    Moderation(settings).approve(name_of(settings, id), who="David", now=datetime.now(UTC))
+    Moderation.open(settings).approve(name_of(settings, id), who="David", now=datetime.now(UTC))
     return id
 
 
 def name_of(settings: Settings, id: str) -> str:
     """Return what a decision on a comment's latest revision carries."""
-    return Moderation(settings).history(id)[-1].name
+    return Moderation.open(settings).review.history(id)[-1].name
 
 
 def seen(settings: Settings, id: str) -> str:
     """Return what a decision on a published comment carries."""
-    moderation = Moderation(settings)
-    comment = moderation.find(id)
+    moderation = Moderation.open(settings)
+    comment = moderation.review.find(id)
     assert comment
-    return moderation.seen(comment)
+    return moderation.review.seen(comment)
 
 
 def published(settings: Settings, id: str) -> Comment | None:
     """Return a comment as it is published."""
-    return Moderation(settings).find(id)
+    return Moderation.open(settings).review.find(id)
 
 
 def everything(settings: Settings) -> dict[str, str]:

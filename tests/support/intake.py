@@ -80,8 +80,8 @@ def sent(client: TestClient, **fields: str) -> str:
 
 def decide(settings: Settings, decision: str, **more: str) -> None:
     """Decide on the one comment that waits."""
-    moderator = Moderation(settings)
-    [item] = moderator.queue()
+    moderator = Moderation.open(settings)
+    [item] = moderator.review.queue()
     getattr(moderator, decision)(item.name, who="David", now=NOW, **more)
 
 

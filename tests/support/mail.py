@@ -55,7 +55,7 @@ class House:
         self.settings = settings
         self.inbox = Inbox(settings.inbox)
         self.subscriptions = Subscriptions(self.inbox)
-        self.moderation = Moderation(settings)
+        self.moderation = Moderation.open(settings)
         theme = environment(FileSystemLoader(settings.theme / "templates"))
         self.notices = Composer(settings, self.moderation, theme)
         self.mailer = Mailer(settings, theme)
@@ -84,7 +84,7 @@ class House:
 
     def name(self, id: str) -> str:
         """Return the name of a comment's latest revision."""
-        return self.moderation.history(id)[-1].name
+        return self.moderation.review.history(id)[-1].name
 
     def publish(self, id: str) -> int:
         """Publish what waits of a comment."""
@@ -98,15 +98,15 @@ class House:
 
     def answer(self, id: str, words: str = "Thank you.") -> str:
         """Answer a comment as David; return the answer's id."""
-        decision = self.moderation.decisions.one(self.moderation.answer(ARTICLE, id, words, **BY))
+        decision = self.moderation.work.decisions.one(self.moderation.answer(ARTICLE, id, words, **BY))
         assert decision
         return decision.comment
 
     def remove(self, id: str) -> None:
         """Take a published comment off its page."""
-        comment = self.moderation.find(id)
+        comment = self.moderation.review.find(id)
         assert comment
-        self.moderation.remove(ARTICLE, id, seen=self.moderation.seen(comment), **BY)
+        self.moderation.remove(ARTICLE, id, seen=self.moderation.review.seen(comment), **BY)
 
     def message(self, **fields: Any) -> str:
         """Send a message; return its id."""

@@ -9,7 +9,8 @@ import pytest
 from contract.comment import Comment, path_of, read
 from contract.manifest import dumps as site_dumps
 from contract.thread import read_all
-from postbox.moderation.service import Moderation, ReviewItem
+from postbox.moderation.review import ReviewItem
+from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
@@ -49,14 +50,14 @@ def a_waiting(settings: Settings, clock: Clock, **fields: str | None) -> str:
 
 def the_one_waiting(moderator: Moderation, id: str) -> ReviewItem:
     """Return the revision of a comment that waits."""
-    [item] = [item for item in moderator.history(id) if item.revision.state == "waiting"]
+    [item] = [item for item in moderator.review.history(id) if item.revision.state == "waiting"]
     return item
 
 
 def a_published(settings: Settings, clock: Clock, **fields: str | None) -> str:
     """Put a comment in the inbox and publish it; return its id."""
     id = a_waiting(settings, clock, **fields)
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     moderator.approve(the_one_waiting(moderator, id).name, **by(clock))
     return id
 
@@ -93,11 +94,11 @@ def files(settings: Settings) -> dict[str, bytes]:
 def assert_page_and_inbox_agree(settings: Settings) -> None:
     """The page shows the words that the inbox says it shows, and every file can be read."""
     assert read_all(settings.comments)[1] == []
-    moderator, inbox = Moderation(settings), Inbox(settings.inbox)
+    moderator, inbox = Moderation.open(settings), Inbox(settings.inbox)
     for id in {revision.id for revision in inbox.everything()}:
         of_page = [r for r in inbox.revisions(id) if r.state in ("published", "removed")]
         shown = of_page[-1].body if of_page and of_page[-1].state == "published" else None
-        comment = moderator.find(id)
+        comment = moderator.review.find(id)
         assert (comment.body if comment else None) == shown
         assert sum(r.state == "waiting" for r in inbox.revisions(id)) <= 1
 

@@ -154,7 +154,7 @@ def test_the_desks_log_names_nobody_whatever_it_answers(settings: Settings) -> N
         reader.post("/comments/message", data={"name": NAME, "contact": ADDRESS, "message": WORDS})
         for number in range(4):
             reader.post("/comments", data=FORM | {"comment": f"{WORDS} {number}"})
-    names = [item.name for item in Moderation(settings).queue()]
+    names = [item.name for item in Moderation.open(settings).review.queue()]
     link = SignIn(settings.desk).issue(datetime.now(UTC))
 
     with running(settings, "desk") as (client, file):
@@ -193,7 +193,7 @@ def test_the_desks_log_names_nobody_whatever_it_answers(settings: Settings) -> N
     assert ("/sign-in", "POST", 401) in refusals(file)
     [fault] = [it for it in lines(file) if it["event"] == "fault"]
     assert (fault["level"], fault["error"]) == ("error", "UndefinedError")
-    assert fault["place"].startswith("postbox.desk.context.DeskContext.page:")
+    assert fault["place"].startswith("postbox.desk.context.DeskRequest.page:")
 
 
 def test_what_stops_the_inbox_is_told_by_its_name_and_place_and_not_by_its_words(settings: Settings) -> None:

@@ -78,7 +78,7 @@ with contextlib.redirect_stdout(io.StringIO()):
     exec(POST)
     RECEIPT = answer.headers["location"]
     exec(DELETE)
-postbox.moderation.service.Moderation(settings).queue()
+postbox.moderation.service.Moderation.open(settings).review.queue()
 """
 
 POST = """
@@ -233,7 +233,7 @@ def test_either_may_start_first_and_both_write_the_inbox(house: House, users: st
     if IS_ROOT:
         assert file.stat().st_uid == DESK
         assert "user 64101 at the command line" in house.desk(
-            "for d in postbox.moderation.service.Moderation(settings).decisions.latest(): print(d.who)"
+            "for d in postbox.moderation.service.Moderation.open(settings).work.decisions.latest(): print(d.who)"
         )
 
 
@@ -369,8 +369,8 @@ def forge_journal(victim):
 """
 SEE = """
 try:
-    moderation = postbox.moderation.service.Moderation(settings)
-    for see in (lambda: moderation.carry_out_deletions(now=datetime.now(UTC)), moderation.queue, moderation.log, moderation.inbox.size):
+    moderation = postbox.moderation.service.Moderation.open(settings)
+    for see in (lambda: moderation.carry_out_deletions(now=datetime.now(UTC)), moderation.review.queue, moderation.work.decisions.latest, moderation.work.inbox.size):
         try: print(see())
         except Exception: traceback.print_exc(file=sys.stdout)
 except Exception:

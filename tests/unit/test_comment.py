@@ -158,7 +158,7 @@ def test_a_header_that_breaks_a_rule_is_refused_with_line_and_cure(text: str, ca
     ("Is-Author: Yes", "Is-Author: can only be “yes”"),
     ("Is-Author:", "Is-Author: can only be “yes”"),
     ("Removed: true", "Removed: can only be “yes”"),
-    ("Removed: yes", "Removed: a removed comment keeps no author, website or body; delete them"),
+    ("Removed: yes", "Removed: a removed comment keeps no words, website or badge; delete them"),
     ("Website: javascript:alert(1)", "Website: write a whole address, like https://example.com/"),
     ("Website: data:text/html,x", "Website: write a whole address"),
     ("Website: //example.com", "Website: write a whole address"),
@@ -202,7 +202,7 @@ def test_a_control_character_is_refused_in_the_line_where_it_stands(code: int) -
     ({"date": DAY.replace(year=999)}, "Date: use UTC, whole seconds and a year of four digits"),
     ({"date": DAY.astimezone(timezone(timedelta(hours=1)))}, "Date: use UTC"),
     ({"date": datetime(2026, 10, 25, 1, 30, tzinfo=ZoneInfo("Europe/London"), fold=1)}, "Date: use UTC"),
-    ({"removed": "yes"}, "Removed: a removed comment keeps no author"),
+    ({"removed": "yes"}, "Removed: a removed comment keeps no words"),
     ({"removed": "yes", "author": "", "body": "", "is_author": True}, "Removed: a removed comment"),
 ])  # fmt: skip
 def test_a_comment_that_could_not_be_read_back_cannot_be_made(fields: dict[str, Any], cause: str) -> None:

@@ -47,7 +47,7 @@ LOOP = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # uvicorn's; the work
 HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]
 
 
-def a_letter(**fields: str) -> MailDraft:
+def a_draft(**fields: str) -> MailDraft:
     """Return a draft with whatever is interesting about it."""
     usual = {"to": "tom@reader.example", "subject": "Hello", "text": "Hello, Tom.", "message_id": "c7.1@feet.example"}
     return MailDraft(**usual | fields)
@@ -69,16 +69,16 @@ def on_the_wire(draft: MailDraft) -> EmailMessage:
 # What a draft looks like
 
 
-def test_a_letter_is_plain_text_first_and_then_the_same_as_html() -> None:
-    message = on_the_wire(a_letter(text="One.\n\nTwo,\nand three."))
+def test_a_mail_is_plain_text_first_and_then_the_same_as_html() -> None:
+    message = on_the_wire(a_draft(text="One.\n\nTwo,\nand three."))
 
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
     assert text_of(message) == "One.\n\nTwo,\nand three.\n"
     assert "<p>One.</p>\n<p>Two,<br>and three.</p>" in html_of(message)
 
 
-def test_a_letter_has_the_headers_of_a_mail_that_a_program_sends() -> None:
-    draft = a_letter(in_reply_to="c6.1@feet.example", reply_to="ann@reader.example")
+def test_a_mail_has_the_headers_of_one_that_a_program_sends() -> None:
+    draft = a_draft(in_reply_to="c6.1@feet.example", reply_to="ann@reader.example")
 
     message = on_the_wire(draft)
 
@@ -107,7 +107,7 @@ def test_a_letter_has_the_headers_of_a_mail_that_a_program_sends() -> None:
 def test_the_sender_has_the_name_in_the_settings_or_that_of_the_site(sender: str, shown: str) -> None:
     mailer = a_mailer(Settings(mail_from=sender))
 
-    message = email.message_from_bytes(mailer.message(a_letter(), SITE).as_bytes(), policy=SMTP_POLICY)
+    message = email.message_from_bytes(mailer.message(a_draft(), SITE).as_bytes(), policy=SMTP_POLICY)
 
     assert message["From"] == shown
     assert [address.addr_spec for address in message["From"].addresses] == ["david@feet.example"]
@@ -116,18 +116,18 @@ def test_the_sender_has_the_name_in_the_settings_or_that_of_the_site(sender: str
 def test_one_click_unsubscribes_where_the_address_is_encrypted() -> None:
     address = f"https://feet.example/comments/leave/{'a' * 120}?mail=c7"
 
-    message = on_the_wire(a_letter(unsubscribe=address))
+    message = on_the_wire(a_draft(unsubscribe=address))
 
     assert message["List-Unsubscribe"] == f"<{address}>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert (
         f"List-Unsubscribe: <{address}>\r\n".encode()
-        in a_mailer().message(a_letter(unsubscribe=address), SITE).as_bytes()
+        in a_mailer().message(a_draft(unsubscribe=address), SITE).as_bytes()
     )
 
 
 def test_no_one_click_is_promised_on_an_unencrypted_address() -> None:
-    message = on_the_wire(a_letter(unsubscribe="http://localhost:8000/comments/leave/abc"))
+    message = on_the_wire(a_draft(unsubscribe="http://localhost:8000/comments/leave/abc"))
 
     assert message["List-Unsubscribe"] == "<http://localhost:8000/comments/leave/abc>"
     assert "List-Unsubscribe-Post" not in message
@@ -136,7 +136,7 @@ def test_no_one_click_is_promised_on_an_unencrypted_address() -> None:
 def test_a_block_that_ends_with_an_address_of_ours_is_a_link() -> None:
     text = "Read it and decide:\nhttp://127.0.0.1:8001/comment/c7?seal=a&b\n\nhttps://feet.example/articles/feet/"
 
-    message = on_the_wire(a_letter(text=text))
+    message = on_the_wire(a_draft(text=text))
 
     assert text_of(message) == f"{text}\n"
     assert re.findall(r"<a.*?</a>", html_of(message)) == [
@@ -150,7 +150,7 @@ def test_a_block_that_ends_with_an_address_of_ours_is_a_link() -> None:
     "javascript:alert(1)", "https://feet.example/ and more", "See https://feet.example/",
 ])  # fmt: skip
 def test_no_other_address_becomes_a_link(address: str) -> None:
-    message = on_the_wire(a_letter(text=f"Read it:\n{address}"))
+    message = on_the_wire(a_draft(text=f"Read it:\n{address}"))
 
     assert "<a" not in html_of(message)
     assert text_of(message) == f"Read it:\n{address}\n"
@@ -159,7 +159,7 @@ def test_no_other_address_becomes_a_link(address: str) -> None:
 def test_what_a_reader_wrote_stands_in_a_quotation_alone() -> None:
     words = "Hello <b>there</b>\n\nhttps://feet.example/\n\n> quoted\r\n-- \nFrom me"
 
-    message = on_the_wire(a_letter(text=f"Tom wrote:\n\n{quoted(words)}\n\nThat is all."))
+    message = on_the_wire(a_draft(text=f"Tom wrote:\n\n{quoted(words)}\n\nThat is all."))
 
     assert text_of(message) == (
         "Tom wrote:\n\n> Hello <b>there</b>\n>\n> https://feet.example/\n>\n> > quoted\n> --\n> From me\n\nThat is all.\n"
@@ -176,7 +176,7 @@ def test_every_kind_of_new_line_is_one_in_a_quotation() -> None:
 
 
 def test_the_html_loads_nothing_and_runs_nothing() -> None:
-    draft = a_letter(subject="</title><script>", text=f"<script>\n\n{quoted('<img src=//evil.example/x.png>')}")
+    draft = a_draft(subject="</title><script>", text=f"<script>\n\n{quoted('<img src=//evil.example/x.png>')}")
 
     shown = html_of(on_the_wire(draft))
 
@@ -187,8 +187,8 @@ def test_the_html_loads_nothing_and_runs_nothing() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_colours_of_a_letter_are_those_of_the_site(scheme: str) -> None:
-    light, dark = html_of(on_the_wire(a_letter())).split("@media (prefers-color-scheme: dark)")
+def test_the_colours_of_a_mail_are_those_of_the_site(scheme: str) -> None:
+    light, dark = html_of(on_the_wire(a_draft())).split("@media (prefers-color-scheme: dark)")
 
     used = set(re.findall(r"#[0-9a-f]{3,6}\b", light if scheme == "light" else dark))
 
@@ -202,7 +202,7 @@ def test_the_colours_of_a_letter_are_those_of_the_site(scheme: str) -> None:
 def test_text_is_wrapped_at_76_columns_and_quotations_inside_their_prefix() -> None:
     words = "somewhat longer words than others " * 20
 
-    lines = text_of(on_the_wire(a_letter(text=f"{words.strip()}\n\n{quoted(words)}"))).split("\n")
+    lines = text_of(on_the_wire(a_draft(text=f"{words.strip()}\n\n{quoted(words)}"))).split("\n")
 
     assert max(map(len, lines)) <= 76
     paragraph, quotation = (lines[: lines.index("")], lines[lines.index("") + 1 : -1])
@@ -214,7 +214,7 @@ def test_text_is_wrapped_at_76_columns_and_quotations_inside_their_prefix() -> N
 def test_wide_letters_count_twice_and_combining_ones_not_at_all() -> None:
     wide, combined = " ".join(["漢字"] * 20), " ".join(["e\u0301e\u0301"] * 25)
 
-    lines = text_of(on_the_wire(a_letter(text=f"{wide}\n\n{combined}"))).split("\n")
+    lines = text_of(on_the_wire(a_draft(text=f"{wide}\n\n{combined}"))).split("\n")
 
     assert lines == [" ".join(["漢字"] * 15), " ".join(["漢字"] * 5), "", combined, ""]
 
@@ -222,7 +222,7 @@ def test_wide_letters_count_twice_and_combining_ones_not_at_all() -> None:
 def test_a_long_address_stays_whole_on_its_line() -> None:
     address = f"https://feet.example/decide/{'a' * 200}"
 
-    lines = text_of(on_the_wire(a_letter(text=f"{'Read it and decide ' * 6}\n{address}"))).split("\n")
+    lines = text_of(on_the_wire(a_draft(text=f"{'Read it and decide ' * 6}\n{address}"))).split("\n")
 
     assert address in lines
 
@@ -233,7 +233,7 @@ def test_a_long_address_stays_whole_on_its_line() -> None:
     "\ud800 \0 \x1b[31m \x85 \u2028 \x0c \u202e", "",
 ])  # fmt: skip
 def test_any_words_travel_as_short_lines_of_ascii(words: str) -> None:
-    data = a_mailer().message(a_letter(subject=words, text=quoted(words)), SITE).as_bytes()
+    data = a_mailer().message(a_draft(subject=words, text=quoted(words)), SITE).as_bytes()
 
     assert data.isascii()
     assert max(map(len, data.split(b"\r\n"))) <= 200
@@ -245,7 +245,7 @@ def test_any_words_travel_as_short_lines_of_ascii(words: str) -> None:
 def test_long_words_arrive_whole() -> None:
     words = "é" * 10_000
 
-    message = on_the_wire(a_letter(text=quoted(words)))
+    message = on_the_wire(a_draft(text=quoted(words)))
 
     assert text_of(message) == f"> {words}\n"
     assert words in html_of(message)
@@ -263,7 +263,7 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("words", INJECTIONS)
 def test_a_name_or_a_subject_adds_no_header(words: str) -> None:
-    message = on_the_wire(a_letter(subject=f"{words} wrote", text=f"{one_line(words)} wrote:\n\n{quoted(words)}"))
+    message = on_the_wire(a_draft(subject=f"{words} wrote", text=f"{one_line(words)} wrote:\n\n{quoted(words)}"))
 
     assert list(message.keys()) == HEADERS
     assert re.fullmatch(r"[^\n\r]+ wrote", message["Subject"])
@@ -278,7 +278,7 @@ def test_a_name_or_a_subject_adds_no_header(words: str) -> None:
 def test_whatever_a_reader_wrote_the_headers_and_the_blocks_are_ours(subject: str, words: str) -> None:
     text = f"Before.\n\n{quoted(words)}\n\nAfter.\nhttps://feet.example/"
 
-    message = on_the_wire(a_letter(subject=subject, text=text))
+    message = on_the_wire(a_draft(subject=subject, text=text))
 
     assert list(message.keys()) == HEADERS
     assert message["Subject"] == one_line(subject, 120).replace("=?", "= ?").strip()
@@ -293,7 +293,7 @@ def test_whatever_a_reader_wrote_the_headers_and_the_blocks_are_ours(subject: st
 @running_with(deadline=None)
 @given(HOSTILE)
 def test_a_quotation_in_html_says_what_the_text_says(words: str) -> None:
-    message = on_the_wire(a_letter(text=quoted(words)))
+    message = on_the_wire(a_draft(text=quoted(words)))
 
     shown = re.search(r"<blockquote dir=\"auto\">(.*)</blockquote>", html_of(message), re.DOTALL)
 
@@ -314,7 +314,7 @@ def test_a_name_in_a_sentence_is_one_line_without_invisible_signs(words: str, li
     ["", "x", "a@b.example, c@d.example", "a@b.example\nBcc: c@d.example", "Tom <a@b.example>", "é@b.example"],
 )
 def test_a_reply_goes_nowhere_that_is_not_one_address(reply_to: str) -> None:
-    assert list(on_the_wire(a_letter(reply_to=reply_to)).keys()) == HEADERS
+    assert list(on_the_wire(a_draft(reply_to=reply_to)).keys()) == HEADERS
 
 
 @pytest.mark.parametrize("fields", [
@@ -326,11 +326,11 @@ def test_a_reply_goes_nowhere_that_is_not_one_address(reply_to: str) -> None:
     {"unsubscribe": "https://feet.example/>, <https://evil.example/"},
     {"unsubscribe": "https://feet.example/?=?utf-8?q?=0A?="},
 ])  # fmt: skip
-def test_a_letter_that_cannot_be_addressed_is_refused_for_good(tmp_path: Path, fields: dict[str, str]) -> None:
+def test_a_draft_that_cannot_be_addressed_is_refused_for_good(tmp_path: Path, fields: dict[str, str]) -> None:
     mailer = a_mailer(Settings(var=tmp_path))
 
     with pytest.raises(MailError, match="is not") as refusal:
-        send(mailer, a_letter(**fields))
+        send(mailer, a_draft(**fields))
 
     assert refusal.value.is_permanent
     assert not list(tmp_path.iterdir())
@@ -435,13 +435,13 @@ def send(mailer: Mailer, draft: MailDraft) -> None:
 def failure(mailer: Mailer, draft: MailDraft | None = None) -> MailError:
     """Send what cannot be sent and return why."""
     with pytest.raises(MailError) as caught:
-        send(mailer, draft or a_letter())
+        send(mailer, draft or a_draft())
     return caught.value
 
 
-def test_a_server_gets_the_letter_as_it_was_composed() -> None:
+def test_a_server_gets_the_mail_as_it_was_composed() -> None:
     handler, words = Taking(), "\n.\n..\nFrom me\né\n" + "x" * 5_000
-    draft = a_letter(subject="Zoë wrote", text=f"Zoë wrote:\n\n{quoted(words)}")
+    draft = a_draft(subject="Zoë wrote", text=f"Zoë wrote:\n\n{quoted(words)}")
 
     with running(handler) as port:
         send(a_mailer(settings_for(port)), draft)
@@ -465,7 +465,7 @@ def test_the_machine_gives_the_host_of_the_senders_address_as_its_name() -> None
     names: list[str | None] = []
 
     with running(Greeted()) as port:
-        send(a_mailer(settings_for(port)), a_letter())
+        send(a_mailer(settings_for(port)), a_draft())
 
     assert names == ["feet.example"]
 
@@ -474,7 +474,7 @@ def test_a_server_that_answers_late_still_takes_it() -> None:
     handler = Taking(delay=0.5)
 
     with running(handler) as port:
-        send(a_mailer(settings_for(port)), a_letter())
+        send(a_mailer(settings_for(port)), a_draft())
 
     assert len(handler.taken) == 1
 
@@ -483,7 +483,7 @@ def test_what_was_taken_is_taken_whatever_happens_then() -> None:
     handler = DroppingAfterData()
 
     with running(handler) as port:
-        send(a_mailer(settings_for(port)), a_letter())
+        send(a_mailer(settings_for(port)), a_draft())
 
     assert len(handler.taken) == 1
 
@@ -496,7 +496,7 @@ def test_a_password_travels_encrypted_to_a_server_whose_certificate_is_checked(
 
     with running(handler, authenticator=handler.sign_in, **options) as port:
         settings = settings_for(port, scheme=scheme, user="david%40feet:p%40ss%3Aw%2Frd%20%231@")
-        send(a_mailer(settings, tls=client_tls(authority)), a_letter())
+        send(a_mailer(settings, tls=client_tls(authority)), a_draft())
 
     assert handler.users == ["david@feet"]
     assert handler.encrypted == [True]
@@ -517,14 +517,14 @@ def test_an_authority_of_ones_own_is_named_by_the_environment(
     handler = Taking()
 
     with running(handler, tls_context=server_tls(authority)) as port:
-        send(a_mailer(settings_for(port, scheme="smtp+starttls")), a_letter())
+        send(a_mailer(settings_for(port, scheme="smtp+starttls")), a_draft())
 
     assert handler.encrypted == [True]
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 @pytest.mark.parametrize("fault", ["unknown authority", "another name"])
-def test_no_letter_goes_to_a_server_with_a_wrong_certificate(authority: trustme.CA, scheme: str, fault: str) -> None:
+def test_no_mail_goes_to_a_server_with_a_wrong_certificate(authority: trustme.CA, scheme: str, fault: str) -> None:
     signer = authority if fault == "another name" else trustme.CA()
     name = "mx.example" if fault == "another name" else "127.0.0.1"
     handler = Taking()
@@ -537,7 +537,7 @@ def test_no_letter_goes_to_a_server_with_a_wrong_certificate(authority: trustme.
     assert not handler.taken
 
 
-def test_no_letter_goes_to_a_server_that_does_not_offer_encryption(authority: trustme.CA) -> None:
+def test_no_mail_goes_to_a_server_that_does_not_offer_encryption(authority: trustme.CA) -> None:
     handler = Taking()
 
     with running(handler) as port:
@@ -548,7 +548,7 @@ def test_no_letter_goes_to_a_server_that_does_not_offer_encryption(authority: tr
     assert not handler.taken
 
 
-def test_a_wrong_password_is_no_fault_of_the_letter_and_is_not_told(authority: trustme.CA) -> None:
+def test_a_wrong_password_is_no_fault_of_the_mail_and_is_not_told(authority: trustme.CA) -> None:
     handler = Taking()
 
     with running(handler, authenticator=handler.sign_in, auth_required=True, tls_context=server_tls(authority)) as port:
@@ -561,7 +561,7 @@ def test_a_wrong_password_is_no_fault_of_the_letter_and_is_not_told(authority: t
     assert not handler.taken
 
 
-def test_a_server_that_lets_nobody_sign_in_is_no_fault_of_the_letter() -> None:
+def test_a_server_that_lets_nobody_sign_in_is_no_fault_of_the_mail() -> None:
     with running(Taking()) as port:
         error = failure(a_mailer(settings_for(port, user="david:hunter2@")))
 
@@ -593,7 +593,7 @@ def test_a_refusal_says_the_servers_words_and_whether_to_try_again(
     assert not handler.taken
 
 
-def test_our_own_address_refused_is_no_fault_of_the_letter() -> None:
+def test_our_own_address_refused_is_no_fault_of_the_mail() -> None:
     with running(Taking(mail="553 5.7.1 You are not david")) as port:
         error = failure(a_mailer(settings_for(port)))
 
@@ -603,7 +603,7 @@ def test_our_own_address_refused_is_no_fault_of_the_letter() -> None:
 
 def test_a_connection_dropped_half_way_is_tried_again() -> None:
     with running(Taking(), kind=DroppingInData) as port:
-        error = failure(a_mailer(settings_for(port)), a_letter(text=quoted("words " * 100_000)))
+        error = failure(a_mailer(settings_for(port)), a_draft(text=quoted("words " * 100_000)))
 
     assert str(error).startswith(f"127.0.0.1:{port}: ")
     assert not error.is_permanent
@@ -658,12 +658,12 @@ def test_a_server_that_drips_is_given_up_in_the_end_and_hung_up_on() -> None:
 # No server
 
 
-def test_without_a_server_a_letter_is_a_file_that_sorts_by_time(tmp_path: Path) -> None:
+def test_without_a_server_a_mail_is_a_file_that_sorts_by_time(tmp_path: Path) -> None:
     times = iter(datetime(2026, 11, day, 10, 15, tzinfo=UTC) for day in (9, 9, 22, 22))
     mailer = a_mailer(Settings(var=tmp_path), clock=lambda: next(times))
 
     for id in ("z.1@feet.example", "a.1@feet.example"):
-        send(mailer, a_letter(message_id=id))
+        send(mailer, a_draft(message_id=id))
 
     files = sorted((tmp_path / "mail").iterdir())
     assert [file.name for file in files] == [

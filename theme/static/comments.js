@@ -10,10 +10,9 @@
   /** @param {string} name */
   const input = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
 
-  const [article, replyTo, key, opened] = ["article", "reply_to", "key", "opened"].map(input);
-  const [name, comment, email] = ["name", "comment", "email"].map(input);
-  const fields = email ? [name, comment, email] : [name, comment]; // an address is asked for only where it is used
-  const words = [...fields, key, opened];
+  const [article, replyTo, key, name, comment] = ["article", "reply_to", "key", "name", "comment"].map(input);
+  const fields = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll(".field [name]")]);
+  const words = [...fields, key];
   const most = Number(comment.dataset.most);
   const heading = /** @type {HTMLElement} */ (document.getElementById("join-title"));
   const actions = /** @type {HTMLElement} */ (find(".actions", form));
@@ -90,8 +89,7 @@
       replyTo.value = to;
       key.value = "";
     }
-    if (!comment.value || comment.value === draft[1]) words.forEach((field, i) => (field.value ||= draft[i] || ""));
-    opened.value ||= String(Math.floor(performance.timeOrigin / 1000));
+    if (!comment.value || comment.value === draft[words.indexOf(comment)]) words.forEach((field, i) => (field.value ||= draft[i] || ""));
     if (link) {
       heading.replaceChildren(...link.cloneNode(true).childNodes);
       actions.append(cancel);
@@ -208,6 +206,7 @@
     use();
     const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
     if (event.submitter instanceof HTMLButtonElement) body.set(event.submitter.name, event.submitter.value);
+    body.set("seconds", String(Math.floor(performance.now() / 1000))); // since the page was opened, by one clock
     sending(true);
     const answer = await ask(form.getAttribute("action") ?? "", { method: "POST", body });
     sending(false);
