@@ -213,7 +213,10 @@ def _add_facts(generators: list[Generator]) -> None:
         for article in shown:
             article.social = social[article.title]
 
-    stylesheet, static = style.style(generator.env, settings["ACCENT"]), style.static(Path(generator.theme, "static"))
+    stylesheet = style.style(generator.env, settings["ACCENT"])
+    icon = generator.env.get_template("icon.svg").render(light=style.light(generator.env, settings["ACCENT"]))
+    feed_style = style.style(generator.env, settings["ACCENT"], "feed.css")
+    static = style.static(Path(generator.theme, "static"), {"feed.css": feed_style, "icon.svg": icon})
     context["static"] = static
     context["site"] = Site(
         name=settings["SITENAME"],
@@ -224,7 +227,8 @@ def _add_facts(generators: list[Generator]) -> None:
         accent_dark=settings["ACCENT"][1],
         style=stylesheet,
         desk_style=style.style(generator.env, settings["ACCENT"], "desk/style.css"),
-        script=static["loader.js"][0],
+        script=static["comments.js"][0],
+        icon=static["icon.svg"][0],
         feed_style=static["feed.css"][0],
         headers=style.headers(stylesheet),
         portrait=context["portrait"],
