@@ -5,6 +5,7 @@ Templates, feeds and structured data read every fact from here; an empty one sho
 
 import logging
 
+from contract.comment import IGNORED
 from contract.templates import JINJA_OPTIONS
 
 # The facts
@@ -28,6 +29,9 @@ TIMEZONE = "Europe/London"
 LOCALE = ["C.UTF-8", "C"]  # the same bytes on a machine of another language
 SOCIAL_IMAGES = True  # a picture for each article, where a link to it is shared
 ACCENT = ("#0e5c52", "#82d3c1")  # links and buttons, on light paper and on dark
+
+FEED_UUID = "509ad31e-ae37-4c98-b4c3-b109e63d95de"  # names the site in its feeds for ever; for another site make another
+HEADER_KEYS: list[str] = []  # keys of your own in the headers of articles and pages: "Mood" is {{ article.mood }} in a template
 
 # Comments
 
@@ -65,12 +69,13 @@ JINJA_ENVIRONMENT = JINJA_OPTIONS
 PLUGINS = ["press.plugin"]
 MARKDOWN = {
     "output_format": "html5",
-    "extensions": ["markdown.extensions.extra", "markdown.extensions.meta"],
+    "extensions": ["markdown.extensions.extra", "markdown.extensions.sane_lists", "press.plugin.lists"],
     # Aligned columns as an attribute, of which press.plugin makes a class: a style attribute is a policy error.
     "extension_configs": {"markdown.extensions.extra": {"tables": {"use_align_attribute": True}}},
 }
 FORMATTED_FIELDS: list[str] = []  # the summary is plain text
 
+IGNORE_FILES = list(IGNORED)
 ARTICLE_PATHS = ["articles"]  # the default would read every comment as an article
 PAGE_PATHS = ["pages"]
 STATIC_PATHS = ["extra"]  # and what published texts link to with {static}
@@ -80,12 +85,16 @@ WITH_FUTURE_DATES = True  # press.plugin makes them drafts, by NOW
 
 ARTICLE_URL = "articles/{slug}/"
 ARTICLE_SAVE_AS = "articles/{slug}/index.html"
+ARTICLE_LANG_URL = "articles/{lang}/{slug}/"
+ARTICLE_LANG_SAVE_AS = "articles/{lang}/{slug}/index.html"
 PAGE_URL = "{slug}/"
 PAGE_SAVE_AS = "{slug}/index.html"
-DRAFT_URL = "drafts/{slug}/"
-DRAFT_SAVE_AS = ""
-DRAFT_PAGE_URL = "drafts/{slug}/"
-DRAFT_PAGE_SAVE_AS = ""
+PAGE_LANG_URL = "{lang}/{slug}/"
+PAGE_LANG_SAVE_AS = "{lang}/{slug}/index.html"
+DRAFT_URL = DRAFT_PAGE_URL = "drafts/{slug}/"
+DRAFT_LANG_URL = DRAFT_PAGE_LANG_URL = "drafts/{lang}/{slug}/"
+DRAFT_SAVE_AS = DRAFT_PAGE_SAVE_AS = DRAFT_LANG_SAVE_AS = DRAFT_PAGE_LANG_SAVE_AS = ""
+ARTICLE_TRANSLATION_ID = PAGE_TRANSLATION_ID = None  # each is listed like any other; press.plugin pairs those of one slug
 AUTHOR_SAVE_AS = CATEGORY_SAVE_AS = ""
 TAG_URL = "articles/about/{slug}/"
 TAG_SAVE_AS = "articles/about/{slug}/index.html"

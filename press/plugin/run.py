@@ -1,4 +1,4 @@
-"""One run of Pelican: its settings read afresh, what it only logs taken for a fault, and the move into place."""
+"""Run of Pelican: its settings read afresh, what it only logs taken for a fault, and the move into place."""
 
 import contextlib
 import filecmp
@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from contract.templates import reader_html
 from press.errors import BuildError, place_of, refuse, warnings
 from press.incremental.cache import Cache, digest
 from press.incremental.comments import words_key
-from press.plugin.reader import MarkdownReader
+from press.plugin.reader import FOLDERS, MarkdownReader
 
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
 NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
@@ -49,7 +50,28 @@ def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         sys.dont_write_bytecode = written
 
 
-def theme_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
+@contextlib.contextmanager
+def content_of(settings: dict[str, Any], texts: dict[str, str]) -> Iterator[Path]:
+    """Make a content folder with these articles and pages, by their path, beside the files that there are now."""
+    content = Path(settings["PATH"]).resolve()
+    folders = [content / path for kind in FOLDERS.values() for path in settings[kind]]
+    with tempfile.TemporaryDirectory() as made:
+        for path in content.iterdir():
+            if path not in folders:
+                Path(made, path.name).symlink_to(path)
+        others = [path for folder in folders for path in folder.rglob("*") if path.suffix != ".md" and path.is_file()]
+        for path in others:
+            link = made / path.relative_to(content)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+        for name, text in texts.items():
+            file = Path(made, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+        yield Path(made)
+
+
+def fingerprint_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
     """Return the hash of what every page hangs on: the settings, the theme, this code and its libraries.
 
     Of a function in the settings no hash can be taken, so their source counts too, and that of further plugins.
@@ -61,10 +83,10 @@ def theme_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
     return digest(version, told.encode(), *(part for path in files for part in (path.name.encode(), path.read_bytes())))
 
 
-def run(settings: dict[str, Any], theme: bytes, cache: Cache) -> None:
+def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
     """Run Pelican; what it only logs is a fault too, for it would leave the page out and call that a success.
 
-    ``theme`` is the hash of what every page hangs on.
+    ``fingerprint`` is the hash of what every page hangs on.
 
     Raises:
         BuildError: with everything that is wrong.
@@ -72,7 +94,7 @@ def run(settings: dict[str, Any], theme: bytes, cache: Cache) -> None:
     settings = settings | {
         "PLUGINS": [*settings["PLUGINS"], "press.plugin.hooks"],
         "JINJA_FILTERS": settings["JINJA_FILTERS"] | {"reader_html": partial(reader_html, render=_remembered(cache))},
-        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(theme, cache)},
+        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(fingerprint, cache)},
     }
     with warnings(settings) as faults:
         try:
@@ -80,7 +102,7 @@ def run(settings: dict[str, Any], theme: bytes, cache: Cache) -> None:
                 if cache.is_empty:
                     MarkdownReader(settings).read_ahead()
                 Pelican(settings).run()
-            settings["PRESS"].draw_all()
+            settings["PRESS"].render_all()
         except Exception as error:  # whatever a template, a plugin or an article raises is reported, with its place
             faults.append(place_of(error))
     refuse(faults)
@@ -132,8 +154,8 @@ def _remembered(cache: Cache) -> Any:
 class _Compiled(BytecodeCache):
     """Templates as Jinja has compiled them, what they make of constants included; it checks that their source is the same."""
 
-    def __init__(self, theme: bytes, cache: Cache) -> None:
-        self._theme, self._cache = theme, cache
+    def __init__(self, fingerprint: bytes, cache: Cache) -> None:
+        self._fingerprint, self._cache = fingerprint, cache
 
     def load_bytecode(self, bucket: Bucket) -> None:
         key = self._key(bucket)
@@ -145,4 +167,4 @@ class _Compiled(BytecodeCache):
         self._cache.put(self._key(bucket), bucket.bytecode_to_string())
 
     def _key(self, bucket: Bucket) -> bytes:
-        return digest(b"compiled", self._theme, bucket.key.encode())
+        return digest(b"compiled", self._fingerprint, bucket.key.encode())
