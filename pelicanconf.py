@@ -59,9 +59,10 @@ OUTPUT_PATH = "output"
 SITE_JSON = "var/site/site.json"  # what the intake reads
 PRESS_CACHE = "var/press/cache"  # what the last build knew; can be deleted at any time
 IMAGE_CACHE = "var/press/images"  # what was made of images, by the hash of their content; can be deleted at any time
-LOG_FILTER = [
-    (logging.WARNING, "Empty alt attribute for image %s in %s")
-]  # press.assets.images says where, and the cure
+LOG_FILTER = [  # of these the press says where they are, and the cure
+    (logging.WARNING, "Empty alt attribute for image %s in %s"),
+    (logging.WARNING, 'Unable to generate valid slug for %s "%s".'),
+]
 THEME = "theme"
 THEME_STATIC_PATHS: list[str] = []  # the plugin writes the script, under a name with its hash
 TEMPLATE_EXTENSIONS = [".html", ".xml", ".txt"]

@@ -165,10 +165,10 @@ def read(text: str, kind: str, own: Collection[str] = ()) -> Text:
         faults += [
             (1, f"the header has no {key.name}; add a line “{key.name}: …”")
             for key in keys.values()
-            if kind in key.required and key.attribute not in values
+            if kind in key.required and values and key.attribute not in values
         ]
-    if faults:
-        raise HeaderError(faults)
+    if faults or not values:
+        raise HeaderError(faults or [(1, "the file is empty; begin it with “Title: …”")])
     return Text(values, "\n".join(lines[end + 1 :]), end + 2)
 
 
@@ -218,8 +218,11 @@ def _slipped(lines: list[str], above: int, keys: dict[str, Key]) -> Iterator[tup
         if found := FENCE.match(line):
             fence = "" if fence and found[1].startswith(fence) else fence or found[1]
         if line.strip() and not fence and _belongs_above(line, keys, is_first=is_first):
-            cure = "move it up, or, if it is text, write its first word **bold**"
-            yield number, f"“{line.strip()[:40]}” belongs into the header, which an empty line has ended; {cure}"
+            cure = f"move it up, or, if it is text, begin it in bold: **{line.partition(':')[0].strip()}:**"
+            yield (
+                number,
+                f"“{line.strip()[:40]}” is a line of the header, but an empty line above has ended that; {cure}",
+            )
         elif line.strip():
             is_first = False
 
