@@ -8,7 +8,6 @@ from uuid import UUID
 
 from pelican.contents import Article, Content
 
-from contract.comment import ARTICLE_ID
 from contract.header import KEYS
 from press.errors import BuildError, refuse, shown
 
@@ -93,9 +92,7 @@ def check_addresses(settings: dict[str, Any], contents: Iterable[Content], draft
     faults = []
     for content in (*contents, *drafts):
         file, kind = content.save_as, type(content).__name__
-        if kind == "Page" and not ARTICLE_ID.fullmatch(content.slug):
-            faults.append(f"{source(content)}: its title makes no address; add a line “Slug: …” to its header")
-        elif kind == "Page" and content.in_default_lang and content.slug in taken:
+        if kind == "Page" and content.in_default_lang and content.slug in taken:
             faults.append(f"{source(content)}: /{content.slug}/ is taken by the site; give the page another Slug")
         elif kind == "Static" and file.startswith(("comments/", "preview/")):
             faults.append(

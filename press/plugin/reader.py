@@ -10,11 +10,12 @@ from typing import Any
 
 from markdown import Markdown
 from pelican.readers import BaseReader
+from pelican.settings import DEFAULT_CONFIG
 from pelican.urlwrappers import Author, Tag, URLWrapper
-from pelican.utils import SafeDatetime
+from pelican.utils import SafeDatetime, slugify
 
 from contract import header
-from contract.comment import is_ours
+from contract.comment import ARTICLE_ID, is_ours
 from press.errors import BuildError, shown
 from press.incremental.cache import Cache, digest
 from press.incremental.parallel import on_every_core
@@ -51,6 +52,8 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
             self.settings["PRESS"].sources[os.path.relpath(source_path, self.settings["PATH"])] = key
         if faults:
             raise BuildError("\n".join(f"{shown(source_path)}:{text.line + line}: {cause}" for line, cause in faults))
+        if "slug" not in text.values:
+            text.values["slug"] = _slug(source_path, text.values["title"])
         own = {key.lower().replace("-", "_"): "" for key in self.settings["HEADER_KEYS"]}
         return html, own | {name: self._object(name, value) for name, value in text.values.items()}
 
@@ -114,6 +117,13 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         if self._markdown is None:
             self._markdown = Markdown(**self.settings["MARKDOWN"])
         return self._markdown
+
+
+def _slug(path: str, title: str) -> str:
+    slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])
+    if not ARTICLE_ID.fullmatch(slug):
+        raise BuildError(f"{shown(path)}:1: the title makes no address; add a line “Slug: …” to the header")
+    return str(slug)
 
 
 def _decoded(path: str) -> str:

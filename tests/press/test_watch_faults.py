@@ -28,7 +28,7 @@ SECONDS = 60.0  # that a test waits for what takes a moment, also on a busy mach
 
 
 def a_builder(place: Place, **overrides: Any) -> Builder:
-    settings = {
+    settings: dict[str, Any] = {
         "SITE_URL": SITE_URL,
         "IMAGE_CACHE": IMAGE_CACHE.name,
         "SITE_JSON": str(place.folder / "var/site/site.json"),
