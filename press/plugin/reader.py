@@ -35,6 +35,8 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         super().__init__(settings)
         self._markdown: Markdown | None = None
         self._shared: dict[tuple[type[URLWrapper], str], URLWrapper] = {}
+        self._content = f"{settings['PATH']}{os.sep}"  # Pelican has made it absolute
+        self._pages = tuple(f"{self._content}{path}{os.sep}" for path in settings["PAGE_PATHS"])
         self._key = json.dumps(settings["MARKDOWN"], sort_keys=True, default=repr).encode()
 
     def read(self, source_path: str) -> tuple[str, dict[str, Any]]:
@@ -49,7 +51,7 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         text = self._split(source_path, source)
         key, html, faults = self._parse(source, text.body)
         if "PRESS" in self.settings:
-            self.settings["PRESS"].sources[os.path.relpath(source_path, self.settings["PATH"])] = key
+            self.settings["PRESS"].sources[source_path.removeprefix(self._content)] = key
         if faults:
             raise BuildError("\n".join(f"{shown(source_path)}:{text.line + line}: {cause}" for line, cause in faults))
         if "slug" not in text.values:
@@ -76,12 +78,9 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         return known
 
     def _split(self, path: str, source: str) -> header.Text:
-        place = Path(path).resolve()
-        is_page = any(
-            place.is_relative_to(Path(self.settings["PATH"], p).resolve()) for p in self.settings["PAGE_PATHS"]
-        )
+        kind = header.PAGE if path.startswith(self._pages) else header.ARTICLE
         try:
-            return header.read(source, header.PAGE if is_page else header.ARTICLE, self.settings["HEADER_KEYS"])
+            return header.read(source, kind, self.settings["HEADER_KEYS"])
         except header.HeaderError as error:
             raise BuildError("\n".join(f"{shown(path)}:{line}: {cause}" for line, cause in error.faults)) from None
 

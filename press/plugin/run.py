@@ -42,11 +42,13 @@ def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
             del sys.modules[name]
     # Compiled, a file is trusted by its size and the second in which it was written.
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    sys.path.insert(0, str(folder))  # where the command is not run as a module
     try:
         return dict(read_settings(str(config), override=overrides))
     except Exception as error:  # whatever a configuration raises is reported, with its place
         raise BuildError(place_of(error)) from error
     finally:
+        sys.path.remove(str(folder))
         sys.dont_write_bytecode = written
 
 
