@@ -107,23 +107,25 @@ class Builder:
         except (BuildError, OSError) as error:
             self._cache.live = live
             if not self._pages and self._sources and isinstance(error, BuildError):
-                self._build_last_good()
+                self._build_last_good(started)
             with contextlib.suppress(OSError):  # on a full disk
                 self.tell(faults=place_of(error).split("\n"))
             raise
         finally:
             gc.enable()
         self._settings = settings
-        ids = (entry.comment.id for id in rendered for entry in self._articles[id].conversation)
-        self.tell(islice(ids, LIVE), seconds=time.perf_counter() - started, faults=[])
-        self._save()
+        self._finish(rendered, started, faults=[])
 
-    def _build_last_good(self) -> None:
+    def _build_last_good(self, started: float) -> None:
         """Build the articles as they last were right, so that one that is wrong holds back no comment and no erasure."""
         texts = {path: known[2] for path, key in self._sources.items() if (known := self._cache.get(key))}
         with contextlib.suppress(BuildError, OSError), content_of(self._settings, texts) as folder:
-            self._run(self._settings, folder)
-            self._save()
+            self._finish(self._run(self._settings, folder), started)
+
+    def _finish(self, rendered: list[str], started: float, **changes: Any) -> None:
+        ids = (entry.comment.id for id in rendered for entry in self._articles[id].conversation)
+        self.tell(islice(ids, LIVE), seconds=time.perf_counter() - started, **changes)
+        self._save()
 
     def _run(self, settings: dict[str, Any], content: Path | None = None) -> list[str]:
         """Write what has changed; return the articles whose page was, the latest talked about first.
