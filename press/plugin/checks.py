@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -122,7 +123,7 @@ def check_tags(articles: Iterable[Article]) -> None:
 
 def source(content: Content) -> str:
     """Return the file that a text came from."""
-    return shown(content.source_path)
+    return shown(Path(content.settings["PATH"], content.relative_source_path))
 
 
 def refused_html(html: str, body: str) -> list[tuple[int, str]]:

@@ -7,14 +7,13 @@ import re
 import sys
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 from pelican import signals
 from pelican.contents import Content
-from pelican.generators import ArticlesGenerator, Generator, PagesGenerator
+from pelican.generators import ArticlesGenerator, Generator, PagesGenerator, StaticGenerator
 from pelican.readers import BaseReader, Readers
 from pelican.urlwrappers import Category
 from pelican.utils import set_date_tzinfo
@@ -27,7 +26,7 @@ from press.assets.images import Images
 from press.assets.og_image import social_images
 from press.errors import refuse, shown
 from press.incremental.comments import Conversations
-from press.output import feeds, json_ld
+from press.output import feeds, json_ld, tables
 from press.output.feeds import Newest
 from press.plugin import checks, facts
 from press.plugin.reader import MarkdownReader
@@ -46,6 +45,7 @@ def register() -> None:
     signals.article_generator_pretaxonomy.connect(_sort_articles)
     signals.page_generator_finalized.connect(_sort_pages)
     signals.page_generator_finalized.connect(_illustrate)
+    signals.static_generator_finalized.connect(_clean_extra)
     signals.all_generators_finalized.connect(_add_facts)
     signals.article_writer_finalized.connect(_write_comment_feeds)
     signals.article_writer_finalized.connect(_write_static)
@@ -114,15 +114,24 @@ def _illustrate(generator: PagesGenerator) -> None:
         Path(settings["PATH"]),
         Path(settings["IMAGE_CACHE"]),
         style.light(generator.env, settings["ACCENT"]),
-        style.tokens(generator.env, settings["ACCENT"]),
     )
     for content in visible:
         html = ALIGNED.sub(r'\1 class="\2"', content._content)  # as align= is no HTML any more
-        content._content = images.illustrate(html, Path(content.source_path))
+        content._content = images.illustrate(tables.scrollable(html), Path(content.source_path))
     context["portrait"] = images.portrait(settings["PORTRAIT"])
     refuse(images.faults)
     context["images"] = images
-    context["static_links"] = set(chain.from_iterable(content.get_static_links() for content in visible))
+    context["static_links"] = set()  # what texts link to, the images publish
+
+
+def _clean_extra(generator: StaticGenerator) -> None:
+    """Publish the files of ``content/extra`` without their metadata."""
+    images = generator.context["images"]
+    for file in generator.staticfiles:
+        file.source_path = str(images.clean(Path(generator.path, file.source_path)).absolute())
+    for note in images.notes:
+        print(note, file=sys.stderr)  # noqa: T201  # a log would make it a fault
+    refuse(images.faults)
 
 
 def _add_facts(generators: list[Generator]) -> None:
