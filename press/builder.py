@@ -28,7 +28,7 @@ from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
 from press.output.links import PageLinks, dead_links
 from press.plugin.facts import set_conversation
-from press.plugin.run import content_of, files_below, fingerprint_of, move, run, settings_of
+from press.plugin.run import CONTENT, content_of, files_below, fingerprint_of, move, run, settings_of
 
 PREVIEW: dict[str, Any] = {
     "PREVIEW": True,
@@ -77,6 +77,7 @@ class Builder:
         self._config, self._overrides, self._progress = config, overrides, progress
         self._settings = settings_of(config, overrides)
         self._lock = _lock(Path(self._settings["PRESS_CACHE"]).parent)
+        _sweep(self._settings)
         self.state = replace(manifest.BuildStatus.load(self._told), watching=is_watching)
         self._version = version_of(HERE, HERE.parent / "contract")
         self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
@@ -135,7 +136,6 @@ class Builder:
         output, facts = _output_of(settings), Path(settings["SITE_JSON"])
         for folder in (output.parent, facts.parent):
             folder.mkdir(parents=True, exist_ok=True)
-            _sweep(folder, output.name)
         # Each beside its place, for a rename does not cross file systems.
         with (
             tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as staging,
@@ -346,9 +346,15 @@ def _output_of(settings: dict[str, Any]) -> Path:
     return output
 
 
-def _sweep(folder: Path, name: str) -> None:
-    """Remove what a press that was killed has left beside the output."""
-    ours = re.compile(rf"\.{re.escape(name)}-(\w{{8}}|\d+)")
-    for left in folder.iterdir():
-        if ours.fullmatch(left.name):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+def _sweep(settings: dict[str, Any]) -> None:
+    """Remove what a press that was killed has left."""
+    output, facts, cache = _output_of(settings), Path(settings["SITE_JSON"]), Path(settings["PRESS_CACHE"])
+    for folder, prefix in (
+        (output.parent, f".{output.name}-"),
+        (facts.parent, f".{output.name}-"),
+        (cache.parent, CONTENT),
+    ):
+        left = re.compile(rf"{re.escape(prefix)}(\w{{8}}|\d+)")
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if left.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

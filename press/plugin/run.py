@@ -5,6 +5,7 @@ import filecmp
 import io
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Iterator
@@ -25,6 +26,7 @@ from press.incremental.comments import words_key
 from press.plugin.reader import FOLDERS, MarkdownReader
 
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
+CONTENT = ".content-"
 NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
 
 
@@ -54,23 +56,30 @@ def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def content_of(settings: dict[str, Any], texts: dict[str, str]) -> Iterator[Path]:
-    """Make a content folder with these articles and pages, by their path, beside the files that there are now."""
-    content = Path(settings["PATH"]).resolve()
-    folders = [content / path for kind in FOLDERS.values() for path in settings[kind]]
-    with tempfile.TemporaryDirectory() as made:
-        for path in content.iterdir():
-            if path not in folders:
-                Path(made, path.name).symlink_to(path)
-        others = [path for folder in folders for path in folder.rglob("*") if path.suffix != ".md" and path.is_file()]
-        for path in others:
-            link = made / path.relative_to(content)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path)
+    """Make a content folder with these articles and pages, by their path, beside the images and files that there are now."""
+    content = Path(settings["PATH"])
+    folders = [str(content / path) for kind in FOLDERS.values() for path in settings[kind]]
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        if Path(folder) == content:
+            return ["comments"]
+        return [name for name in names if name.endswith(".md") and folder.startswith(tuple(folders))]
+
+    with tempfile.TemporaryDirectory(prefix=CONTENT, dir=Path(settings["PRESS_CACHE"]).parent) as made:
+        copy = Path(made, "content")
+        shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=_link)
         for name, text in texts.items():
-            file = Path(made, name)
+            file = copy / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")
-        yield Path(made)
+        yield copy
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # on another file system
+        shutil.copyfile(source, target)
 
 
 def fingerprint_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
