@@ -168,7 +168,7 @@ def test_a_pdf_keeps_its_title_and_nothing_else_that_is_said_about_it(place: Pla
 def test_a_pdf_that_can_be_repaired_is_cleaned_all_the_same(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
     file = place.folder / "content/files/plan.pdf"
     a_pdf(file)
-    damaged = file.read_bytes().replace(b"/Kids [ 5 0 R", b"/Kids [ 99 0 R").replace(b"startxref", b"startxrfe")
+    damaged = file.read_bytes().replace(b"/Kids [ 5 0 R", b"/Kids [ 99 0 R")
     file.write_bytes(damaged)
     place.article("second", text="[The plan]({static}/files/plan.pdf)")
 
