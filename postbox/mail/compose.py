@@ -85,17 +85,17 @@ class Composer:
         item = self._named(name)
         if not item:
             return None
-        it = item.revision
-        answered = self._review.published(it.article, it.reply_to) if it.reply_to else None
-        before = self._review.published(it.article, it.id)
+        revision = item.revision
+        answered = self._review.published(revision.article, revision.reply_to) if revision.reply_to else None
+        before = self._review.published(revision.article, revision.id)
         values = self._shown(item, site, now) | {
-            "words": _words(_with_details(it), above=(it.author,)),
+            "words": _words(_with_details(revision), above=(revision.author,)),
             "words_before": _words(_with_details(before)) if before else "",
-            "is_answer": bool(it.reply_to),
+            "is_answer": bool(revision.reply_to),
             "answered_name": _name(answered.author) if answered else "",
             "answered_words": _words(answered.body, EXCERPT_LENGTH) if answered else "",
         }
-        return self._to_author(kind, about, self._drawn("comment", site, values), thread=it.article)
+        return self._to_author(kind, about, self._drawn("comment", site, values), thread=revision.article)
 
     def _message(self, id: str, site: Site) -> MailDraft | None:
         message = self._messages.one(id)
@@ -191,11 +191,11 @@ class Composer:
         return next((item for item in self._waiting(name.partition(".")[0]) if item.name == name), None)
 
     def _shown(self, item: ReviewItem, site: Site, now: datetime) -> dict[str, object]:
-        it = item.revision
+        revision = item.revision
         return {
-            "name": _name(it.author),
-            "title": _title(it.article, site),
-            "held": _reasons(it.held),
+            "name": _name(revision.author),
+            "title": _title(revision.article, site),
+            "held": _reasons(revision.held),
             "link": f"{self._settings.desk_url}/decide/{self._links.issue(item.name, now)}",
         }
 
