@@ -219,6 +219,7 @@ PAGES: dict[str, State] = {
     "archive": at("/articles/"),
     "contact": at("/contact/"),
     "privacy": at("/privacy/"),
+    "drawings": at("/drawings/"),
     "missing": at("/no/such/page"),
     "tag": at("/articles/about/feet/"),
 }
