@@ -1,4 +1,4 @@
-"""How many comments are accepted a second, ours beside Isso's: ``python bench/intake.py`` prints a table, ``--json`` the same as JSON.
+"""Benchmark of the intake, how many comments are accepted a second, ours beside Isso's: ``python bench/intake.py`` prints a table, ``--json`` the same as JSON.
 
 Both answer the same client in the same rounds, first one then the other, each with a new database on the disk of this folder.
 Ours is ``python -m postbox intake`` with everything on and the rate limit raised out of reach.
@@ -189,7 +189,7 @@ def install_peer() -> Path:
 def _site(folder: Path) -> Path:
     """Return a built copy of the site."""
     site = folder / "site"
-    for name in ("content", "theme", "press", "postbox"):
+    for name in ("content", "theme", "contract", "press", "postbox"):
         shutil.copytree(ROOT / name, site / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pelicanconf.py", "publishconf.py"):
         shutil.copy(ROOT / name, site)

@@ -1,4 +1,4 @@
-"""The record of decisions: who decided what, when, and the text approved; repair after a crash believes nothing else.
+"""Record of decisions, the audit log: who decided what, when, and the text approved; repair after a crash believes nothing else.
 
 It lies in the desk's own folder. What changes something runs within the caller's transaction.
 """
@@ -78,6 +78,12 @@ class Decisions:
     def size(self) -> int:
         """Return how many there are."""
         return int(self.connection.execute("SELECT count(*) FROM decision").fetchone()[0])
+
+    def article_of(self, comment: str) -> str | None:
+        """Return the article of the last decision on a comment, if there is one."""
+        query = "SELECT article FROM decision WHERE comment = ? ORDER BY sequence DESC LIMIT 1"
+        row = self.connection.execute(query, (comment,)).fetchone()
+        return str(row["article"]) if row else None
 
     def has_published(self, comment: str, article: str) -> bool:
         """Tell whether a reader's comment was ever published there."""
