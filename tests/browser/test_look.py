@@ -223,7 +223,7 @@ def test_a_feed_in_a_browser_has_dates_for_people_and_a_way_home(page: Page) -> 
 def test_an_article_takes_three_sheets_of_paper_and_names_its_address(page: Page) -> None:
     page.goto(ARTICLE)
 
-    paper = page.pdf(format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "15mm"))
+    paper = page.pdf(format="A4", margin={"top": "15mm", "bottom": "15mm", "left": "15mm", "right": "15mm"})
 
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 3
     page.emulate_media(media="print")
