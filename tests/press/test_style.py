@@ -89,13 +89,6 @@ def test_the_measure_of_contrast_is_that_of_wcag() -> None:
     assert contrast("#777777", "#fff") == pytest.approx(4.48, abs=0.01)
 
 
-def test_the_colour_of_the_browsers_own_bar_is_that_of_the_paper() -> None:
-    base = (TEMPLATES / "base.html").read_text("utf-8")
-
-    for scheme in ("light", "dark"):
-        assert f'media="(prefers-color-scheme:{scheme})" content="{colours(scheme)["paper"]}"' in base
-
-
 def test_a_token_keeps_its_name_in_a_page() -> None:
     page = ":root {--gap: 4rem;\n}\nmain {margin: var(--gap)}"
 
