@@ -32,6 +32,8 @@ from tests.support.place import RICH, ROOT, Place, a_comment
 from tests.support.process import answers, free_port, wait_until
 from tests.support.store import a_failed, a_message
 
+pytestmark = pytest.mark.slow
+
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WIDTHS = (320, 360, 1280)
 NARROW = (320,)
@@ -113,14 +115,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     furnish(place)
     place.build()
     site, desk_port = free_port(), free_port()
-    settings = Settings(
-        content=place.folder / "content",
-        output=place.output,
-        theme=ROOT / "theme",
-        var=place.folder / "var",
-        desk_url=f"http://localhost:{desk_port}",
-        rate_sender=1000,
-    )
+    folders: dict[str, Any] = {"content": place.folder / "content", "output": place.output, "var": place.folder / "var"}
+    desk_url = f"http://localhost:{desk_port}"
+    settings = Settings(theme=ROOT / "theme", desk_url=desk_url, rate_sender=1000, **folders)
     address = f"http://localhost:{site}"
     with serving(preview.application(settings), site), serving(desk.application(settings), desk_port):
         wait_until(lambda: answers(address), "the site answers")
@@ -165,6 +162,12 @@ def david(browser: Browser, house: House) -> Iterator[BrowserContext]:
         yield context
 
 
+@pytest.fixture
+def contexts(context: BrowserContext, david: BrowserContext) -> dict[str, BrowserContext]:
+    """A reader's browser and David's."""
+    return {"site": context, "desk": david}
+
+
 # The states that a page of the site can be in
 
 State = Callable[[Page, House], None]
@@ -197,9 +200,8 @@ def mailed(*, is_confirmed: bool) -> State:
     """Open the link in a mail to an address that a comment was sent with."""
 
     def state(page: Page, house: House) -> None:
-        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=f"Confirmed: {is_confirmed}.", **WITH_ADDRESS)(
-            page, house
-        )
+        words = f"Confirmed: {is_confirmed}."
+        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=words, **WITH_ADDRESS)(page, house)
         subscriptions = Subscriptions(Inbox(house.settings.inbox))
         subscription = subscriptions.of(page.url.rpartition("/")[2].partition(".")[0])
         assert subscription
@@ -213,7 +215,7 @@ def mailed(*, is_confirmed: bool) -> State:
 
 WITH_ADDRESS = {"name": "Tom", "email": "tom@feet.example"}
 PAGES: dict[str, State] = {
-    "context": at("/"), "article": at(f"/articles/{ARTICLE}/"), "archive": at("/articles/"),
+    "front": at("/"), "article": at(f"/articles/{ARTICLE}/"), "archive": at("/articles/"),
     "contact": at("/contact/"), "privacy": at("/privacy/"), "missing": at("/no/such/page"),
     "tag": at("/articles/about/feet/"),
 }  # fmt: skip
@@ -326,21 +328,12 @@ def test_a_decision_by_mail_and_what_went_wrong_can_be_read_by_everyone(
 
 
 @pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])
-@pytest.mark.parametrize(
-    ("is_desk", "address"), [(True, "/?tick=all"), (False, f"/articles/{ARTICLE}/"), (False, "/articles/")]
-)
+@pytest.mark.parametrize(("who", "address"), [("desk", "/?tick=all"), ("site", f"/articles/{ARTICLE}/"), ("site", "/articles/")])  # fmt: skip
 @pytest.mark.parametrize("size", [PHONE, {"width": 320, "height": 256}], ids=["phone", "zoom of 400 %"])
 def test_the_focus_is_never_hidden(
-    context: BrowserContext,
-    david: BrowserContext,
-    house: House,
-    *,
-    is_desk: bool,
-    address: str,
-    key: str,
-    size: dict[str, int],
+    contexts: dict[str, BrowserContext], house: House, who: str, address: str, key: str, size: dict[str, int]
 ) -> None:
-    with opened(david if is_desk else context, house, at(address)) as page:
+    with opened(contexts[who], house, at(address)) as page:
         page.set_viewport_size(size)  # type: ignore[arg-type]  # it is what it asks for
         hidden, places = set(), 0
         while places < 300:
@@ -355,25 +348,22 @@ def test_the_focus_is_never_hidden(
 
 
 @pytest.mark.parametrize("state", PAGES)
-def test_the_phone_is_in_sight_on_a_phone(context: BrowserContext, house: House, state: str) -> None:
+def test_the_phone_is_in_sight_on_a_phone_and_the_text_of_the_front_page_begins_high(
+    context: BrowserContext, house: House, state: str
+) -> None:
     with opened(context, house, PAGES[state]) as page:
         page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # it is what it asks for
         box = page.locator("a[href^='tel:']").first.bounding_box()
+        text = page.locator("main article > .head + p").bounding_box() if state == "front" else None
+        title = page.get_by_role("heading", level=1).inner_text()
 
     assert box
     assert 0 <= box["y"] <= box["y"] + box["height"] <= PHONE["height"]
     assert box["height"] >= 48
-
-
-def test_the_text_of_the_front_page_begins_in_the_upper_part_of_a_phone(context: BrowserContext, house: House) -> None:
-    with opened(context, house, at("/")) as page:
-        page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # it is what it asks for
-        text = page.locator("main article > .head + p").bounding_box()
-        title = page.get_by_role("heading", level=1).inner_text()
-
-    assert title == "Your big toe and your glutes must be talking to each other for stability and power."
-    assert text
-    assert text["y"] < 400
+    if state == "front":
+        assert title == "Your big toe and your glutes must be talking to each other for stability and power."
+        assert text
+        assert text["y"] < 400
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -396,15 +386,11 @@ def test_nothing_moves_while_the_front_page_loads(script_context: BrowserContext
     page.close()
 
 
-@pytest.mark.parametrize("is_desk", [False, True])
-def test_nothing_moves_for_who_asked_for_no_motion(
-    context: BrowserContext, david: BrowserContext, house: House, *, is_desk: bool
-) -> None:
-    with opened(david if is_desk else context, house, at("/")) as page:
+@pytest.mark.parametrize("who", ["site", "desk"])
+def test_nothing_moves_for_who_asked_for_no_motion(contexts: dict[str, BrowserContext], house: House, who: str) -> None:
+    with opened(contexts[who], house, at("/")) as page:
         page.emulate_media(reduced_motion="reduce")
-        page.evaluate(
-            """() => addEventListener("pagereveal", (event) => { window.moved = Boolean(event.viewTransition) })"""
-        )
+        page.evaluate("addEventListener('pagereveal', (event) => { window.moved = Boolean(event.viewTransition) })")
         page.locator(".brand").click()
         page.wait_for_load_state()
 
@@ -437,11 +423,8 @@ def look_over(page: Page, widths: tuple[int, ...] = WIDTHS) -> None:
         faults |= {f"200 % text, {width} px: {fault}" for fault in page.evaluate(LAYOUT)}
         page.evaluate("() => { document.documentElement.style.fontSize = '' }")
     page.set_viewport_size({"width": WIDTHS[0], "height": 640})
-    media: list[dict[str, Any]] = [
-        {"forced_colors": "active", "reduced_motion": "reduce"},
-        {"media": "print", "color_scheme": "dark"},
-    ]
-    for medium in media:
+    forced: dict[str, Any] = {"forced_colors": "active", "reduced_motion": "reduce"}
+    for medium in (forced, {"media": "print", "color_scheme": "dark"}):
         page.emulate_media(**medium)
         faults |= {f"{medium}: {fault}" for fault in page.evaluate(LAYOUT)}
     page.emulate_media(media="screen", color_scheme="light", forced_colors="none", reduced_motion="no-preference")

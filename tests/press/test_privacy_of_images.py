@@ -110,7 +110,7 @@ def test_every_kind_of_photograph_is_made_anew(place: Place, kind: str, name: st
 
     assert [path for path, data in published(place).items() if SECRET.encode() in data] == []
     image = opened(place.output / linked(place)[1:])
-    assert (image.size, image.getexif()) == ((20, 40), {})
+    assert (image.size, dict(image.getexif())) == ((20, 40), {})
     assert set(image.info) <= {
         "jfif",
         "jfif_version",
@@ -219,6 +219,15 @@ def test_an_extra_file_that_is_broken_is_named(place: Place) -> None:
     file.write_bytes(file.read_bytes()[:200])
 
     with pytest.raises(BuildError, match=r"content/extra/foot\.png is broken .*; save it again"):
+        place.build()
+
+
+def test_an_extra_drawing_that_holds_a_photograph_is_named(place: Place) -> None:
+    place.write(
+        "extra/icon.svg", '<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/jpeg;base64,AA"/></svg>'
+    )
+
+    with pytest.raises(BuildError, match=r"content/extra/icon\.svg holds another file, .*; save it with shapes alone"):
         place.build()
 
 

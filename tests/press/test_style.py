@@ -54,24 +54,29 @@ def test_only_the_authors_own_text_is_trusted() -> None:
     assert "autoescape" not in everything
 
 
-@pytest.mark.parametrize("name", ALSO_IN_PELICANS_THEME)
-def test_no_template_is_taken_from_pelicans_own_theme(place: Place, name: str) -> None:
+@pytest.mark.parametrize(("name", "words", "told"), [
+    *[(f"{name}.html", "", rf"\b{name}\b") for name in ALSO_IN_PELICANS_THEME],
+    ("404.html", '{% extends "!simple/base.html" %}', r"404\.html:1: !simple/base\.html"),
+])  # fmt: skip
+def test_no_template_is_taken_from_pelicans_own_theme_nor_can_be(
+    place: Place, name: str, words: str, told: str
+) -> None:
     place.write("pages/about.md", "Title: About\nSlug: about\nSummary: In short.\n\nWords.\n")
-    (place.folder / f"theme/templates/{name}.html").unlink()
+    template = place.folder / "theme/templates" / name
+    template.write_text(words, "utf-8") if words else template.unlink()
 
-    with pytest.raises(BuildError, match=rf"\b{name}\b"):
+    with pytest.raises(BuildError, match=told):
         place.build()
 
 
-def test_pelicans_own_theme_cannot_be_asked_for_either(place: Place) -> None:
-    (place.folder / "theme/templates/404.html").write_text('{% extends "!simple/base.html" %}', "utf-8")
+def test_no_template_marks_its_comments_up_for_readers_and_the_browsers_bar_has_the_colour_of_the_paper(
+    shipped: Place,
+) -> None:
+    page = shipped.page("/")
 
-    with pytest.raises(BuildError, match=r"404\.html:1: !simple/base\.html"):
-        place.build()
-
-
-def test_no_template_marks_its_comments_up_for_readers(shipped: Place) -> None:
-    assert "<!--" not in shipped.page("/")
+    assert "<!--" not in page
+    for scheme in ("light", "dark"):
+        assert f'media="(prefers-color-scheme:{scheme})" content="{colours(scheme)["paper"]}"' in page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

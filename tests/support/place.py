@@ -62,11 +62,14 @@ class Place:
     def comments(self) -> Path:
         return self.folder / "content" / "comments"
 
+    def settings(self) -> dict[str, Any]:
+        """Return what a build here is told beyond its configuration."""
+        settings = {"SITE_URL": SITE_URL, "SITE_JSON": str(self.folder / "var/site/site.json")}
+        return settings | {"IMAGE_CACHE": IMAGE_CACHE.name, "PRESS_CACHE": str(self.folder / "var/press/cache")}
+
     def build(self, *, preview: bool = False, **overrides: Any) -> None:
         """Build as `make publish` does, or as `make serve` does."""
-        settings = {"SITE_URL": SITE_URL, "SITE_JSON": str(self.folder / "var/site/site.json")}
-        settings |= {"IMAGE_CACHE": IMAGE_CACHE.name, "PRESS_CACHE": str(self.folder / "var/press/cache")}
-        build(self.folder / "pelicanconf.py", **(settings | (PREVIEW if preview else {}) | overrides))
+        build(self.folder / "pelicanconf.py", **(self.settings() | (PREVIEW if preview else {}) | overrides))
 
     def page(self, address: str) -> str:
         """Return the built page or file at an address from the root."""

@@ -30,19 +30,11 @@ from contract.templates import environment
 from postbox.mail.message import MailDraft, one_line, plain, quoted
 from postbox.mail.smtp import Mailer, MailError
 from postbox.settings import Settings
-from tests.support.facts import a_site
-from tests.support.mail import DroppingInData, Taking, html_of, running, text_of
+from tests.support.mail import SITE, DroppingInData, Taking, html_of, running, text_of
 from tests.support.pages import colours
 from tests.support.place import ROOT
 
 THEME = environment(FileSystemLoader(ROOT / "theme/templates"))
-SITE = a_site(
-    name="From the ground up",
-    language="en-GB",
-    url="https://feet.example",
-    accent="#0e5c52",
-    accent_dark="#82d3c1",
-)
 LOOP = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # uvicorn's; the worker's tests use Python's own
 HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]
 
@@ -113,24 +105,16 @@ def test_the_sender_has_the_name_in_the_settings_or_that_of_the_site(sender: str
     assert [address.addr_spec for address in message["From"].addresses] == ["david@feet.example"]
 
 
-def test_one_click_unsubscribes_where_the_address_is_encrypted() -> None:
-    address = f"https://feet.example/comments/leave/{'a' * 120}?mail=c7"
-
+@pytest.mark.parametrize(("address", "post"), [
+    (f"https://feet.example/comments/leave/{'a' * 120}?mail=c7", "List-Unsubscribe=One-Click"),
+    ("http://localhost:8000/comments/leave/abc", None),
+])  # fmt: skip
+def test_one_click_unsubscribes_only_where_the_address_is_encrypted(address: str, post: str | None) -> None:
     message = on_the_wire(a_draft(unsubscribe=address))
 
-    assert message["List-Unsubscribe"] == f"<{address}>"
-    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert (
-        f"List-Unsubscribe: <{address}>\r\n".encode()
-        in a_mailer().message(a_draft(unsubscribe=address), SITE).as_bytes()
-    )
-
-
-def test_no_one_click_is_promised_on_an_unencrypted_address() -> None:
-    message = on_the_wire(a_draft(unsubscribe="http://localhost:8000/comments/leave/abc"))
-
-    assert message["List-Unsubscribe"] == "<http://localhost:8000/comments/leave/abc>"
-    assert "List-Unsubscribe-Post" not in message
+    assert (message["List-Unsubscribe"], message["List-Unsubscribe-Post"]) == (f"<{address}>", post)
+    sent = a_mailer().message(a_draft(unsubscribe=address), SITE).as_bytes()
+    assert f"List-Unsubscribe: <{address}>\r\n".encode() in sent
 
 
 def test_a_block_that_ends_with_an_address_of_ours_is_a_link() -> None:
@@ -237,9 +221,7 @@ def test_any_words_travel_as_short_lines_of_ascii(words: str) -> None:
 
     assert data.isascii()
     assert max(map(len, data.split(b"\r\n"))) <= 200
-    assert b"\n" not in data.replace(b"\r\n", b"")
-    assert b"\r" not in data.replace(b"\r\n", b"")
-    assert b"\0" not in data
+    assert not {*b"\n\r\0"} & {*data.replace(b"\r\n", b"")}
 
 
 def test_long_words_arrive_whole() -> None:
@@ -470,18 +452,8 @@ def test_the_machine_gives_the_host_of_the_senders_address_as_its_name() -> None
     assert names == ["feet.example"]
 
 
-def test_a_server_that_answers_late_still_takes_it() -> None:
-    handler = Taking(delay=0.5)
-
-    with running(handler) as port:
-        send(a_mailer(settings_for(port)), a_draft())
-
-    assert len(handler.taken) == 1
-
-
-def test_what_was_taken_is_taken_whatever_happens_then() -> None:
-    handler = DroppingAfterData()
-
+@pytest.mark.parametrize("handler", [Taking(delay=0.5), DroppingAfterData()], ids=["answers late", "hangs up after"])
+def test_what_was_taken_is_taken_however_late_and_whatever_happens_then(handler: Taking) -> None:
     with running(handler) as port:
         send(a_mailer(settings_for(port)), a_draft())
 
@@ -537,13 +509,21 @@ def test_no_mail_goes_to_a_server_with_a_wrong_certificate(authority: trustme.CA
     assert not handler.taken
 
 
-def test_no_mail_goes_to_a_server_that_does_not_offer_encryption(authority: trustme.CA) -> None:
-    handler = Taking()
+@pytest.mark.parametrize(("answers", "scheme", "user", "words"), [
+    ({}, "smtp+starttls", "", "STARTTLS"),  # which this server does not offer
+    ({}, "smtp", "david:hunter2@", "AUTH"),  # nor to sign in
+    ({"mail": "553 5.7.1 You are not david"}, "smtp", "", "553 5.7.1 You are not david"),
+])  # fmt: skip
+def test_what_a_server_cannot_do_or_refuses_to_us_is_no_fault_of_the_letter(
+    authority: trustme.CA, answers: dict[str, Any], scheme: str, user: str, words: str
+) -> None:
+    handler = Taking(**answers)
 
     with running(handler) as port:
-        error = failure(a_mailer(settings_for(port, scheme="smtp+starttls"), tls=client_tls(authority)))
+        error = failure(a_mailer(settings_for(port, scheme=scheme, user=user), tls=client_tls(authority)))
 
-    assert "STARTTLS" in str(error)
+    assert str(error).startswith(f"127.0.0.1:{port}: ")
+    assert words in str(error)
     assert not error.is_permanent
     assert not handler.taken
 
@@ -561,11 +541,11 @@ def test_a_wrong_password_is_no_fault_of_the_mail_and_is_not_told(authority: tru
     assert not handler.taken
 
 
-def test_a_server_that_lets_nobody_sign_in_is_no_fault_of_the_mail() -> None:
-    with running(Taking()) as port:
-        error = failure(a_mailer(settings_for(port, user="david:hunter2@")))
+def test_a_connection_dropped_half_way_is_tried_again() -> None:
+    with running(Taking(), kind=DroppingInData) as port:
+        error = failure(a_mailer(settings_for(port)), a_draft(text=quoted("words " * 100_000)))
 
-    assert "AUTH" in str(error)
+    assert str(error).startswith(f"127.0.0.1:{port}: ")
     assert not error.is_permanent
 
 
@@ -591,22 +571,6 @@ def test_a_refusal_says_the_servers_words_and_whether_to_try_again(
     assert words in str(error)
     assert error.is_permanent is is_permanent
     assert not handler.taken
-
-
-def test_our_own_address_refused_is_no_fault_of_the_mail() -> None:
-    with running(Taking(mail="553 5.7.1 You are not david")) as port:
-        error = failure(a_mailer(settings_for(port)))
-
-    assert str(error) == f"127.0.0.1:{port}: 553 5.7.1 You are not david"
-    assert not error.is_permanent
-
-
-def test_a_connection_dropped_half_way_is_tried_again() -> None:
-    with running(Taking(), kind=DroppingInData) as port:
-        error = failure(a_mailer(settings_for(port)), a_draft(text=quoted("words " * 100_000)))
-
-    assert str(error).startswith(f"127.0.0.1:{port}: ")
-    assert not error.is_permanent
 
 
 def test_a_server_that_does_not_listen_is_tried_again() -> None:
@@ -666,14 +630,9 @@ def test_without_a_server_a_mail_is_a_file_that_sorts_by_time(tmp_path: Path) ->
         send(mailer, a_draft(message_id=id))
 
     files = sorted((tmp_path / "mail").iterdir())
-    assert [file.name for file in files] == [
-        "20261109T101500.000000Z-z.1.eml",
-        "20261122T101500.000000Z-a.1.eml",
-    ]
-    assert [email.message_from_bytes(file.read_bytes())["Message-ID"] for file in files] == [
-        "<z.1@feet.example>",
-        "<a.1@feet.example>",
-    ]
+    ids = [email.message_from_bytes(file.read_bytes())["Message-ID"] for file in files]
+    assert [file.name for file in files] == ["20261109T101500.000000Z-z.1.eml", "20261122T101500.000000Z-a.1.eml"]
+    assert ids == ["<z.1@feet.example>", "<a.1@feet.example>"]
     assert (tmp_path / "mail").stat().st_mode & 0o077 == 0
 
 
