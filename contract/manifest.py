@@ -45,6 +45,7 @@ class Site:
     ``style`` is the one stylesheet, identical on every page, ``desk_style`` what the desk adds to it; ``headers`` go with every answer.
     ``article_count`` counts to three: lists are linked from the second and third article on, and no page should
     change with each further one.
+    ``pages`` are the titles of the author's pages by their address.
     ``conversations`` are by article id (for the intake; a template sees none), ``redirects`` from the paths of a former slug to today's.
     """
 
@@ -83,6 +84,7 @@ class Site:
     desk_style: str
     headers: dict[str, str]
     article_count: int = 0
+    pages: dict[str, str] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
 

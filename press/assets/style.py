@@ -49,6 +49,7 @@ def headers(style: str) -> dict[str, str]:
         "style-src": f"'sha256-{digest}'",
         "script-src": "'self'",
         "img-src": "'self' data:",
+        "media-src": "'self'",
         "connect-src": "'self'",
         "manifest-src": "'self'",
         "form-action": "'self'",
