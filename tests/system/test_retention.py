@@ -317,16 +317,10 @@ def test_a_forged_date_stops_nothing_and_erases_nothing_that_waits(
     assert kept.body == SECRET * 200
 
 
-@pytest.mark.parametrize(
-    "forgery",
-    [
-        "UPDATE revision SET state = 'rejected'",
-        "UPDATE revision SET state = 'nonsense'",
-        "UPDATE revision SET number = number + 100",
-        "UPDATE comment SET article = '../..'",
-        "DELETE FROM revision",
-    ],
-)
+@pytest.mark.parametrize("forgery", [
+    "UPDATE revision SET state = 'rejected'", "UPDATE revision SET state = 'nonsense'",
+    "UPDATE revision SET number = number + 100", "UPDATE comment SET article = '../..'", "DELETE FROM revision",
+])  # fmt: skip
 def test_no_forged_row_takes_a_comment_off_its_page(settings: Settings, clock: Clock, forgery: str) -> None:
     id = a_published(settings, clock)
     before = file_of(settings, id).read_bytes()

@@ -403,20 +403,10 @@ def test_a_mail_has_the_same_name_each_time_and_another_at_another_desk(house: H
 
 
 HOSTILE_NAMES = [
-    "Tom\nBcc: all@evil.example",
-    "Tom\r\n\r\nHello",
-    "=?utf-8?q?Tom=0ABcc:_all@evil.example?=",
-    "x" * 10_000,
-    "\u202eTom\u202c \u200b\u2066",
-    "👩‍👩‍👧‍👦 مرحبا 漢字",
-    "Dаvіd",
-    "> Tom",
-    "https://feet.example/",
-    "{{ site.author }}",
-    "<b>Tom</b>",
-    "",
-    "\u200b",
-]
+    "Tom\nBcc: all@evil.example", "Tom\r\n\r\nHello", "=?utf-8?q?Tom=0ABcc:_all@evil.example?=", "x" * 10_000,
+    "\u202eTom\u202c \u200b\u2066", "👩‍👩‍👧‍👦 مرحبا 漢字", "Dаvіd", "> Tom", "https://feet.example/",
+    "{{ site.author }}", "<b>Tom</b>", "", "\u200b",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", HOSTILE_NAMES)
@@ -483,23 +473,11 @@ def test_an_address_at_a_comment_that_never_was_is_not_asked(house: House) -> No
     assert house.draft("confirm", "nothing") is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "about"),
-    [
-        ("comment", "nothing"),
-        ("comment", "../../etc"),
-        ("comment", "0001"),
-        ("comment", "x" * 100_000),
-        ("comment", ""),
-        ("message", "'; DROP TABLE note"),
-        ("confirm", "*"),
-        ("published", "0001"),
-        ("answered", "0001"),
-        ("digest", "0001"),
-        ("link", "0001"),
-        ("\udcff", "0001"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "about"), [
+    ("comment", "nothing"), ("comment", "../../etc"), ("comment", "0001"), ("comment", "x" * 100_000),
+    ("comment", ""), ("message", "'; DROP TABLE note"), ("confirm", "*"), ("published", "0001"), ("answered", "0001"),
+    ("digest", "0001"), ("link", "0001"), ("\udcff", "0001"),
+])  # fmt: skip
 def test_a_forged_note_is_about_nothing(house: House, kind: str, about: str) -> None:
     assert house.notices.about(Event(1, kind, about)) == ""
 

@@ -362,13 +362,9 @@ def test_a_link_in_place_of_the_database_is_not_followed(tmp_path: Path) -> None
     assert not target.exists()
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TRIGGER evil AFTER INSERT ON revision BEGIN DELETE FROM revision; END",
-        "CREATE VIEW evil AS SELECT 1",
-    ],
-)
+@pytest.mark.parametrize("statement", [
+    "CREATE TRIGGER evil AFTER INSERT ON revision BEGIN DELETE FROM revision; END", "CREATE VIEW evil AS SELECT 1",
+])  # fmt: skip
 def test_a_database_that_runs_code_of_anothers_making_is_refused(tmp_path: Path, statement: str) -> None:
     Inbox(tmp_path).connection.execute(statement)
 

@@ -166,16 +166,10 @@ def test_to_look_changes_nothing(david: TestClient, settings: Settings) -> None:
     assert everything(settings) == before
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"sec-fetch-site": "cross-site"},
-        {"sec-fetch-site": "same-site"},
-        {"sec-fetch-site": "none"},
-        {"origin": "https://evil.example"},
-        {"origin": "null"},
-    ],
-)
+@pytest.mark.parametrize("headers", [
+    {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"sec-fetch-site": "none"},
+    {"origin": "https://evil.example"}, {"origin": "null"},
+])  # fmt: skip
 @pytest.mark.parametrize("address", ["/", "/comment/ID", "/undo", "/sign-in", "/sign-out"])
 def test_another_sites_form_is_refused(
     david: TestClient, settings: Settings, address: str, headers: dict[str, str]
@@ -358,15 +352,12 @@ def test_a_reply_to_what_is_not_published_says_why_it_cannot_be(david: TestClien
     assert "This comment answers 9999, which is not published" in answer.text
 
 
-@pytest.mark.parametrize(
-    ("action", "words", "error"),
-    [
-        ("publish", "My words", "You wrote an answer. Press “Publish and answer”, or empty the box"),
-        ("publish and answer", " \n", "Enter your answer"),
-        ("publish and answer", "x" * 4001, "Answer must be 4,000 characters or fewer"),
-        ("publish and answer", "bell\x07", "Answer has a character that cannot be shown (U+0007)"),
-    ],
-)
+@pytest.mark.parametrize(("action", "words", "error"), [
+    ("publish", "My words", "You wrote an answer. Press “Publish and answer”, or empty the box"),
+    ("publish and answer", " \n", "Enter your answer"),
+    ("publish and answer", "x" * 4001, "Answer must be 4,000 characters or fewer"),
+    ("publish and answer", "bell\x07", "Answer has a character that cannot be shown (U+0007)"),
+])  # fmt: skip
 def test_an_answer_that_cannot_be_published_comes_back_and_nothing_is_decided(
     david: TestClient, settings: Settings, action: str, words: str, error: str
 ) -> None:
@@ -518,18 +509,15 @@ def test_the_author_edits_his_own_comment(david: TestClient, settings: Settings)
     assert "Changed the comment by <bdi>David</bdi>" in david.get(decided.headers["location"]).text
 
 
-@pytest.mark.parametrize(
-    ("id", "form", "status", "error"),
-    [
-        ("0002", {"action": "edit", "comment": "My words", "name": "old"}, 409, "This comment has changed since"),
-        ("0002", {"action": "edit", "comment": "", "name": "SEEN"}, 422, "Enter your comment"),
-        ("0001", {"action": "edit", "comment": "My words", "name": "SEEN"}, 409, "only its writer can change it"),
-        ("0001", {"action": "answer", "answer": "My words", "name": "old"}, 409, "This comment has changed since"),
-        ("0001", {"action": "answer", "answer": "", "name": "SEEN"}, 422, "Enter your answer"),
-        ("0001", {"action": "remove", "name": "old"}, 409, "This comment has changed since"),
-        ("0001", {"action": "remove"}, 409, "This comment has changed since"),
-    ],
-)
+@pytest.mark.parametrize(("id", "form", "status", "error"), [
+    ("0002", {"action": "edit", "comment": "My words", "name": "old"}, 409, "This comment has changed since"),
+    ("0002", {"action": "edit", "comment": "", "name": "SEEN"}, 422, "Enter your comment"),
+    ("0001", {"action": "edit", "comment": "My words", "name": "SEEN"}, 409, "only its writer can change it"),
+    ("0001", {"action": "answer", "answer": "My words", "name": "old"}, 409, "This comment has changed since"),
+    ("0001", {"action": "answer", "answer": "", "name": "SEEN"}, 422, "Enter your answer"),
+    ("0001", {"action": "remove", "name": "old"}, 409, "This comment has changed since"),
+    ("0001", {"action": "remove"}, 409, "This comment has changed since"),
+])  # fmt: skip
 def test_a_refused_decision_on_a_published_comment_keeps_every_word(
     david: TestClient, settings: Settings, id: str, form: dict[str, str], status: int, error: str
 ) -> None:
@@ -844,18 +832,15 @@ def test_every_answer_is_private_and_under_a_policy_without_scripts(
         assert "style=" not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("request_", "status", "sentence"),
-    [
-        ({"json": {}}, 415, "This address takes what a form of this site sends."),
-        ({"files": {"name": b"x"}}, 415, "This address takes what a form of this site sends."),
-        ({"data": {"answer": "x" * 70_000}}, 413, "That is too long."),
-        ({"data": {f"f{number}": "" for number in range(50)}}, 400, "more than 40 fields"),
-        ({"content": b"action=%ff", "headers": {"content-type": FORM}}, 400, "UTF-8"),
-        ({"content": b"name=a&name=b", "headers": {"content-type": FORM}}, 400, "twice"),
-        ({"data": {"action": "nothing"}}, 400, "That page is out of date"),
-    ],
-)
+@pytest.mark.parametrize(("request_", "status", "sentence"), [
+    ({"json": {}}, 415, "This address takes what a form of this site sends."),
+    ({"files": {"name": b"x"}}, 415, "This address takes what a form of this site sends."),
+    ({"data": {"answer": "x" * 70_000}}, 413, "That is too long."),
+    ({"data": {f"f{number}": "" for number in range(50)}}, 400, "more than 40 fields"),
+    ({"content": b"action=%ff", "headers": {"content-type": FORM}}, 400, "UTF-8"),
+    ({"content": b"name=a&name=b", "headers": {"content-type": FORM}}, 400, "twice"),
+    ({"data": {"action": "nothing"}}, 400, "That page is out of date"),
+])  # fmt: skip
 def test_a_form_that_no_page_of_ours_sends_is_refused_with_a_sentence(
     david: TestClient, settings: Settings, request_: dict[str, Any], status: int, sentence: str
 ) -> None:

@@ -66,21 +66,18 @@ def test_a_comment_is_kept_before_the_answer_and_leads_to_its_receipt(client: Te
     assert "Hello <strong>you</strong>." in receipt.text
 
 
-@pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ({"name": " "}, '<a href="#name">Enter your name</a>'),
-        ({"comment": ""}, '<a href="#comment">Enter your comment</a>'),
-        ({"name": "x" * 81}, '<a href="#name">Name must be 80 characters or fewer</a>'),
-        ({"comment": "x" * 4001}, '<a href="#comment">Comment must be 4,000 characters or fewer</a>'),
-        ({"comment": "🦶" * 2001}, '<a href="#comment">Comment must be 4,000 characters or fewer</a>'),
-        ({"comment": "bell\x07"}, "Comment has a character that cannot be shown (U+0007) after “bell”"),
-        ({"email": "tom@nowhere"}, '<a href="#email">Enter an email address in the correct format, like name@'),
-        ({"email": "a@b.example, c@d.example"}, '<a href="#email">Enter an email address in the correct format'),
-        ({"reply_to": "9999"}, "The comment that you answer is gone."),
-        ({"reply_to": "../../x"}, "The comment that you answer is gone."),
-    ],
-)
+@pytest.mark.parametrize(("fields", "error"), [
+    ({"name": " "}, '<a href="#name">Enter your name</a>'),
+    ({"comment": ""}, '<a href="#comment">Enter your comment</a>'),
+    ({"name": "x" * 81}, '<a href="#name">Name must be 80 characters or fewer</a>'),
+    ({"comment": "x" * 4001}, '<a href="#comment">Comment must be 4,000 characters or fewer</a>'),
+    ({"comment": "🦶" * 2001}, '<a href="#comment">Comment must be 4,000 characters or fewer</a>'),
+    ({"comment": "bell\x07"}, "Comment has a character that cannot be shown (U+0007) after “bell”"),
+    ({"email": "tom@nowhere"}, '<a href="#email">Enter an email address in the correct format, like name@'),
+    ({"email": "a@b.example, c@d.example"}, '<a href="#email">Enter an email address in the correct format'),
+    ({"reply_to": "9999"}, "The comment that you answer is gone."),
+    ({"reply_to": "../../x"}, "The comment that you answer is gone."),
+])  # fmt: skip
 def test_a_refused_form_comes_back_with_its_error_and_every_word(
     client: TestClient, settings: Settings, fields: dict[str, str], error: str
 ) -> None:
@@ -120,21 +117,18 @@ def test_a_comment_whose_answered_one_is_gone_can_be_sent_again_to_the_article(
     assert sorted(str(revision.reply_to) for revision in revisions(settings)) == ["0001", "None"]
 
 
-@pytest.mark.parametrize(
-    ("request_", "status", "sentence"),
-    [
-        ({"data": FORM | {"article": "nothing"}}, 404, "That article is not here."),
-        ({"data": FORM | {"article": "../articles"}}, 404, "That article is not here."),
-        ({"json": FORM}, 415, "what a form of this site sends"),
-        ({"files": {"name": b"Tom"}}, 415, "what a form of this site sends"),
-        ({"data": FORM | {"comment": "x" * 70_000}}, 413, "That is too long."),
-        ({"data": {f"f{n}": "" for n in range(21)}}, 400, "more than 20 fields"),
-        ({"data": FORM, "headers": {"sec-fetch-site": "cross-site"}}, 403, "another site"),
-        ({"data": FORM, "headers": {"sec-fetch-site": "same-site"}}, 403, "another site"),
-        ({"data": FORM, "headers": {"origin": "https://evil.example"}}, 403, "another site"),
-        ({"data": FORM, "headers": {"origin": "null"}}, 403, "another site"),
-    ],
-)
+@pytest.mark.parametrize(("request_", "status", "sentence"), [
+    ({"data": FORM | {"article": "nothing"}}, 404, "That article is not here."),
+    ({"data": FORM | {"article": "../articles"}}, 404, "That article is not here."),
+    ({"json": FORM}, 415, "what a form of this site sends"),
+    ({"files": {"name": b"Tom"}}, 415, "what a form of this site sends"),
+    ({"data": FORM | {"comment": "x" * 70_000}}, 413, "That is too long."),
+    ({"data": {f"f{n}": "" for n in range(21)}}, 400, "more than 20 fields"),
+    ({"data": FORM, "headers": {"sec-fetch-site": "cross-site"}}, 403, "another site"),
+    ({"data": FORM, "headers": {"sec-fetch-site": "same-site"}}, 403, "another site"),
+    ({"data": FORM, "headers": {"origin": "https://evil.example"}}, 403, "another site"),
+    ({"data": FORM, "headers": {"origin": "null"}}, 403, "another site"),
+])  # fmt: skip
 def test_what_no_correction_would_mend_is_refused_with_a_sentence(
     client: TestClient, settings: Settings, request_: dict[str, Any], status: int, sentence: str
 ) -> None:
@@ -296,18 +290,15 @@ def test_a_key_that_the_script_does_not_make_is_none(settings: Settings, key: st
 # Spam is sorted, never refused
 
 
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"website": "https://spam.example"}, "a field that people do not see was filled in"),
-        ({"seconds": "2"}, "it was sent within 3 seconds of opening the form"),
-        ({"comment": "https://a https://b https://c"}, "it has 3 links"),
-        ({"name": "Dаvіd"}, "its writer’s name looks like David"),
-        ({"name": "David"}, "its writer’s name looks like David"),
-        ({"comment": "Bel\u200blow"}, "it has invisible characters"),
-        ({"comment": "\u202egnihton"}, "it has invisible characters"),
-    ],
-)
+@pytest.mark.parametrize(("fields", "reason"), [
+    ({"website": "https://spam.example"}, "a field that people do not see was filled in"),
+    ({"seconds": "2"}, "it was sent within 3 seconds of opening the form"),
+    ({"comment": "https://a https://b https://c"}, "it has 3 links"),
+    ({"name": "Dаvіd"}, "its writer’s name looks like David"),
+    ({"name": "David"}, "its writer’s name looks like David"),
+    ({"comment": "Bel\u200blow"}, "it has invisible characters"),
+    ({"comment": "\u202egnihton"}, "it has invisible characters"),
+])  # fmt: skip
 def test_what_looks_like_spam_is_kept_and_held_with_its_reason(
     client: TestClient, settings: Settings, clock: Clock, fields: dict[str, str], reason: str
 ) -> None:
@@ -345,15 +336,12 @@ def test_a_form_that_was_open_for_a_while_is_plain(client: TestClient, settings:
 # How often
 
 
-@pytest.mark.parametrize(
-    ("neighbour", "stranger"),
-    [
-        (("192.0.2.1", "192.0.2.200"), "192.0.3.1"),
-        (("2001:db8:1::1", "2001:db8:1:ffff::2"), "2001:db8:2::1"),
-        (("192.0.2.1", "::ffff:192.0.2.9"), "::ffff:192.0.3.9"),
-        (("::ffff:192.0.2.9", "::ffff:192.0.2.10"), "192.0.3.1"),
-    ],
-)
+@pytest.mark.parametrize(("neighbour", "stranger"), [
+    (("192.0.2.1", "192.0.2.200"), "192.0.3.1"),
+    (("2001:db8:1::1", "2001:db8:1:ffff::2"), "2001:db8:2::1"),
+    (("192.0.2.1", "::ffff:192.0.2.9"), "::ffff:192.0.3.9"),
+    (("::ffff:192.0.2.9", "::ffff:192.0.2.10"), "192.0.3.1"),
+])  # fmt: skip
 def test_a_network_that_posts_too_often_waits_with_its_words_and_no_other_does(
     settings: Settings, clock: Clock, neighbour: tuple[str, str], stranger: str
 ) -> None:
@@ -511,18 +499,11 @@ def test_a_receipt_says_in_every_state_what_became_of_the_comment(client: TestCl
     assert "<form" not in page.text
 
 
-@pytest.mark.parametrize(
-    ("decision", "more", "words"),
-    [
-        ("reject", {}, "David has decided not to publish your comment."),
-        (
-            "reject",
-            {"reason": "Please leave <names> out."},
-            "David has decided not to publish your comment. He writes: Please leave <names> out.",
-        ),
-        ("spam", {}, "David has decided not to publish your comment."),
-    ],
-)
+@pytest.mark.parametrize(("decision", "more", "words"), [
+    ("reject", {}, "David has decided not to publish your comment."),
+    ("reject", {"reason": "Please leave <names> out."}, "David has decided not to publish your comment. He writes: Please leave <names> out."),
+    ("spam", {}, "David has decided not to publish your comment."),
+])  # fmt: skip
 def test_a_rejected_comment_says_so_with_the_reason_if_one_was_given(
     client: TestClient, settings: Settings, decision: str, more: dict[str, str], words: str
 ) -> None:
@@ -750,18 +731,11 @@ def test_another_sites_form_deletes_nothing(client: TestClient, settings: Settin
 # Whatever is asked
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/comments/reply/big-toe-and-glutes/9999",
-        "/comments/reply/nothing/0001",
-        "/comments/reply/..%2f..%2farticles/0001",
-        "/comments/receipt/abcd-00",
-        "/comments/receipt/%F0%9F%A6%B6",
-        "/comments/",
-        "/elsewhere",
-    ],
-)
+@pytest.mark.parametrize("address", [
+    "/comments/reply/big-toe-and-glutes/9999", "/comments/reply/nothing/0001",
+    "/comments/reply/..%2f..%2farticles/0001", "/comments/receipt/abcd-00", "/comments/receipt/%F0%9F%A6%B6",
+    "/comments/", "/elsewhere",
+])  # fmt: skip
 def test_what_is_not_there_is_a_page_that_says_so(client: TestClient, address: str) -> None:
     answer = client.get(address)
 
@@ -785,15 +759,12 @@ def test_a_hostile_name_stays_text_wherever_it_is_shown(client: TestClient, sett
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'sha256-",
-    "strict-transport-security": "max-age=",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
+    "strict-transport-security": "max-age=", "x-content-type-options": "nosniff", "referrer-policy": "same-origin",
     "permissions-policy": "camera=()",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-    "x-robots-tag": "noindex",
-}
+    "cache-control": "no-store", "x-robots-tag": "noindex",
+}  # fmt: skip
 
 
 def assert_private(answer: Response) -> None:
@@ -1066,16 +1037,13 @@ def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings)
     assert len(revisions(settings)) == 1
 
 
-@pytest.mark.parametrize(
-    ("method", "address", "status", "words"),
-    [
-        ("POST", "/comments", 404, "That article is not here."),
-        ("GET", "/comments/receipt/none", 404, "That link doesn’t work"),
-        ("GET", "/nowhere", 404, "That page is not here."),
-        ("POST", "/comments/mail/none", 400, "That form is none of this site’s."),
-        ("GET", "/comments/mail/none", 503, "This could not be done just now."),
-    ],
-)
+@pytest.mark.parametrize(("method", "address", "status", "words"), [
+    ("POST", "/comments", 404, "That article is not here."),
+    ("GET", "/comments/receipt/none", 404, "That link doesn’t work"),
+    ("GET", "/nowhere", 404, "That page is not here."),
+    ("POST", "/comments/mail/none", 400, "That form is none of this site’s."),
+    ("GET", "/comments/mail/none", 503, "This could not be done just now."),
+])  # fmt: skip
 def test_without_a_theme_the_answer_is_a_sentence(
     settings: Settings, method: str, address: str, status: int, words: str
 ) -> None:
