@@ -109,7 +109,7 @@ def _warm(config: str, **overrides: Any) -> Iterator[Watcher]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.closing(Builder(Path(config), overrides, is_watching=True, progress=_progress())) as press:
         content, theme = press.folders
-        with watching(content, theme, Path.cwd()) as changes, contextlib.suppress(KeyboardInterrupt):
+        with watching(content, theme, Path.cwd(), press.image_cache) as changes, contextlib.suppress(KeyboardInterrupt):
             yield Watcher(press, changes, content / "comments", partial(print, file=sys.stderr, flush=True))
 
 

@@ -162,6 +162,11 @@ class Builder:
         """Where the words and the theme lie."""
         return Path(self._settings["PATH"]).resolve(), Path(self._settings["THEME"]).resolve()
 
+    @property
+    def image_cache(self) -> Path:
+        """Where what is made of images is kept."""
+        return Path(self._settings["IMAGE_CACHE"]).absolute()
+
     def pages_of(self, article: str) -> list[str]:
         """Return the files that are an article's own: its page, then its feed."""
         files = self._articles[article].save_as, f"{self._articles[article].url}comments.xml"

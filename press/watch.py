@@ -13,11 +13,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import watchfiles
 
+from press.assets.preparation import prepare
 from press.builder import Builder
 from press.errors import BuildError
 
@@ -37,17 +39,34 @@ Changes = queue.SimpleQueue[set[Path]]
 
 
 @contextlib.contextmanager
-def watching(content: Path, theme: Path, configuration: Path) -> Iterator[Changes]:
-    """Collect the files that change, from the moment it begins."""
+def watching(content: Path, theme: Path, configuration: Path, image_cache: Path | None = None) -> Iterator[Changes]:
+    """Collect the files that change, from the moment it begins.
+
+    With an ``image_cache`` a photograph comes when its sizes are in it, and what changed after it comes behind it;
+    comments wait for neither.
+    """
     changes: Changes = queue.SimpleQueue()
     stop = threading.Event()
+    waiting = ThreadPoolExecutor(1)
+
+    def pass_on(paths: set[Path]) -> None:
+        try:
+            if image_cache:
+                prepare(image_cache, paths, stop)
+        finally:
+            changes.put(paths)
 
     def listen(ready: threading.Event, *paths: Path, **options: object) -> None:
         common = {"rust_timeout": ROUND_MS, "yield_on_timeout": True, "stop_event": stop}
         for changed in watchfiles.watch(*paths, **common, **options):  # type: ignore[arg-type]
             ready.set()
             if changed:
-                changes.put({Path(path) for _, path in changed})
+                found = {Path(path) for _, path in changed}
+                comments = {path for path in found if path.is_relative_to(content / "comments")}
+                if comments:
+                    changes.put(comments)
+                if found - comments:
+                    waiting.submit(pass_on, found - comments)
 
     # The folder of the configuration and not its files, for an editor may put others in their place.
     listeners: list[tuple[tuple[Path, ...], dict[str, object]]] = [
@@ -66,6 +85,7 @@ def watching(content: Path, theme: Path, configuration: Path) -> Iterator[Change
         stop.set()
         for thread in threads:
             thread.join()
+        waiting.shutdown(cancel_futures=True)
 
 
 class Watcher:

@@ -60,7 +60,7 @@ LAYOUT = """() => {
   const shown = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".visually-hidden, .skip");
   const told = (e) => e.outerHTML.slice(0, 120);
   const all = [...document.body.querySelectorAll("*")].filter(shown);
-  const scrolled = (e) => e.parentElement.closest("pre, table, textarea, svg");
+  const scrolled = (e) => e.parentElement.closest("pre, .table, table, textarea, svg");
   const inSentence = (e) => getComputedStyle(e).display === "inline"
     && ([...e.parentElement.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && /\\p{L}/u.test(n.textContent))
       || inSentence(e.parentElement));

@@ -165,6 +165,20 @@ def test_a_pdf_keeps_its_title_and_nothing_else_that_is_said_about_it(place: Pla
     assert Image.open(io.BytesIO(photograph)).getpixel((4, 4))
 
 
+def test_a_pdf_that_can_be_repaired_is_cleaned_all_the_same(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    file = place.folder / "content/files/plan.pdf"
+    a_pdf(file)
+    damaged = re.sub(rb"/Kids \[", b"/Kids [ 5 ", file.read_bytes())
+    file.write_bytes(damaged)
+    place.article("second", text="[The plan]({static}/files/plan.pdf)")
+
+    place.build()
+
+    assert SECRET in damaged
+    assert SECRET not in (place.output / "files/plan.pdf").read_bytes()
+    assert capfd.readouterr().err == ""
+
+
 def box(kind: bytes, *parts: bytes) -> bytes:
     """Return a box of a movie."""
     return struct.pack(">I4s", 8 + sum(map(len, parts)), kind) + b"".join(parts)
