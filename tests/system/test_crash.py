@@ -121,6 +121,7 @@ def decided_until_killed(decider: subprocess.Popen[str]) -> list[int]:
     return [int(line) for line in output.split("\n")[:-1]]
 
 
+@pytest.mark.slow
 def test_nothing_answered_is_lost_or_doubled_and_nothing_decided_is_left_or_done_twice(
     shipped: Place, tmp_path: Path
 ) -> None:

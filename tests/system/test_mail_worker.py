@@ -690,6 +690,7 @@ def a_deliverer(settings: Settings) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_to_kill_9_and_what_comes_twice_has_one_id(settings: Settings) -> None:
     class SlowToSay(Taking):
         async def handle_DATA(self, server: SMTP, session: Session, meta: Envelope) -> str:

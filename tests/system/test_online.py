@@ -32,9 +32,12 @@ TOOLS = ("systemd-sysusers", "systemd-tmpfiles", "setpriv", "git", "make")
 MISSING = [tool for tool in TOOLS if not shutil.which(tool)]
 CADDY = shutil.which("caddy")
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or bool(MISSING), reason=f"only root makes users, and with {', '.join(TOOLS)}"
-)
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or bool(MISSING), reason=f"only root makes users, and with {', '.join(TOOLS)}"
+    ),
+]
 
 
 def commands(about: str) -> str:
