@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pytest
+
 from contract.thread import read_all
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
