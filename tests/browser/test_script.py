@@ -147,7 +147,7 @@ def test_a_reply_is_written_under_its_comment(page: Page, place: Place) -> None:
 
 
 def test_the_words_follow_the_form_to_a_reply_and_to_another_and_back(page: Page) -> None:
-    words, links = page.get_by_label("Your comment"), page.locator("a.reply")
+    words, links = page.get_by_label("Your comment"), page.locator("a[data-reply]")
     write(page, "Wanda", "Typed before.")
 
     for link, id in ((links.first, "0001"), (links.last, "0002")):
@@ -330,7 +330,7 @@ def test_the_preview_stands_on_top_of_the_form(page: Page, place: Place) -> None
 def test_a_reply_to_what_is_gone_becomes_a_comment_of_its_own(page: Page, place: Place) -> None:
     file = place.comments / "big-toe-and-glutes/0002.md"
     words = file.read_bytes()
-    page.locator("a.reply").last.click()
+    page.locator("a[data-reply]").last.click()
     write(page, "Gwen", "Still here?")
 
     file.unlink()

@@ -1,0 +1,51 @@
+"""Words of the receipts of a comment and of a message: what was done, and where somebody in trouble is better helped."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from postbox.settings import Settings
+from tests.support.intake import client, decide, sent
+from tests.support.pages import shown
+from tests.support.place import Place
+
+__all__ = ["client"]
+BETTER = {"name": "Tom", "comment": "Better."}
+
+
+@pytest.mark.parametrize(
+    ("is_published", "words"),
+    [(False, "David will read your comment as it stands now."), (True, "Until he publishes it, your comment stays")],
+)
+def test_a_change_is_confirmed(client: TestClient, settings: Settings, *, is_published: bool, words: str) -> None:
+    receipt = sent(client)
+    if is_published:
+        decide(settings, "approve")
+
+    page = shown(client.post(receipt, data=BETTER, follow_redirects=True))
+
+    assert "Your change has been sent." in page
+    assert words in page
+    assert "Better." in page
+
+
+@pytest.mark.parametrize("state", ["waiting", "approve", "reject"])
+def test_a_green_box_holds_good_news_alone(client: TestClient, settings: Settings, state: str) -> None:
+    receipt = sent(client)
+    if state != "waiting":
+        decide(settings, state)
+
+    page = client.get(receipt).text
+
+    assert ('class="box done"' in page) == (state != "reject")
+
+
+def test_the_way_to_help_stands_where_a_message_is_written_and_where_it_was_sent(
+    client: TestClient, shipped: Place
+) -> None:
+    words = {"name": "Ann", "contact": "07700 900123", "message": "My foot is numb."}
+
+    page = shown(client.post("/comments/message", data=words, follow_redirects=True))
+
+    assert "call NHS 111 (999 in an emergency)" in page
+    assert "call NHS 111 (999 in an emergency)" in shipped.page("/contact/")
+    assert "If it cannot wait, ring David" not in page
