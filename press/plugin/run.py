@@ -1,4 +1,4 @@
-"""Run of Pelican: its settings read afresh, what it only logs taken for a fault, and the move into place."""
+"""Run of Pelican: its settings read afresh, and what it only logs taken for a fault."""
 
 import contextlib
 import io
