@@ -9,9 +9,11 @@ from uuid import UUID
 
 from pelican.contents import Article, Content
 
+from contract.comment import BODY_BYTES, LINE_LENGTH
 from contract.header import KEYS
 from press.errors import BuildError, refuse, shown
 
+UTF8_BYTES = 3  # at most, for what a browser counts as one character
 MOST_DAYS = 3650  # ten years
 # First parts of addresses that are not for pages: of the intake, the preview, drafts, and files with a hash in their name.
 TAKEN = frozenset({"comments", "preview", "drafts", "theme", "images"})
@@ -50,6 +52,11 @@ def check_settings(settings: dict[str, Any]) -> None:
     """Refuse what the intake does not answer, times that would erase what has just come, or never, and keys that are taken."""
     if settings["INTAKE"] not in ("/comments", ""):
         raise BuildError(f"INTAKE is “{settings['INTAKE']}”; the intake answers at /comments, or is empty for no forms")
+    for name, most in (("NAME_LENGTH", LINE_LENGTH), ("COMMENT_LENGTH", BODY_BYTES // UTF8_BYTES)):
+        length = settings[name]
+        if type(length) is not int or not 1 <= length <= most:
+            cause = "or one could be sent that can never be published"
+            raise BuildError(f"{name} is {length!r}; it must be a whole number from 1 to {most:,}, {cause}")
     for name, least in (("ADDRESS", 1), ("REJECTED", 1), ("MESSAGE", 1), ("BACKUP", 0)):
         days = settings[f"KEEP_{name}_DAYS"]
         if type(days) is not int or not least <= days <= MOST_DAYS:
