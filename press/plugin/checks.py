@@ -64,7 +64,7 @@ def check_settings(settings: dict[str, Any]) -> None:
     try:
         UUID(settings["FEED_UUID"])
     except ValueError:
-        raise BuildError("FEED_UUID must be a UUID; `python -m uuid` makes one") from None
+        raise BuildError("FEED_UUID must be a UUID; the command uuidgen makes one") from None
     for key in settings["HEADER_KEYS"]:
         name = key.lower().replace("-", "_")
         if name in OURS or hasattr(Content, name) or not re.fullmatch(r"[a-z]\w*", name, re.ASCII):

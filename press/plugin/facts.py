@@ -17,29 +17,12 @@ from press.assets import style
 from press.incremental.comments import Conversation
 
 WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
+# Of which a fact has the name in small letters.
 SETTINGS = (
-    "tagline",
-    "author",
-    "pronoun",
-    "telephone",
-    "telephone_shown",
-    "invitation",
-    "role",
-    "trading_name",
-    "postal_address",
-    "email",
-    "area",
-    "hours",
-    "timezone",
-    "intake",
-    "name_length",
-    "comment_length",
-    "notices",
-    "keep_address_days",
-    "keep_rejected_days",
-    "keep_message_days",
-    "keep_backup_days",
-)
+    "TAGLINE", "AUTHOR", "PRONOUN", "TELEPHONE", "TELEPHONE_SHOWN", "INVITATION", "ROLE", "TRADING_NAME", "POSTAL_ADDRESS",
+    "EMAIL", "AREA", "HOURS", "TIMEZONE", "INTAKE", "NAME_LENGTH", "COMMENT_LENGTH", "NOTICES",
+    "KEEP_ADDRESS_DAYS", "KEEP_REJECTED_DAYS", "KEEP_MESSAGE_DAYS", "KEEP_BACKUP_DAYS",
+)  # fmt: skip
 ICONS = ("favicon.svg", "favicon.png", "favicon.ico")
 
 
@@ -127,7 +110,7 @@ def site_of(generator: Generator, listed: list[Article], shown: list[Article]) -
             for slug in a.formerly
             for file in ("", "comments.xml")
         },
-        **{fact: settings[fact.upper()] for fact in SETTINGS},
+        **{name.lower(): settings[name] for name in SETTINGS},
     )
 
 

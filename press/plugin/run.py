@@ -1,4 +1,4 @@
-"""Run of Pelican: its settings read afresh, what it only logs taken for a fault, and the move into place."""
+"""Run of Pelican: its settings read afresh, and what it only logs taken for a fault."""
 
 import contextlib
 import io
@@ -65,7 +65,7 @@ def content_of(settings: dict[str, Any], texts: dict[str, str]) -> Iterator[Path
         return [name for name in names if name.endswith(".md") and folder.startswith(tuple(folders))]
 
     with tempfile.TemporaryDirectory(prefix=SPARE, dir=Path(settings["PRESS_CACHE"]).parent) as made:
-        copy = Path(made, "content")
+        copy = Path(made, "content").absolute()
         shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=_link)
         for name, text in texts.items():
             file = copy / name

@@ -115,6 +115,11 @@ def test_neither_a_new_host_nor_a_new_date_nor_a_new_address_gives_feeds_other_i
     assert len({id for feed in before for id in feed}) == 8  # three feeds, two articles, three comments
 
 
+def test_a_name_of_the_site_that_is_no_uuid_is_refused(place: Place) -> None:
+    with pytest.raises(BuildError, match="FEED_UUID must be a UUID; the command uuidgen makes one"):
+        place.build(FEED_UUID="feet.example", **PLAIN)
+
+
 # Tags and addresses
 
 
