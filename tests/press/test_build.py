@@ -66,6 +66,7 @@ def plugin(source: str) -> Fault:
 
 # What is wrong, then the file and the cause that the error names.
 SECOND, THEME = "content/articles/second.md:7", "theme/templates"
+HEADING = f"{THEME}/privacy.html:{(ROOT / THEME / 'privacy.html').read_text('utf-8').partition('<h1>')[0].count(chr(10)) + 1}:"
 FAULTS: dict[str, tuple[Fault, str, str]] = {
     "a dead link": (article(text="[x](/nowhere/)"), f"{SECOND}: link to /nowhere/", "no such page or file"),
     "a dead fragment": (article(text="[x](/contact/#gone)"), SECOND, "that page has no id “gone”"),
@@ -74,9 +75,9 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
     "a missing image": (article(text="![x](/images/gone.png)"), SECOND, "no such page or file"),
     "a missing {static} image": (article(text="![x]({static}/images/gone.png)"), f"{SECOND}: there is no image ", "content/images/gone.png; put it there, or correct the address"),
     "a dead feed address": (template("base.html", 'href="/feed.xml">\n', 'href="/atom.xml">\n'), f"{THEME}/base.html:", "link to /atom.xml: no such page or file"),
-    "an unknown variable": (template("privacy.html", "<h1>", "<h1>{{ nobody }}"), f"{THEME}/privacy.html:14", "'nobody' is undefined"),
+    "an unknown variable": (template("privacy.html", "<h1>", "<h1>{{ nobody }}"), HEADING, "'nobody' is undefined"),
     "an unknown fact": (template("parts/contact.html", "<h2>", "<h2>{{ site.nobody }}"), f"{THEME}/parts/contact.html:", "has no attribute 'nobody'"),
-    "a broken template": (template("privacy.html", "<h1>", "<h1>{% if %}"), f"{THEME}/privacy.html:14", "Expected an expression"),
+    "a broken template": (template("privacy.html", "<h1>", "<h1>{% if %}"), HEADING, "Expected an expression"),
     "a missing template": (missing("privacy.html"), THEME, "unable to load privacy"),
     "a missing part": (missing("parts/form.html"), f"{THEME}/parts/conversation.html:", "parts/form.html"),
     "a missing stylesheet": (missing("style.css"), "style.css", "TemplateNotFound"),

@@ -218,14 +218,14 @@ def test_what_a_preview_showed_is_what_the_page_shows_once_published(
     ({}, True),  # a reload, or a second press
     ({"headers": {"user-agent": "Two"}}, False), ({"address": "192.0.2.2"}, False),
     *[({"fields": {field: "0001"}}, False) for field in ("name", "comment", "reply_to", "website", "anything")],
-    ({"fields": {"a": "b", "c": "d"}}, False),  # whose list of fields must not run into the first one's
+    ({"fields": {"a": "x", "ab": "y"}}, False),  # whose list of fields must not run into the first one's
 ], ids=str)  # fmt: skip
 def test_the_same_form_from_the_same_reader_is_one_comment_and_any_other_another(
     settings: Settings, other: dict[str, Any], is_same: bool
 ) -> None:
-    app, usual = intake.application(settings), FORM | {"a": "b1:cd"}
+    app, usual = intake.application(settings), FORM | {"a": "xaby"}
     fields = {"fields": usual} | other
-    data = FORM | fields["fields"] if "c" in fields["fields"] else usual | fields["fields"]
+    data = FORM | fields["fields"] if "ab" in fields["fields"] else usual | fields["fields"]
     first = browser(app, "192.0.2.1").post("/comments", data=usual, headers={"user-agent": "One"})
 
     reader, headers = browser(app, other.get("address", "192.0.2.1")), other.get("headers", {"user-agent": "One"})
