@@ -1,6 +1,7 @@
 """The command line: every command as a process, what it prints, its exit status, and its one line when it fails."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
