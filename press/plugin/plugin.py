@@ -31,6 +31,7 @@ from press.assets.og_image import social_images
 from press.incremental.comments import Conversation, Conversations
 from press.output import feeds, json_ld
 from press.output.feeds import Newest
+from press.plugin import redirects
 
 ALIGNED = re.compile(r'(<t[hd]) align="(left|center|right)"')  # a cell as Markdown writes it
 WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
@@ -86,7 +87,7 @@ def register() -> None:
     """Connect to Pelican; it calls this once for each build."""
     signals.generator_init.connect(_prepare_templates)
     signals.article_generator_context.connect(_check_header)
-    signals.page_generator_context.connect(_hold_back)
+    signals.page_generator_context.connect(_check_page)
     signals.page_generator_finalized.connect(_illustrate)
     signals.all_generators_finalized.connect(_add_facts)
     signals.article_writer_finalized.connect(_write_comment_feeds)
@@ -115,16 +116,23 @@ def _check_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> Non
         if not metadata.get(key):
             raise SiteError(f"the header has no {key.capitalize()}; add it")
     metadata["formerly"] = metadata.get("formerly", "").split()
-    for key, value in [
-        ("Slug", metadata["slug"]),
-        ("Id", metadata["id"]),
-        *(("Formerly", s) for s in metadata["formerly"]),
-    ]:
+    for former in metadata["formerly"]:
+        if cause := redirects.fault(former):
+            raise SiteError(f"Formerly {cause}")
+    for key, value in [("Slug", metadata["slug"]), ("Id", metadata["id"])]:
         if not ARTICLE_ID.fullmatch(value):
             raise SiteError(f"{key} “{value}” must be small letters, digits and single hyphens, 100 at most")
     _hold_back(generator, metadata)
     # Pelican 4.12 gives published articles one, and then asks drafts for theirs.
     metadata.setdefault("category", Category("articles", generator.settings))
+
+
+def _check_page(generator: PagesGenerator, metadata: dict[str, Any]) -> None:
+    metadata["formerly"] = metadata.get("formerly", "").split()
+    for former in metadata["formerly"]:
+        if cause := redirects.fault(former, is_page=True):
+            raise SiteError(f"Formerly {cause}")
+    _hold_back(generator, metadata)
 
 
 def _hold_back(generator: Generator, metadata: dict[str, Any]) -> None:
@@ -218,12 +226,7 @@ def _add_facts(generators: list[Generator]) -> None:
         headers=style.headers(stylesheet),
         portrait=context["portrait"],
         article_count=min(len(listed), 3),
-        redirects={
-            f"/articles/{slug}/{file}": f"/{a.url}{file}"
-            for a in shown
-            for slug in a.formerly
-            for file in ("", "comments.xml")
-        },
+        redirects=redirects.redirects(shown, [*context["pages"], *context["hidden_pages"]]),
         **{fact: settings[fact.upper()] for fact in FACTS},
     )
     context["due"] = _due(generator, shown, now)
@@ -315,7 +318,7 @@ def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
         f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=context["site"])
         for name in ("caddy", "nginx")
     }
-    facts = dumps(replace(context["site"], conversations=context["conversations"]))
+    facts = dumps(replace(context["site"], conversations=context["conversations"], redirects={}))
     path.parent.mkdir(parents=True, exist_ok=True)
     for name, text in (servers | {path.name: facts}).items():
         draft = path.with_name(f".{name}")

@@ -298,12 +298,9 @@ def test_a_rename_keeps_the_ids_and_the_comments_and_redirects(place: Place) -> 
         "/articles/old/ /articles/toes/ 301\n"
         "/articles/old/comments.xml /articles/toes/comments.xml 301\n"
     )
-    assert load(place.folder / "var/site/site.json").redirects == {
-        "/articles/big-toe-and-glutes/": "/articles/toes/",
-        "/articles/big-toe-and-glutes/comments.xml": "/articles/toes/comments.xml",
-        "/articles/old/": "/articles/toes/",
-        "/articles/old/comments.xml": "/articles/toes/comments.xml",
-    }
+    assert load(place.folder / "var/site/site.json").redirects == {}, (
+        "there can be thousands, and the intake needs none"
+    )
 
 
 def test_the_sitemap_lists_exactly_the_pages(place: Place) -> None:
@@ -659,7 +656,7 @@ def test_a_web_server_is_told_the_policy_the_redirects_and_what_may_be_kept(plac
     assert site.headers["Content-Security-Policy"] in told
     assert "public, max-age=31536000, immutable" in told
     for file in ("", "comments.xml"):
-        assert re.search(f"/articles/boots/{file} .*/articles/shoes/{file}[ ;]", told)
+        assert re.search(f'/articles/boots/{file}" .*/articles/shoes/{file}[";]', told)
     assert "127.0.0.1:8000" in told
 
 
