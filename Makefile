@@ -3,7 +3,7 @@ PORT ?= 8000
 export TITLE
 BIN = .venv/bin
 .DEFAULT_GOAL = help
-.PHONY: help serve publish import article test bench lock screenshot clean browser java
+.PHONY: help serve publish import article check lint test bench lock screenshot clean tools
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -20,14 +20,16 @@ import: .venv/site ## how to bring a WordPress, Disqus or Isso site in: python -
 article: .venv/site ## begin an article: make article TITLE="Shoes and what they do"
 	@$(BIN)/python -m press article "$$TITLE"
 
-test: .venv/tests browser java node_modules ## check and test everything, the real browser included
-	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
+check: lint ## lint, types, who may import whom, and the quick tests: no browser, Node.js or Java
+	@$(BIN)/python -m pytest tests/unit -m "not browser and not slow and not root" --numprocesses auto --maxprocesses 4
+
+test: lint tools node_modules ## check and test everything, the real browser included
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-bench: .venv/tests browser ## measure the pages, the intake and small builds beside their peers
+bench: .venv/tests tools ## measure the pages, the intake and small builds beside their peers
 	@$(BIN)/python bench/page.py --ours && $(BIN)/python bench/intake.py && $(BIN)/python bench/press.py --quick
 
-screenshot: .venv/tests browser ## take the picture at the head of the README
+screenshot: .venv/tests tools ## take the picture at the head of the README
 	@PYTHONPATH=. $(BIN)/python -P bench/screenshot.py
 
 lock: .venv/tests ## pin the dependencies again, with their hashes
@@ -48,17 +50,24 @@ clean: ## delete what was made, but not what readers sent
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# Debian's own browser where we may install it, else Playwright's; and a font as wide as those of phones.
-browser: .venv/tests
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		dpkg -s chromium fonts-liberation >/dev/null 2>&1 || { echo "installing chromium and fonts-liberation (apt-get)"; apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-liberation >/dev/null; }; \
-	else command -v chromium >/dev/null || $(BIN)/playwright install chromium; fi
+lint: .venv/tests
+	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports
 
-# What the checker of the pages runs on; 17 is the oldest it takes.
-java:
-	@command -v java >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "installing default-jre-headless (apt-get)"; apt-get -qq update && apt-get -qq install -y --no-install-recommends default-jre-headless >/dev/null; else echo "Java 17 or later is needed to check the pages: install it" >&2; exit 1; fi
+# What the tests of the pages run on. Root on Debian has it installed, with a font as wide as those of phones, and is told
+# what before it is; others are told what is missing, but for Playwright's browser, which lies in their own folder.
+TOOLS = chromium java npm
+bench screenshot: TOOLS = chromium
+tools: .venv/tests
+	@$(foreach tool,$(TOOLS),command -v $(tool) >/dev/null || set -- "$$@" $(tool);) \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		dpkg -s fonts-liberation >/dev/null 2>&1 || set -- "$$@" fonts-liberation; \
+		packages="$$(echo "$$*" | sed 's/java/default-jre-headless/; s/npm/nodejs npm/')"; \
+		[ -z "$$packages" ] || { echo "apt-get installs: $$packages"; apt-get -qq update && apt-get -qq install -y --no-install-recommends $$packages >/dev/null; }; \
+	else \
+		case "$$*" in *chromium*) $(BIN)/playwright install chromium ;; esac; \
+		case "$$*" in *java* | *npm*) echo "Java 17 and Node.js 18 with npm are needed to check the pages; install what is missing of them: $$*" >&2; exit 1 ;; esac; \
+	fi
 
-node_modules: package.json package-lock.json .npmrc
-	@command -v npm >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "installing nodejs and npm (apt-get)"; apt-get -qq update && apt-get -qq install -y --no-install-recommends nodejs npm >/dev/null; else echo "Node.js 18 or later with npm is needed to check the pages: install it" >&2; exit 1; fi
+node_modules: package.json package-lock.json .npmrc | tools
 	@npm ci --silent
 	@touch $@

@@ -189,7 +189,7 @@ def install_peer() -> Path:
 def _site(folder: Path) -> Path:
     """Return a built copy of the site."""
     site = folder / "site"
-    for name in ("content", "theme", "press", "postbox"):
+    for name in ("content", "theme", "contract", "press", "postbox"):
         shutil.copytree(ROOT / name, site / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pelicanconf.py", "publishconf.py"):
         shutil.copy(ROOT / name, site)

@@ -103,7 +103,7 @@ def main() -> None:
 
 def _measure(folder: Path, playwright: Playwright, *, with_peers: bool) -> dict[str, Any]:
     site = folder / "site"
-    for name in ("content", "theme", "press", "postbox"):
+    for name in ("content", "theme", "contract", "press", "postbox"):
         shutil.copytree(ROOT / name, site / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pelicanconf.py", "publishconf.py"):
         shutil.copy(ROOT / name, site)

@@ -12,13 +12,17 @@ A file is a small strict header, an empty line, and the body::
 
 It lies at ``<root>/<article>/<id>.md``.
 There is no field for an email or a network address, so neither can be published by accident.
+
+What its writer fills in is declared once, in ``Words``: the form, its limits and errors, the preview, the inbox, the
+fingerprint of a revision, the desk, the mail, the command line, the export, the erasure and this file follow from it.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 ID = re.compile(r"[a-z0-9]{1,32}")
@@ -43,12 +47,75 @@ class CommentError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comment:
+class ReaderField:
+    """Declaration of a field that the writer of a comment fills in and everyone may read.
+
+    ``key`` names it in the file (empty for the body), ``form_name`` in the form.
+    ``label`` and ``hint`` stand over its input, ``noun`` in its errors.
+    ``limit`` is the fact of the site that says how many characters it takes; ``rows`` are an input's lines, 0 for one.
+    """
+
+    key: str
+    form_name: str
+    label: str
+    hint: str
+    noun: str
+    limit: str = "name_length"
+    rows: int = 0
+    is_required: bool = False
+    autocomplete: str = ""
+
+
+def _reader_field(**declared: Any) -> Any:
+    return field(default="", metadata={"reader": ReaderField(**declared)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What the writer of a comment fills in; a field that is added here has its place everywhere."""
+
+    author: str = _reader_field(
+        key="Author",
+        form_name="name",
+        label="Your name",
+        hint="A first name is fine. It is shown with your comment.",
+        noun="Name",
+        is_required=True,
+        autocomplete="given-name",
+    )
+    body: str = _reader_field(
+        key="",
+        form_name="comment",
+        label="Your comment",
+        hint="Anyone can read this. Leave out health details you would not say in public.",
+        noun="Comment",
+        limit="comment_length",
+        rows=5,
+        is_required=True,
+    )
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Every field that its writer filled in, by name, in the order of the form."""
+        return {name: getattr(self, name) for name in READER_FIELDS}
+
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        """What stands beside name and body where they are shown: the noun and the text of each other field."""
+        return [(READER_FIELDS[name].noun, text) for name, text in self.words.items() if name in DETAILS and text]
+
+
+READER_FIELDS: dict[str, ReaderField] = {field.name: field.metadata["reader"] for field in fields(Words)}
+DETAILS = tuple(name for name in READER_FIELDS if name not in ("author", "body"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comment(Words):
     """One comment as the public may see it.
 
     ``date`` is UTC in whole seconds, or None where the source gives none.
     ``is_author`` is the mark behind the author's badge; a name never earns it.
-    A ``removed`` comment, one of ``REMOVED``, keeps its place for its replies and has neither author, website nor body.
+    A ``removed`` comment, one of ``REMOVED``, keeps its place for its replies and has neither words nor website.
 
     Raises:
         CommentError: if a field breaks a rule of the file, so that every ``Comment`` can be written.
@@ -57,12 +124,10 @@ class Comment:
     id: str
     article: str
     reply_to: str | None = None
-    author: str = ""
     is_author: bool = False
     website: str | None = None
     date: datetime | None = None
     removed: str = ""
-    body: str = ""
 
     def __post_init__(self) -> None:
         for key, fault in _faults(self):
@@ -75,7 +140,7 @@ def dumps(comment: Comment) -> str:
         "Id": comment.id,
         "Article": comment.article,
         "Reply-To": comment.reply_to,
-        "Author": comment.author,
+        **{READER_FIELDS[name].key: text for name, text in comment.words.items() if READER_FIELDS[name].key},
         "Is-Author": "yes" if comment.is_author else None,
         "Website": comment.website,
         "Date": comment.date and comment.date.strftime(DATE_FORMAT),
@@ -107,8 +172,8 @@ def loads(text: str) -> Comment:
     try:
         if missing := {"Id", "Article"} - values.keys():
             raise CommentError(f"{min(missing)} is missing; add it")
-        fields = {key.lower().replace("-", "_"): _PARSERS[key](key, value) for key, value in values.items()}
-        return Comment(**fields, body=body.removesuffix("\n"))  # type: ignore[arg-type]  # each parser gives its field's type
+        parsed = {_NAMES[key]: _PARSERS[key](key, value) for key, value in values.items()}
+        return Comment(**parsed, body=body.removesuffix("\n"))  # type: ignore[arg-type]  # each parser gives its field's type
     except CommentError as error:
         raise CommentError(f"line {_line(error.key, values, header, body)}: {error}", error.key) from None
 
@@ -152,7 +217,8 @@ def _faults(comment: Comment) -> Iterator[tuple[str, str]]:
         yield "Article", "use small letters, digits and single hyphens, 100 at most"
     if comment.reply_to is not None and not ID.fullmatch(comment.reply_to):
         yield "Reply-To", "use the Id of a comment, 1 to 32 small letters and digits"
-    for key, value in (("Author", comment.author), ("Website", comment.website or "")):
+    lines = [(READER_FIELDS[name].key, text) for name, text in comment.words.items() if name != "body"]
+    for key, value in (*lines, ("Website", comment.website or "")):
         if CONTROL.search(value) or set(value) & {"\n", "\t"}:
             yield key, "a control character stands in it; delete it"
         if value != value.strip(" "):
@@ -165,8 +231,8 @@ def _faults(comment: Comment) -> Iterator[tuple[str, str]]:
         yield "Date", "use UTC, whole seconds and a year of four digits, like 2026-11-22T10:15:00Z"
     if comment.removed and comment.removed not in REMOVED:
         yield "Removed", f"can only be {' or '.join(f'“{word}”' for word in REMOVED)}; delete the line otherwise"
-    if comment.removed and (comment.author or comment.body or comment.website or comment.is_author):
-        yield "Removed", "a removed comment keeps no author, website or body; delete them"
+    if comment.removed and (any(comment.words.values()) or comment.website or comment.is_author):
+        yield "Removed", "a removed comment keeps no words, website or badge; delete them"
     if not comment.removed and not comment.author:
         yield "Author", "is missing; add it"
     if not comment.removed and not comment.body.strip():
@@ -219,9 +285,12 @@ _PARSERS: dict[str, Callable[[str, str], str | bool | datetime]] = {
     "Id": _text,
     "Article": _text,
     "Reply-To": _text,
-    "Author": _text,
+    **{declared.key: _text for declared in READER_FIELDS.values() if declared.key},
     "Is-Author": _yes,
     "Website": _text,
     "Date": _date,
     "Removed": _text,
+}
+_NAMES = {key: key.lower().replace("-", "_") for key in _PARSERS} | {
+    declared.key: name for name, declared in READER_FIELDS.items()
 }

@@ -1,11 +1,11 @@
-"""What the build hands to the others: the public facts of the site, how the press does, and the theme that shows them.
+"""Manifest: what the build hands to the others, the public facts of the site and the status of the build.
 
 The build writes the facts as one JSON file (``var/site/site.json``) and its own state beside it (``press.json``);
 everything in both is public.
-Both sides draw the theme with the environment made here, so a page of the intake is a page of the site.
 """
 
 import json
+import os
 import re
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
@@ -157,3 +157,27 @@ def load(path: Path) -> Site:
         return Site(**facts, conversations=conversations)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: damaged, or another version's ({error}); build the site again") from None
+
+
+class ManifestFile:
+    """The file of the facts, read again whenever the build has written it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._text = path, str(path)
+        self._read: tuple[int, Site] | None = None
+
+    def read(self) -> Site:
+        """Return the facts as the build last wrote them whole, the same object until it writes them again.
+
+        Raises:
+            OSError: if there were never any.
+            ValueError: if there were never any of this version.
+        """
+        try:
+            stamp = os.stat(self._text).st_mtime_ns  # noqa: PTH116  # asked for each answer; a Path costs five times as much
+            if self._read is None or self._read[0] != stamp:
+                self._read = stamp, load(self._path)
+        except (OSError, ValueError):
+            if self._read is None:
+                raise
+        return self._read[1]

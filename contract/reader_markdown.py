@@ -14,7 +14,7 @@ import nh3
 from markdown_it import MarkdownIt, helpers
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock, blockquote, fence, list_block
-from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline import StateInline, emphasis, escape
 
 ELEMENTS = {"p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a"}
 REL = "nofollow ugc noopener"
@@ -56,6 +56,30 @@ def _label(state: StateInline, start: int, disable_nested: bool = False) -> int:
     return -1 if _NO_ADDRESS.match(state.src, end + 1) else end
 
 
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """Let an asterisk at a figure stay one where it could both open and close: 3*10, 2**8, 2*x."""
+    start = state.pos
+    if silent or state.src[start] != "*":
+        return emphasis.tokenize(state, silent)
+    run = state.scanDelims(start, True)
+    end = start + run.length
+    if not (run.can_open and run.can_close and (state.src[start - 1].isdigit() or state.src[end].isdigit())):
+        return emphasis.tokenize(state, silent)
+    state.pending += state.src[start:end]
+    state.pos = end
+    return True
+
+
+def _escape(state: StateInline, silent: bool) -> bool:
+    r"""Let a backslash before an underscore or another backslash stay: C:\_old\, and the arm of a shrug; neither means anything."""
+    if state.src[state.pos] != "\\" or state.src[state.pos + 1 : state.pos + 2] not in ("_", "\\"):
+        return escape(state, silent)
+    if not silent:
+        state.pending += state.src[state.pos : state.pos + 2]
+    state.pos += 2
+    return True
+
+
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("zero", {"html": False, "breaks": True, "maxNesting": 4 * DEPTH}).enable(
         [
@@ -78,6 +102,8 @@ def _parser() -> MarkdownIt:
     parser.block.ruler.at("blockquote", _at_most(DEPTH, blockquote), interrupts)
     # Not "list" here: an item would end its own list.
     parser.block.ruler.at("list", _at_most(DEPTH, list_block), {"alt": ["paragraph", "reference", "blockquote"]})
+    parser.inline.ruler.at("emphasis", _emphasis)
+    parser.inline.ruler.at("escape", _escape)
     parser.helpers = SimpleNamespace(  # type: ignore[assignment]  # in place of the module, which others share
         parseLinkDestination=helpers.parseLinkDestination,
         parseLinkLabel=_label,

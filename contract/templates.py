@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import BaseLoader, Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from contract.comment import READER_FIELDS
 from contract.reader_markdown import render
 
 # Handed to Pelican too. Pelican's own default has no autoescape: a commenter called <script> came out live.
@@ -27,6 +28,7 @@ def prepare(environment: Environment) -> None:
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters["day"] = day
     environment.filters.setdefault("reader_html", reader_html)
+    environment.globals["reader_fields"] = READER_FIELDS
 
 
 def reader_html(text: str, render: Callable[[str], str] = render) -> Markup:

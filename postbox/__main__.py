@@ -1,17 +1,20 @@
-"""The command line: ``python -m postbox COMMAND``."""
+"""Command line: ``postbox COMMAND``. Each command loads what it needs itself, so that the intake cannot publish."""
 
-import argparse
+import functools
 import getpass
 import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from contract.comment import CONTROL
+import click
+
+from contract.comment import CONTROL, DETAILS
 from postbox.settings import Settings, read
 
 if TYPE_CHECKING:
@@ -20,67 +23,165 @@ if TYPE_CHECKING:
     from postbox.moderation.service import Moderation
     from postbox.privacy.subject_access import DataSubject
 
-Command = Callable[[Settings, argparse.Namespace], None]
-
 
 def main() -> None:
     """Run one command; a fault is one line on standard error and status 1."""
-    arguments = _parser().parse_args()
     try:
-        arguments.run(read(os.environ), arguments)
+        cli()
     except (ValueError, OSError, OverflowError, sqlite3.Error) as error:
-        sys.exit(f"postbox: {error}")
+        sys.exit(f"postbox: {_plain_text(error)}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m postbox",
-        description="Comments from a reader's form to a Markdown file.",
-        epilog="Exit status: 0 done, 1 could not be done and why, 2 no such command.",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, run: Command, summary: str, *positional: tuple[str, str]) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        for argument, help in positional:
-            added.add_argument(argument.lower().replace(".", "_"), metavar=argument, help=help)
-        added.add_argument("--json", action="store_true", help="print JSON")
-        added.set_defaults(run=run)
-        return added
-
-    revision = ("ID.REVISION", "the first word of its line in `list`")
-    id = ("ID", "the id of a comment")
-    command("list", _list, "show what waits, one comment a line, first what is not held")
-    command("show", _show, "show a comment whole: its words, what it answers, why it is held, what became of it", id)
-    command("approve", _approve, "publish a comment", revision)
-    rejecting = command("reject", _reject, "keep a comment out", revision)
-    rejecting.add_argument("--reason", default="", help="a word to its writer, shown on the receipt")
-    rejecting.add_argument("--spam", action="store_true", help="as spam")
-    replying = command(
-        "reply", _reply, "answer a published comment as the author; the words come from standard input", id
-    )
-    replying.add_argument("--text", help="the words, instead of standard input")
-    whose = "the id of a comment or a message, an email address or a telephone number"
-    forgetting = command("forget", _forget, "erase a comment, a message, or all that is a person's", ("WHO", whose))
-    forgetting.add_argument("--yes", action="store_true", help="do it; without, what a person has is only shown")
-    exporting = command("export", _export, "print all that is kept about a comment, a person or everyone, as JSON")
-    exporting.add_argument("who", metavar="WHO", nargs="?", help=whose)
-    command("tidy", _tidy, "erase what has been kept long enough, as the desk does every hour")
-    command("sign-in", _sign_in, "print a link that signs in to the desk, once, within 15 minutes")
-    command("backup", _backup, "write all that a restored site needs to standard output, as tar.gz")
-    command("intake", _intake, "answer the forms of the site")
-    command("desk", _desk, "serve the desk, where comments are item")
-    command("preview", _preview, "serve the built site and answer its forms, on this machine")
-    return parser
+@click.group(epilog="Exit status: 0 done, 1 could not be done and why, 2 no such command.")
+def cli() -> None:
+    """Comments from a reader's form to a Markdown file."""
 
 
-# Judging; none of it is loaded into the process that faces the internet
+def _command(function: Callable[..., None]) -> click.Command:
+    """Register a command, which is given the settings and whose answer can be had as JSON."""
+
+    @functools.wraps(function)
+    def run(*, as_json: bool, **given: Any) -> None:  # as_json is for _answer
+        function(read(os.environ), **given)
+
+    name = function.__name__.strip("_").replace("_", "-")
+    return cli.command(name)(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(run))
+
+
+_REVISION = click.argument("revision", metavar="ID.REVISION", help="The first word of its line in `list`.")
+_ID = click.argument("id", metavar="ID", help="The id of a comment.")
+_WHOSE = "The id of a comment or a message, an email address or a telephone number."
+
+
+@_command
+def _list(settings: Settings) -> None:
+    """Show what waits, one comment a line, first what is not held."""
+    from postbox.privacy.subject_access import item_plainly
+
+    queue, lines = _moderation(settings).review.queue(), []
+    for item in queue:
+        waiting = item.revision
+        answers = f" (answers {waiting.reply_to})" if waiting.reply_to else ""
+        held = f"[held: {'; '.join(waiting.held)}]" if waiting.held else ""
+        words = f"{waiting.author}: {waiting.body}"
+        columns = (item.name, f"{waiting.received:%Y-%m-%d %H:%M}", f"{waiting.article}{answers}", words, held)
+        lines.append("  ".join(_one_line(column) for column in columns if column))
+    _answer([item_plainly(item) for item in queue], lines)
+
+
+@_command
+@_ID
+def _show(settings: Settings, id: str) -> None:
+    """Show a comment whole: its words, what it answers, why it is held, what became of it."""
+    from postbox.privacy.subject_access import about_comment
+
+    about, lines = about_comment(_moderation(settings), id), []
+    words = ("state", "received", "article", "reply_to", "author", *DETAILS, "held", "reason")
+    for revision in about["revisions"]:
+        lines += [revision["name"], *(_one_line(f"{word}: {revision[word]}") for word in words if revision[word])]
+        lines += [f"\n{revision['body']}\n"]
+    if about["published"]:
+        lines += ["published:", *(f"{key}: {value}" for key, value in about["published"].items() if value)]
+    _answer(about, lines)
+
+
+@_command
+@_REVISION
+def _approve(settings: Settings, revision: str) -> None:
+    """Publish a comment."""
+    _moderation(settings).approve(revision, **_by())
+    _answer({"published": revision})
+
+
+@_command
+@_REVISION
+@click.option("--reason", default="", help="A word to its writer, shown on the receipt.")
+@click.option("--spam", is_flag=True, help="As spam.")
+def _reject(settings: Settings, revision: str, reason: str, *, spam: bool) -> None:
+    """Keep a comment out."""
+    moderation = _moderation(settings)
+    decide = moderation.spam if spam else functools.partial(moderation.reject, reason=reason)
+    decide(revision, **_by())
+    _answer({"spam" if spam else "rejected": revision})
+
+
+@_command
+@_ID
+@click.option("--text", help="The words, instead of standard input.")
+def _reply(settings: Settings, id: str, text: str | None) -> None:
+    """Reply as the author, in the words of --text or standard input."""
+    moderation = _moderation(settings)
+    answered = moderation.review.find(id)
+    if not answered:
+        raise ValueError(f"{id} is not published, so it cannot be answered")
+    words = (sys.stdin.read() if text is None else text).strip()
+    moderation.answer(answered.article, answered.id, words, **_by())
+    _answer({"answered": id})
+
+
+@_command
+@click.argument("who", metavar="WHO", help=_WHOSE)
+@click.option("--yes", is_flag=True, help="Do it; without, what a person has is only shown.")
+def _forget(settings: Settings, who: str, *, yes: bool) -> None:
+    """Erase a comment, a message, or all that is a person's."""
+    from postbox.privacy import subject_access
+
+    moderation = _moderation(settings)
+    theirs = subject_access.find(moderation, who)
+    if not yes and who not in theirs.ids:
+        _answer(subject_access.about(moderation, theirs), _what_goes(moderation, theirs))
+        raise ValueError("nothing is erased yet; say it again with --yes")
+    subject_access.forget(moderation, theirs, **_by())
+    _answer({"forgotten": who})
+
+
+@_command
+@click.argument("who", metavar="WHO", required=False, help=f"{_WHOSE} Without it, everyone.")
+def _export(settings: Settings, who: str | None) -> None:
+    """Print as JSON all that is kept about a person, or everyone."""
+    from postbox.privacy import subject_access
+
+    moderation = _moderation(settings)
+    if not who:
+        _answer(subject_access.everyone(moderation), is_json=True)
+    elif who in (theirs := subject_access.find(moderation, who)).comments:
+        _answer(subject_access.about_comment(moderation, who), is_json=True)
+    else:
+        _answer(subject_access.about(moderation, theirs), is_json=True)
+
+
+@_command
+def _tidy(settings: Settings) -> None:
+    """Erase what has been kept long enough, as the desk does every hour."""
+    from postbox.privacy.retention import tidy
+
+    tidied = asdict(tidy(_moderation(settings), now=datetime.now(UTC)))
+    _answer(tidied, [f"erased: {', '.join(f'{key} {count}' for key, count in tidied.items())}"])
+
+
+@_command
+def _sign_in(settings: Settings) -> None:
+    """Print a link that signs in to the desk once, within 15 minutes."""
+    from postbox.desk.sessions import SignIn
+
+    link = f"{settings.desk_url}/sign-in/{SignIn(settings.desk).issue(datetime.now(UTC))}"
+    _answer({"link": link}, [link])
+
+
+@_command
+def _backup(settings: Settings) -> None:
+    """Write all that a restored site needs to standard output, as tar.gz."""
+    from postbox.privacy import backup
+
+    if sys.stdout.isatty():
+        raise ValueError("a backup is no text for a terminal; send it to a file: backup >FILE.tar.gz")
+    backup.write(settings, sys.stdout.buffer)
 
 
 def _moderation(settings: Settings) -> "Moderation":
     from postbox.moderation.service import Moderation
 
-    moderation, now = Moderation(settings), datetime.now(UTC)
+    moderation, now = Moderation.open(settings), datetime.now(UTC)
     moderation.erase_again(now=now)
     moderation.carry_out_deletions(now=now)
     return moderation
@@ -94,151 +195,50 @@ def _by() -> dict[str, Any]:
     return {"who": f"{who} at the command line", "now": datetime.now(UTC)}
 
 
-def _list(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.privacy.subject_access import item_plainly
-
-    queue = _moderation(settings).queue()
-    if arguments.json:
-        _print([item_plainly(item) for item in queue])
-        return
-    for item in queue:
-        waiting = item.revision
-        answers = f" (answers {waiting.reply_to})" if waiting.reply_to else ""
-        held = f"[held: {'; '.join(waiting.held)}]" if waiting.held else ""
-        words = f"{waiting.author}: {waiting.body}"
-        columns = (item.name, f"{waiting.received:%Y-%m-%d %H:%M}", f"{waiting.article}{answers}", words, held)
-        print("  ".join(_plain_text(" ".join(column.split())) for column in columns if column))
-
-
-def _show(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.privacy.subject_access import about_comment
-
-    about = about_comment(_moderation(settings), arguments.id)
-    if arguments.json:
-        _print(about)
-        return
-    for revision in about["revisions"]:
-        words = ("state", "received", "article", "reply_to", "author", "held", "reason")
-        print(
-            revision["name"], *(f"{word}: {_plain_text(revision[word])}" for word in words if revision[word]), sep="\n"
-        )
-        print(f"\n{_plain_text(revision['body'])}\n")
-    if about["published"]:
-        print("published:", *(f"{key}: {value}" for key, value in about["published"].items() if value), sep="\n")
-
-
-def _approve(settings: Settings, arguments: argparse.Namespace) -> None:
-    _moderation(settings).approve(arguments.id_revision, **_by())
-    _done(arguments, "published", arguments.id_revision)
-
-
-def _reject(settings: Settings, arguments: argparse.Namespace) -> None:
-    moderation = _moderation(settings)
-    if arguments.spam:
-        moderation.spam(arguments.id_revision, **_by())
-    else:
-        moderation.reject(arguments.id_revision, reason=arguments.reason, **_by())
-    _done(arguments, "spam" if arguments.spam else "rejected", arguments.id_revision)
-
-
-def _reply(settings: Settings, arguments: argparse.Namespace) -> None:
-    moderation = _moderation(settings)
-    answered = moderation.find(arguments.id)
-    if not answered:
-        raise ValueError(f"{arguments.id} is not published, so it cannot be answered")
-    text = arguments.text if arguments.text is not None else sys.stdin.read()
-    moderation.answer(answered.article, answered.id, text.strip(), **_by())
-    _done(arguments, "answered", arguments.id)
-
-
-def _forget(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.privacy import subject_access
-
-    moderation, who = _moderation(settings), arguments.who
-    theirs = subject_access.find(moderation, who)
-    if not arguments.yes and who not in theirs.ids:
-        _print(subject_access.about(moderation, theirs)) if arguments.json else _print_what_goes(moderation, theirs)
-        raise ValueError("nothing is erased yet; say it again with --yes")
-    subject_access.forget(moderation, theirs, **_by())
-    _done(arguments, "forgotten", who)
-
-
-def _export(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.privacy import subject_access
-
-    moderation, who = _moderation(settings), arguments.who
-    if not who:
-        _print(subject_access.everyone(moderation))
-        return
-    theirs = subject_access.find(moderation, who)
-    _print(
-        subject_access.about_comment(moderation, who)
-        if who in theirs.comments
-        else subject_access.about(moderation, theirs)
-    )
-
-
-def _tidy(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.privacy.retention import tidy
-
-    tidied = asdict(tidy(settings, _moderation(settings), now=datetime.now(UTC)))
-    _print(tidied) if arguments.json else print("erased:", ", ".join(f"{key} {n}" for key, n in tidied.items()))
-
-
-def _sign_in(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.desk.sessions import SignIn
-
-    link = f"{settings.desk_url}/sign-in/{SignIn(settings.desk).issue(datetime.now(UTC))}"
-    _print({"link": link}) if arguments.json else print(link)
-
-
-def _backup(settings: Settings, arguments: argparse.Namespace) -> None:
-    from postbox.privacy import backup
-
-    if sys.stdout.isatty():
-        raise ValueError("a backup is no text for a terminal; send it to a file: backup >FILE.tar.gz")
-    backup.write(settings, sys.stdout.buffer)
-
-
-def _print_what_goes(moderation: "Moderation", theirs: "DataSubject") -> None:
+def _what_goes(moderation: "Moderation", theirs: "DataSubject") -> Iterator[str]:
     for id in theirs.comments:
-        words = moderation.find(id) or moderation.history(id)[-1].revision
-        print(f"comment {id}: {_line(words.author, words.body)}")
-    for it in theirs.addresses:
-        print(f"address of {it.comment}" + ("" if it.is_confirmed else ", never confirmed: the comment stays"))
+        words = moderation.review.find(id) or moderation.review.history(id)[-1].revision
+        yield _one_line(f"comment {id}: {words.author}: {words.body}")
+    for address in theirs.addresses:
+        yield f"address of {address.comment}" + ("" if address.is_confirmed else ", never confirmed: the comment stays")
     for message in theirs.messages:
-        print(f"message {message.id}: {_line(message.name, message.body)}")
+        yield _one_line(f"message {message.id}: {message.name}: {message.body}")
     for id in theirs.mentions:
-        print(f"stays: the words of {id} mention it; `forget {id}` erases them")
+        yield f"stays: the words of {id} mention it; `forget {id}` erases them"
 
 
-def _line(author: str, body: str) -> str:
-    return " ".join(_plain_text(f"{author}: {body}").split())
+def _answer(value: Any, lines: Iterable[str] | None = None, *, is_json: bool = False) -> None:
+    """Print lines, by default one for each item of a dict; or all of it as JSON, what a terminal must not have escaped."""
+    if not is_json and not click.get_current_context().params["as_json"]:
+        for line in (f"{key}: {item}" for key, item in value.items()) if lines is None else lines:
+            print(_plain_text(line))
+        return
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    for character in set(text) - set(_plain_text(text)):
+        text = text.replace(character, json.dumps(character)[1:-1])
+    print(text)
 
 
 def _plain_text(text: object) -> str:
-    """Return words as a terminal may have them: none of them drives it."""
-    return CONTROL.sub("\ufffd", str(text))
+    """Return words as a terminal may have them: none of them drives it or turns the direction of others."""
+    return "".join(c for c in CONTROL.sub("\ufffd", str(text)) if unicodedata.category(c) != "Cf")
 
 
-def _done(arguments: argparse.Namespace, what: str, which: str) -> None:
-    _print({what: which}) if arguments.json else print(f"{what}: {which}")
+def _one_line(text: str) -> str:
+    return " ".join(_plain_text(text).split())
 
 
-def _print(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1))
-
-
-# Running
-
-
-def _intake(settings: Settings, arguments: argparse.Namespace) -> None:
+@_command
+def _intake(settings: Settings) -> None:
+    """Answer the forms of the site."""
     from postbox.public import app as intake
 
     _run("intake", intake.application(settings), settings, settings.host, settings.port)
 
 
-def _desk(settings: Settings, arguments: argparse.Namespace) -> None:
+@_command
+def _desk(settings: Settings) -> None:
+    """Serve the desk, where comments are judged."""
     from postbox.desk import app as desk
 
     if not settings.smtp:
@@ -246,7 +246,9 @@ def _desk(settings: Settings, arguments: argparse.Namespace) -> None:
     _run("desk", desk.application(settings), settings, settings.desk_host, settings.desk_port)
 
 
-def _preview(settings: Settings, arguments: argparse.Namespace) -> None:
+@_command
+def _preview(settings: Settings) -> None:
+    """Serve the built site and answer its forms, on this machine."""
     from postbox.public import preview
 
     _run("preview", preview.application(settings), settings, settings.host, settings.port)
@@ -260,28 +262,18 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
     from postbox.web import access_log
 
     log.start()
-    try:
-        uvicorn.run(
-            access_log.AccessLog(application, process=process, host=host, port=port, **_that_matter(settings)),
-            host=host,
-            port=port,
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=bool(settings.proxy),
-            forwarded_allow_ips=settings.proxy or None,
-        )
-    except SystemExit as ended:  # it has statuses of its own, and has said why
-        sys.exit(bool(ended.code))
-
-
-def _that_matter(settings: Settings) -> dict[str, str | int]:
-    """Return what is told of the settings as a process starts, each named here, so that no secret ever is."""
+    # What is told of the settings is named here, each by itself, so that no secret ever is.
     names = ("content", "theme", "var", "desk_url", "proxy", "rate_sender", "rate_overall", "rate_seconds")
     told = {name: getattr(settings, name) for name in names}
-    return {name: value if isinstance(value, int) else str(value) for name, value in told.items()}
+    facts = {name: value if isinstance(value, int) else str(value) for name, value in told.items()}
+    watched = access_log.AccessLog(application, process=process, host=host, port=port, **facts)
+    quiet: dict[str, Any] = {"log_config": None, "log_level": "warning", "access_log": False}
+    unnamed: dict[str, Any] = {"server_header": False, "date_header": False}
+    proxy: dict[str, Any] = {"proxy_headers": bool(settings.proxy), "forwarded_allow_ips": settings.proxy or None}
+    try:
+        uvicorn.run(watched, host=host, port=port, **quiet, **unnamed, **proxy)
+    except SystemExit as ended:  # it has statuses of its own, and has said why
+        sys.exit(bool(ended.code))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""An address that a mail can be sent to.
+"""Email addresses that a mail can be sent to.
 
-Only plain ones: letters that every server takes (a browser writes ``bücher.example`` as ``xn--bcher-kva.example`` by itself),
+Only plain ones: letters that every server takes (``to_ascii`` writes ``bücher.example`` as ``xn--bcher-kva.example``),
 no quotation marks, no comment, a host with a dot and no number at its end. What passes can stand in a header or an SMTP command as it is.
 """
 
 import re
+import unicodedata
+from collections.abc import Iterator
 
 ADDRESS_LENGTH = 254  # characters (RFC 5321, 4.5.3.1.3, without the angle brackets)
 
@@ -12,6 +14,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE | re.ASCII)
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.IGNORECASE | re.ASCII)
+_BETWEEN = re.compile(r"""[\s,;<>()\[\]"“”«»|]+""")
 _NAMED = re.compile(r'"?(?P<name>[^"<>]*?)"? *<(?P<address>[^<>]*)>')
 
 
@@ -28,6 +31,33 @@ def is_address(text: str) -> bool:
         and len(text.partition("@")[0]) <= 64
         and bool(_ADDRESS.fullmatch(text))
     )
+
+
+def to_ascii(text: str) -> str:
+    """Return an address as a mail is sent to it: ``info@xn--bcher-kva.example`` for ``info@bücher.example`` (UTS 46, RFC 5891).
+
+    Nothing for what is no address, or one like ``josé@example.org``, which few servers take (RFC 6531).
+    """
+    if text.isascii() or len(text) > ADDRESS_LENGTH:
+        return text if is_address(text) else ""
+    import idna  # only where there is something to translate
+
+    local, _, host = text.rpartition("@")
+    try:
+        address = f"{local}@{idna.encode(host, uts46=True).decode()}"
+    except idna.IDNAError:
+        return ""
+    return address if is_address(address) else ""
+
+
+def addresses_in(text: str) -> Iterator[str]:
+    """Yield the addresses in a text as they are written there, also one that cannot be sent to from here; linear."""
+    for word in _BETWEEN.split(text):
+        address = word.removeprefix("mailto:").strip(".:!?'’")
+        local, at, host = address.rpartition("@")
+        plain = "".join(c if c.isascii() else "x" if unicodedata.category(c)[0] in "LMN" else " " for c in local)
+        if at and to_ascii(f"{plain}@{host}"):
+            yield address
 
 
 def named(text: str) -> tuple[str, str]:

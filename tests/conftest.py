@@ -1,14 +1,15 @@
 """Fixtures of all tests, and the markers that they bring."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.support.place import Place
+from postbox.settings import Settings
+from tests.support.place import Place, a_place
+from tests.support.store import NOW, Clock
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,6 +33,12 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return place
 
 
+@pytest.fixture
+def settings(shipped: Place, tmp_path: Path) -> Settings:
+    """Settings of a place with comments and an inbox of its own, beside the shipped site."""
+    return a_place(shipped, tmp_path / "mine")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, or Playwright's own where there is none."""
@@ -42,6 +49,6 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def clock() -> Callable[[], datetime]:
+def clock() -> Clock:
     """A clock that stands still."""
-    return lambda: datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+    return lambda: NOW

@@ -1,7 +1,7 @@
 """Decisions as the desk's forms send them: what a button does, what stopped it, and when its page is live."""
 
-import asyncio
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,11 +11,12 @@ from typing import Any
 from contract.comment import Comment
 from contract.manifest import Site
 from postbox import log
-from postbox.desk.context import LATER, DeskContext
+from postbox.desk.context import LATER, OUT_OF_DATE, DeskRequest
 from postbox.desk.presenters import Presenter
-from postbox.moderation.service import ModerationError
+from postbox.moderation.errors import ModerationError
+from postbox.reader_text import clean_text
 from postbox.web.forms import Refused
-from postbox.web.validation import check
+from postbox.web.validation import text_error
 
 ON_WAITING = ("publish", "publish and answer", "reject", "spam")
 LIVE_SECONDS, LOOK_SECONDS = 0.5, 0.01
@@ -57,110 +58,93 @@ class Outcome:
         self.status = max(self.status, status)
 
 
-class Actions:
-    """Carries decisions out, in the name of who made them."""
+def attempt(desk: DeskRequest, id: str, form: Mapping[str, str], outcome: Outcome, *, who: str) -> None:
+    """Carry out a decision, or say what stopped it."""
+    made = 0
+    try:
+        for sequence in _decide(desk, id, form, {"who": who, "now": desk.now}):
+            outcome.done.append(sequence)
+            made += 1
+    except WrongWordsError as error:
+        text, key, status = str(error), error.key, 422
+    except ModerationError as error:
+        text, key, status = f"{error.about('This comment')}. Nothing was done.", "", 409
+    except (sqlite3.Error, OSError) as error:
+        log.fault(error)
+        text, key, status = LATER, "", 503
+    else:
+        return
+    if made:
+        text = f"The comment is published, but your answer is not. {text}"
+    outcome.fail(Problem(text, id, Presenter(desk.moderation, desk.site).author(id), key), status)
 
-    def __init__(self, context: DeskContext) -> None:
-        self._context = context
-        self._moderation = context.moderation
 
-    def attempt(self, id: str, fields: Mapping[str, str], outcome: Outcome, *, who: str) -> None:
-        """Carry out a decision, or say what stopped it."""
-        site, made = self._context.site, 0
+def undo(desk: DeskRequest, sequences: list[int], outcome: Outcome, *, who: str) -> None:
+    """Take decisions back, the latest first."""
+    for sequence in sorted(sequences, reverse=True):
         try:
-            for sequence in self._decide(id, fields, site, {"who": who, "now": self._context.clock()}):
-                outcome.done.append(sequence)
-                made += 1
-        except WrongWordsError as error:
-            text, key, status = str(error), error.key, 422
-        except (ValueError, OverflowError) as error:
-            text, key, status = self._why(error, id, fields.get("name", "")), "", 409
-        except (sqlite3.Error, OSError) as error:
-            log.fault(error)
-            text, key, status = LATER, "", 503
-        else:
+            outcome.done.append(desk.moderation.undo(sequence, who=who, now=desk.now))
+        except ModerationError as error:
+            outcome.fail(Problem(f"{error.about('This comment')}."), 409)
+
+
+def see_live(desk: DeskRequest, outcome: Outcome) -> None:
+    """Where the press prints by itself, wait a moment for the pages of what was published by this request."""
+    decisions = [desk.work.decisions.one(sequence) for sequence in outcome.done]
+    ids = {made.comment for made in decisions if made and made.action in ("publish", "answer", "edit")}
+    for _ in range(int(LIVE_SECONDS / LOOK_SECONDS) if ids else 0):
+        status = desk.context.build_status
+        if not status.watching:
             return
-        if made:
-            text = f"The comment is published, but your answer is not. {text}"
-        outcome.fail(Problem(text, id, Presenter(self._moderation, site).author(id), key), status)
-
-    def undo(self, sequences: list[int], outcome: Outcome, *, who: str) -> None:
-        """Take decisions back, the latest first."""
-        for sequence in sorted(sequences, reverse=True):
-            try:
-                outcome.done.append(self._moderation.undo(sequence, who=who, now=self._context.clock()))
-            except ModerationError as error:
-                outcome.fail(Problem(f"{error}."), 409)
-
-    async def see_live(self, outcome: Outcome, since: datetime) -> None:
-        """Where the press prints by itself, wait a moment for the pages of what was published since then."""
-        decisions = [self._moderation.decisions.one(sequence) for sequence in outcome.done]
-        ids = {it.comment for it in decisions if it and it.action in ("publish", "answer", "edit")}
-        for _ in range(int(LIVE_SECONDS / LOOK_SECONDS) if ids else 0):
-            press = self._context.press
-            if not press.watching:
-                return
-            live = [_date(press.live.get(id, "")) for id in ids]
-            if min(live) > since:
-                outcome.live = max(1, round((max(live) - since).total_seconds() * 1000))
-                return
-            await asyncio.sleep(LOOK_SECONDS)
-
-    # How
-
-    def _decide(self, id: str, fields: Mapping[str, str], site: Site, by: dict[str, Any]) -> Iterator[int]:
-        moderation, name = self._moderation, fields.get("name", "")
-        match fields.get("action"):
-            case "publish" if fields.get("answer", "").strip():
-                raise WrongWordsError("You wrote an answer. Press “Publish and answer”, or empty the box", "answer")
-            case "publish":
-                yield moderation.approve(name, **by)
-            case "publish and answer":
-                words = _own_words("answer", fields, site)
-                yield moderation.approve(name, **by)
-                comment = self._published(name.rpartition(".")[0])
-                yield moderation.answer(comment.article, comment.id, words, **by)
-            case "reject":
-                yield moderation.reject(name, reason=" ".join(fields.get("reason", "").split()), **by)
-            case "spam":
-                yield moderation.spam(name, **by)
-            case "answer":
-                words, comment = _own_words("answer", fields, site), self._published(id)
-                if name != moderation.seen(comment):
-                    raise ModerationError(f"{id} has changed since; read it again")
-                yield moderation.answer(comment.article, id, words, **by)
-            case "edit":
-                words, comment = _own_words("comment", fields, site), self._published(id)
-                yield moderation.edit(comment.article, id, words, seen=name, **by)
-            case "remove":
-                yield moderation.remove(self._published(id).article, id, seen=name, **by)
-            case _:
-                raise Refused(400, "That form is none of the desk's. Go back and use its buttons.")
-
-    def _published(self, id: str) -> Comment:
-        comment = self._moderation.find(id)
-        if not comment:
-            raise ModerationError(f"{id} is not published any more")
-        return comment
-
-    def _why(self, error: Exception, id: str, name: str) -> str:
-        """Say why a decision was refused to one who sees the page, and not the ids of the command line."""
-        if name.rpartition(".")[0] == id:
-            waiting = [item.name for item in self._moderation.history(id) if item.revision.state == "waiting"]
-            if not waiting:
-                return "This comment does not wait any more; it was decided or deleted since you read it."
-            if name not in waiting:
-                return "This comment has changed since you read it. Nothing was done; read what it says now."
-        return f"{str(error).replace(name or id, 'This comment').replace(id, 'This comment')}. Nothing was done."
+        live = [_date(status.live.get(id, "")) for id in ids]
+        if min(live) > desk.now:
+            outcome.live = max(1, round((max(live) - desk.now).total_seconds() * 1000))
+            return
+        time.sleep(LOOK_SECONDS)
 
 
-def _own_words(key: str, fields: Mapping[str, str], site: Site) -> str:
+def _decide(desk: DeskRequest, id: str, form: Mapping[str, str], by: dict[str, Any]) -> Iterator[int]:
+    moderation, name = desk.moderation, form.get("name", "")
+    match form.get("action"):
+        case "publish" if form.get("answer", "").strip():
+            raise WrongWordsError("You wrote an answer. Press “Publish and answer”, or empty the box", "answer")
+        case "publish":
+            yield moderation.approve(name, **by)
+        case "publish and answer":
+            words = _own_words("answer", form, desk.site)
+            yield moderation.approve(name, **by)
+            comment = _published(desk, name.rpartition(".")[0])
+            yield moderation.answer(comment.article, comment.id, words, **by)
+        case "reject":
+            yield moderation.reject(name, reason=" ".join(form.get("reason", "").split()), **by)
+        case "spam":
+            yield moderation.spam(name, **by)
+        case "answer":
+            words, comment = _own_words("answer", form, desk.site), _published(desk, id)
+            moderation.review.as_seen(comment.article, id, name)
+            yield moderation.answer(comment.article, id, words, **by)
+        case "edit":
+            words, comment = _own_words("comment", form, desk.site), _published(desk, id)
+            yield moderation.edit(comment.article, id, words, seen=name, **by)
+        case "remove":
+            yield moderation.remove(_published(desk, id).article, id, seen=name, **by)
+        case _:
+            raise Refused(400, OUT_OF_DATE)
+
+
+def _published(desk: DeskRequest, id: str) -> Comment:
+    comment = desk.moderation.review.find(id)
+    if not comment:
+        raise ModerationError("not published", id)
+    return comment
+
+
+def _own_words(key: str, form: Mapping[str, str], site: Site) -> str:
     """Return what the author typed; his words keep the rules of everybody's."""
-    submission, errors = check({"name": site.author, "comment": fields.get(key, "")}, site)
-    if error := errors.get("comment"):
-        error = error.replace("Comment", key.capitalize(), 1).replace("your comment", f"your {key}", 1)
+    words = clean_text(form.get(key, "")).strip()
+    if error := text_error(key.capitalize(), words, site.comment_length):
         raise WrongWordsError(error, key)
-    return submission.body
+    return words
 
 
 def _date(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""The author's own web application: what waits, what is published, what was decided, messages, and the mail.
+"""Desk application: the author's own pages, and the tasks that run beside them.
 
 It runs under a host name of its own. Every page asks for a session, but the sign-in and the page that a mail links to.
 GET and HEAD change nothing; a decision is a POST that names the words it was made on.
@@ -7,45 +7,40 @@ GET and HEAD change nothing; a decision is a POST that names the words it was ma
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from postbox import log
-from postbox.desk.actions import Actions
-from postbox.desk.comment import CommentPages
-from postbox.desk.context import DeskContext
-from postbox.desk.email_decision import EmailDecisionPages
-from postbox.desk.messages import Correspondence
-from postbox.desk.queue import LISTS, QueuePages
+from postbox.desk import auth, comment, email_decision, failed_mail, messages, queue
+from postbox.desk.context import DeskContext, Handler
 from postbox.mail.worker import MailWorker
-from postbox.moderation.service import Moderation
 from postbox.privacy.retention import hourly
 from postbox.settings import Settings
-from postbox.store.database import connect
-from postbox.store.decisions import MIGRATIONS
-from postbox.store.outbox import Outbox
 from postbox.web import health
-from postbox.web.forms import Refused
+from postbox.web.forms import Refused, SameSite
 
 DELETIONS_SECONDS = 0.2
 LATE_SECONDS = 3600
 
 
 def application(settings: Settings) -> Starlette:
-    """Return the desk as an ASGI application; while it runs, it also grants deletions and sends the mail."""
+    """Return the desk as an ASGI application; while it runs, it also carries deletions out and sends the mail."""
     context = DeskContext(settings)
-    context.moderation.erase_again(now=datetime.now(UTC))
-    actions = Actions(context)
-    lists, one, letters = QueuePages(context, actions), CommentPages(context, actions), Correspondence(context)
-    by_link, signed_in = EmailDecisionPages(context, actions), context.signed_in
+
+    def page(path: str, show: Handler, post: Handler | None = None, *, is_signed_in: bool = True) -> list[Route]:
+        routes = [Route(path, context.endpoint(show, is_signed_in=is_signed_in))]
+        if post:
+            routes.append(Route(path, context.endpoint(post, is_signed_in=is_signed_in), methods=["POST"]))
+        return routes
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        works = (carry_out_deletions(context.moderation), MailWorker(settings).run(), hourly(settings))
+        store = context.store
+        works = (carry_out_deletions(context), MailWorker(store).run(), hourly(store))
         tasks = [asyncio.create_task(work) for work in works]
         yield
         for task in tasks:
@@ -55,22 +50,20 @@ def application(settings: Settings) -> Starlette:
 
     app = Starlette(
         routes=[
-            *(Route(place, signed_in(lists.browse)) for place in LISTS),
-            Route("/", signed_in(lists.decide), methods=["POST"]),
-            Route("/undo", signed_in(lists.undo), methods=["POST"]),
-            Route("/comment/{id:path}", signed_in(one.show)),
-            Route("/comment/{id:path}", signed_in(one.decide), methods=["POST"]),
-            Route("/messages", signed_in(letters.messages)),
-            Route("/messages", signed_in(letters.settle_message), methods=["POST"]),
-            Route("/mail", signed_in(letters.mail)),
-            Route("/mail", signed_in(letters.settle_mail), methods=["POST"]),
-            Route("/decide/{token}", by_link.show),
-            Route("/decide/{token}", by_link.decide, methods=["POST"]),
-            health.route(settings, outbox=lambda: _outbox(settings)),
-            Route("/sign-in/{token}", context.link),
-            Route("/sign-in", context.sign_in, methods=["POST"]),
-            Route("/sign-out", signed_in(context.sign_out), methods=["POST"]),
+            *page("/", queue.browse, queue.decide),
+            *page("/published", queue.browse),
+            *page("/log", queue.browse),
+            Route("/undo", context.endpoint(queue.undo), methods=["POST"]),
+            *page("/comment/{id:path}", comment.show, comment.decide),
+            *page("/messages", messages.browse, messages.settle),
+            *page("/mail", failed_mail.browse, failed_mail.settle),
+            *page("/decide/{token}", email_decision.show, email_decision.decide, is_signed_in=False),
+            *page("/sign-in/{token}", auth.link, is_signed_in=False),
+            Route("/sign-in", context.endpoint(auth.sign_in, is_signed_in=False), methods=["POST"]),
+            Route("/sign-out", context.endpoint(auth.sign_out), methods=["POST"]),
+            health.route(settings, outbox=lambda: _outbox(context)),
         ],
+        middleware=[Middleware(SameSite, refused=context.refused)],
         exception_handlers={Refused: context.refused, HTTPException: context.refused, Exception: context.refused},
         lifespan=lifespan,
     )
@@ -78,26 +71,30 @@ def application(settings: Settings) -> Starlette:
     return app
 
 
-async def carry_out_deletions(moderation: Moderation) -> None:
+async def carry_out_deletions(context: DeskContext) -> None:
     """Take comments off their pages as soon as their writers delete them, until cancelled."""
+
+    def carry_out() -> None:
+        with context.store.unit() as work:
+            context.moderation(work).carry_out_deletions(now=context.clock())
+
     logged = ""
     while True:
         try:
-            moderation.carry_out_deletions(now=datetime.now(UTC))
+            await asyncio.to_thread(carry_out)
             logged = ""
-        except Exception as error:  # what cannot be granted now may be later, and nothing else may stop for it
+        except Exception as error:  # what cannot be carried out now may be later, and nothing else may stop for it
             if repr(error) != logged:
-                told = "A writer's deletion could not be carried out"
-                log.event(told, level=logging.ERROR, error=error)
+                log.event("A writer's deletion could not be carried out", level=logging.ERROR, error=error)
             logged = repr(error)
         await asyncio.sleep(DELETIONS_SECONDS)
 
 
-def _outbox(settings: Settings) -> health.State:
-    """Open the desk's own database anew and tell how its mail stands."""
-    now = datetime.now(UTC)
-    with closing(connect(settings.desk / "desk.sqlite", MIGRATIONS)) as database:
-        mail = Outbox(database).health(now)
+def _outbox(context: DeskContext) -> health.State:
+    """Tell how the mail stands."""
+    now = context.clock()
+    with context.store.unit() as work:
+        mail = work.outbox.health(now)
     late = round((now - mail.late_since).total_seconds()) if mail.late_since else 0
     wrong = []
     if mail.failed:

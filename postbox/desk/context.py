@@ -1,156 +1,180 @@
-"""What every page of the desk shares: moderation, the sessions, the facts of the site and the press, the headers, the refusals."""
+"""Context of the desk: what its process opens once, and what one request has of it.
+
+A handler is a plain function of a ``DeskRequest``. It runs in a thread, with a unit of work of its own, so that one that
+waits (for another process, for a page to be live) holds up nobody else.
+"""
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
 
 from jinja2 import FileSystemLoader
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from contract.manifest import STATUS_FILE, BuildStatus, Site, load
+from contract.manifest import STATUS_FILE, BuildStatus, ManifestFile, Site
 from contract.templates import environment
 from postbox import log
-from postbox.desk.sessions import SESSION_LASTS, SignIn
+from postbox.desk.auth import Auth
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
-from postbox.store.messages import Messages
+from postbox.store.unit_of_work import Store, UnitOfWork
 from postbox.web.forms import PRIVATE, Refused, read_form
 
-Handler = Callable[[Request], Awaitable[Response]]
-
-PAGE = 20  # items of a list
 LATER = "This could not be done just now. Try again in a minute."
+OUT_OF_DATE = "That page is out of date. Go back, reload it and try again."
+PER_PAGE = 20  # items of a list
 
 
 class DeskContext:
-    """Where the author decides; what he sees is drawn here, and who may see it is asked here."""
+    """What the desk's process holds: the store, the theme, the facts of the site, who may come in."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Open everything; the facts of the site are read for each answer, as the build last wrote them."""
-        self.settings = settings
-        self.clock = clock
-        self.moderation = Moderation(settings)
-        self.messages = Messages(self.moderation.inbox)
-        self.outbox = self.moderation.outbox
-        self._sign_in = SignIn(settings.desk)
-        self._theme = environment(FileSystemLoader(settings.theme / "templates"))
-        secure = settings.desk_url.startswith("https:")
-        self._cookie = "__Host-desk" if secure else "desk"
-        self._cookie_is: dict[str, Any] = {"secure": secure, "httponly": True, "samesite": "strict"}
+        """Open everything, finish what a crash left undone, and erase again what a backup has brought back."""
+        self.settings, self.clock = settings, clock
+        self.store = Store(settings)
+        self.auth = Auth(settings, clock)
+        self.theme = environment(FileSystemLoader(settings.theme / "templates"))
+        self._manifest = ManifestFile(settings.site)
+        self._dressed: tuple[Site, Site] | None = None
+        with self.store.unit() as work:
+            moderation = self.moderation(work)
+            moderation.repair()
+            moderation.erase_again(now=clock())
+
+    def moderation(self, work: UnitOfWork) -> Moderation:
+        """Return moderation within a unit of work."""
+        return Moderation(self.store, work)
+
+    @property
+    def build_status(self) -> BuildStatus:
+        """How the press does."""
+        return BuildStatus.load(self.settings.site.with_name(STATUS_FILE))
 
     @property
     def site(self) -> Site:
         """The facts of the site with the desk's style and headers: no script, kept by nobody."""
-        site = load(self.settings.site)
-        style = site.style + site.desk_style
-        digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        policy = dict(part.split(maxsplit=1) for part in site.headers["Content-Security-Policy"].split(";"))
-        policy |= {"style-src": f"'sha256-{digest}'", "script-src": "'none'", "connect-src": "'none'"}
-        headers = {"Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items())}
-        return replace(site, style=style, headers=site.headers | PRIVATE | headers)
+        site = self._manifest.read()
+        if not self._dressed or self._dressed[0] is not site:
+            self._dressed = site, _dressed(site)
+        return self._dressed[1]
+
+    def endpoint(self, handler: "Handler", *, is_signed_in: bool = True) -> Callable[[Request], Awaitable[Response]]:
+        """Return the endpoint of a handler, by default for the signed in alone."""
+
+        async def endpoint(request: Request) -> Response:
+            if is_signed_in and not self.auth.is_signed_in(request):
+                raise Refused(401, "You are not signed in.")
+            form: Mapping[str, str] = {}
+            if request.method == "POST":
+                max_fields = self.settings.form_fields + PER_PAGE  # one more for each comment that can be selected
+                form = await read_form(request, max_bytes=self.settings.form_bytes, max_fields=max_fields)
+            return await run_in_threadpool(self._answer, handler, request, form)
+
+        return endpoint
+
+    def _answer(self, handler: "Handler", request: Request, form: Mapping[str, str]) -> Response:
+        with self.store.unit() as work:
+            return handler(DeskRequest(self, work, request, form, self.clock()))
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """Answer with a sentence, never with a 500."""
+        return await run_in_threadpool(self._refused, request, error)
+
+    def _refused(self, request: Request, error: Exception) -> Response:
+        status, reason, headers = 503, LATER, {}
+        if isinstance(error, Refused):
+            status, reason = error.status, str(error)
+            request.scope["cause"] = log.place(error)
+        elif isinstance(error, HTTPException):
+            status, reason, headers = error.status_code, "That page is not here.", dict(error.headers or {})
+        else:
+            log.fault(error)
+        try:
+            place = "" if self.auth.is_signed_in(request) else None
+            if isinstance(error, HTTPException) and place is None:
+                status, reason = 401, "You are not signed in."
+            # A strict cookie is not sent along a link from another site, like that of mail in the browser.
+            is_away = request.headers.get("sec-fetch-site") == "cross-site"
+            values = {"reason": reason, "is_out": status == 401, "is_away": is_away}
+            with self.store.unit() as work:
+                desk = DeskRequest(self, work, request, {}, self.clock())
+                answer = desk.page("refused.html", status, place=place, **values)
+        except Exception as broken:  # the theme, the facts or a database
+            log.fault(broken)
+            answer = PlainTextResponse(LATER, 503)
+            answer.headers.update(PRIVATE | {"Content-Security-Policy": "default-src 'none'"})
+        answer.headers.update(headers)
+        return answer
+
+
+@dataclass
+class DeskRequest:
+    """One request to the desk: what it asks, and the unit of work that answers it; ``form`` is empty for a GET."""
+
+    context: DeskContext
+    work: UnitOfWork
+    request: Request
+    form: Mapping[str, str]
+    now: datetime
+
+    @cached_property
+    def site(self) -> Site:
+        """The facts of the site, the same for the whole request."""
+        return self.context.site
+
+    @cached_property
+    def moderation(self) -> Moderation:
+        """Moderation within this unit of work."""
+        return self.context.moderation(self.work)
 
     @property
-    def press(self) -> BuildStatus:
-        """How the press does."""
-        return BuildStatus.load(self.settings.site.with_name(STATUS_FILE))
+    def query(self) -> Mapping[str, str]:
+        """What stands behind the question mark of the address."""
+        return self.request.query_params
 
-    async def form(self, request: Request) -> dict[str, str]:
-        """Return the fields of a posted form, within the limits of the settings."""
-        max_fields = self.settings.form_fields + PAGE  # one more for each comment that can be ticked
-        return await read_form(request, max_bytes=self.settings.form_bytes, max_fields=max_fields)
-
-    # Signing in
-
-    async def link(self, request: Request) -> Response:
-        """Show the button that signs in; the link itself does nothing, for scanners of mail open it too."""
-        return self.page("sign_in.html", 200, self.site, place=None, token=request.path_params["token"])
-
-    async def sign_in(self, request: Request) -> Response:
-        """Use a link up and open a session."""
-        fields = await self.form(request)
-        session = self._sign_in.redeem(fields.get("token", ""), self.clock())
-        if not session:
-            raise Refused(401, "That link was used before, or is older than 15 minutes.")
-        response = self.redirect("/")
-        seconds = int(SESSION_LASTS.total_seconds())
-        response.set_cookie(self._cookie, session, max_age=seconds, **self._cookie_is)
-        return response
-
-    async def sign_out(self, request: Request) -> Response:
-        """Close the session."""
-        await self.form(request)
-        self._sign_in.close(request.cookies[self._cookie])
-        response = self.redirect("/")
-        response.delete_cookie(self._cookie, **self._cookie_is)
-        return response
-
-    def signed_in(self, handler: Handler) -> Handler:
-        """Return a handler for the signed in alone."""
-
-        async def guarded(request: Request) -> Response:
-            if not self._is_signed_in(request):
-                raise Refused(401, "You are not signed in.")
-            return await handler(request)
-
-        return guarded
-
-    def _is_signed_in(self, request: Request) -> bool:
-        return self._sign_in.is_open(request.cookies.get(self._cookie, ""), self.clock())
-
-    # Answers
-
-    def page(self, template: str, code: int, site: Site, *, place: str | None, **values: object) -> Response:
+    def page(self, template: str, status: int, *, place: str | None, **values: object) -> Response:
         """Answer with a page of the desk; ``place`` is the list it shows, or empty, or None for one without a session.
 
         A page without a session has no way into the desk.
         """
-        values |= {"site": site, "place": place}
-        values |= {"nav": [], "faults": []} if place is None else {"nav": self._nav(), "faults": self.press.faults}
-        html = self._theme.get_template(f"desk/{template}").render(values)
-        return HTMLResponse(html, code, headers=site.headers)
+        values |= {"site": self.site, "place": place, "nav": [], "faults": []}
+        if place is not None:
+            values |= {"nav": self._navigation(), "faults": self.context.build_status.faults}
+        html = self.context.theme.get_template(f"desk/{template}").render(values)
+        return HTMLResponse(html, status, headers=self.site.headers)
 
     def redirect(self, address: str) -> Response:
         """Lead from a form to a page that says what was done, so that a reload does nothing again."""
         return RedirectResponse(address, 303, headers=self.site.headers)
 
-    async def refused(self, request: Request, error: Exception) -> Response:
-        """Answer with a sentence, never with a 500."""
-        code, reason, headers = 503, LATER, {}
-        if isinstance(error, Refused):
-            code, reason = error.status, str(error)
-            request.scope["cause"] = log.place(error)
-        elif isinstance(error, HTTPException):
-            code, reason, headers = error.status_code, "That page is not here.", dict(error.headers or {})
-        else:
-            log.fault(error)
-        try:
-            place = "" if self._is_signed_in(request) else None
-            if isinstance(error, HTTPException) and place is None:
-                code, reason = 401, "You are not signed in."
-            # A strict cookie is not sent along a link from another site, like that of mail in the browser.
-            is_away = request.headers.get("sec-fetch-site") == "cross-site"
-            values = {"reason": reason, "is_out": code == 401, "is_away": is_away}
-            answer = self.page("refused.html", code, self.site, place=place, **values)
-        except Exception as broken:  # the theme, the facts or a database
-            log.fault(broken)
-            headers = PRIVATE | {"Content-Security-Policy": "default-src 'none'"}
-            answer = PlainTextResponse(LATER, 503)
-        answer.headers.update(headers)
-        return answer
-
-    def _nav(self) -> list[tuple[str, str]]:
+    def _navigation(self) -> list[tuple[str, str]]:
         """Return the lists with the number of what waits in each; mail is one of them only if something is wrong with it."""
-        waiting, new = self.moderation.inbox.size(), self.messages.size()
-        failed = self.outbox.health(self.clock()).failed
-        lists = [("/", "Queue", waiting), ("/messages", "Messages", new), ("/mail", "Mail", failed)]
-        lists = [it for it in lists if it[0] != "/mail" or failed or not self.settings.smtp]
+        waiting, new = self.work.inbox.size(), self.work.messages.size()
+        failed = self.work.outbox.health(self.now).failed
+        lists = [("/", "Queue", waiting), ("/messages", "Messages", new)]
+        if failed or not self.context.settings.smtp:
+            lists.append(("/mail", "Mail", failed))
         return [
             *((address, f"{words} ({number:,})" if number else words) for address, words, number in lists),
             ("/published", "Published"),
             ("/log", "Log"),
         ]
+
+
+Handler = Callable[[DeskRequest], Response]
+
+
+def _dressed(site: Site) -> Site:
+    """Return the facts of the site with the desk's own style and policy."""
+    style = site.style + site.desk_style
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = dict(part.split(maxsplit=1) for part in site.headers["Content-Security-Policy"].split(";"))
+    policy |= {"style-src": f"'sha256-{digest}'", "script-src": "'none'", "connect-src": "'none'"}
+    headers = {"Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items())}
+    return replace(site, style=style, headers=site.headers | PRIVATE | headers)

@@ -1,4 +1,4 @@
-"""What the desk shows: a comment as it will look beside what it answers and changes, a decision, where a message is answered.
+"""Presenters of the desk: a comment as it will look beside what it answers and changes, a decision, where a message is answered.
 
 A row of the inbox may be forged, so nothing here relies on its being a comment, or on its dates.
 """
@@ -8,24 +8,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from contract.comment import Comment, CommentError
+from contract.comment import Comment, CommentError, Words
 from contract.manifest import Site
 from contract.templates import day
 from contract.thread import Entry
-from postbox.email_address import is_address
-from postbox.moderation.service import Moderation, ReviewItem
+from postbox.contact import looks_like_address
+from postbox.moderation.review import ReviewItem
+from postbox.moderation.service import Moderation
 from postbox.store.decisions import Decision
 
 COMPARED_WORDS = (
     4000  # spaces and signs count; the time to compare grows faster than the texts, so beyond this both are shown whole
 )
+ADDRESS_AS_NAME = "The name is an email address or a phone number. Published, everyone can read it."
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommentView:
+class CommentView(Words):
     """A comment as a page shows it.
 
     ``name`` is what a decision on it carries.
@@ -35,8 +36,6 @@ class CommentView:
 
     id: str
     name: str
-    author: str
-    body: str
     reply_to: str | None
     title: str
     address: str
@@ -46,9 +45,14 @@ class CommentView:
     held: Sequence[str] = ()
     changes: Sequence[tuple[str, str]] = ()
 
+    @property
+    def warning(self) -> str:
+        """What its reader should know of it, whenever it came."""
+        return ADDRESS_AS_NAME if looks_like_address(self.author) else ""
+
 
 @dataclass(frozen=True)
-class Line:
+class DecisionView:
     """A decision with the names that its reader knows."""
 
     decision: Decision
@@ -67,18 +71,13 @@ class Presenter:
     def waiting(self, item: ReviewItem) -> CommentView:
         """Show a revision that waits."""
         revision, entry, fault = item.revision, None, ""
-        published = self._moderation.published(revision.article, revision.id)
+        published = self._moderation.review.published(revision.article, revision.id)
         date = published.date if published else _second(revision.received)
         title, address = self._article(revision.article)
         try:
             entry = self._entry(
                 Comment(
-                    id=revision.id,
-                    article=revision.article,
-                    reply_to=revision.reply_to,
-                    author=revision.author,
-                    date=date,
-                    body=revision.body,
+                    id=revision.id, article=revision.article, reply_to=revision.reply_to, date=date, **revision.words
                 )
             )
         except CommentError as error:
@@ -86,8 +85,7 @@ class Presenter:
         return CommentView(
             id=revision.id,
             name=item.name,
-            author=revision.author,
-            body=revision.body,
+            **revision.words,
             reply_to=revision.reply_to,
             title=title,
             address=address,
@@ -95,9 +93,7 @@ class Presenter:
             fault=fault,
             came=self.time(revision.received),
             held=revision.held,
-            changes=changes(f"{published.author}:\n{published.body}", f"{revision.author}:\n{revision.body}")
-            if published
-            else (),
+            changes=changes(_as_text(published), _as_text(revision)) if published else (),
         )
 
     def published(self, comment: Comment) -> CommentView:
@@ -105,28 +101,27 @@ class Presenter:
         title, address = self._article(comment.article)
         return CommentView(
             id=comment.id,
-            name=self._moderation.seen(comment),
-            author=comment.author,
-            body=comment.body,
+            name=self._moderation.review.seen(comment),
+            **comment.words,
             reply_to=comment.reply_to,
             title=title,
             address=address,
             entry=self._entry(comment),
         )
 
-    def line(self, decision: Decision) -> Line:
+    def decision(self, decision: Decision) -> DecisionView:
         """Show a decision."""
-        return Line(decision, self.author(decision.comment), self.time(decision.decided))
+        return DecisionView(decision, self.author(decision.comment), self.time(decision.decided))
 
-    def lines(self, sequences: Iterable[int]) -> list[Line]:
+    def decisions(self, sequences: Iterable[int]) -> list[DecisionView]:
         """Show those decisions that there are."""
-        found = (self._moderation.decisions.one(sequence) for sequence in sequences)
-        return [self.line(decision) for decision in found if decision]
+        found = (self._moderation.work.decisions.one(sequence) for sequence in sequences)
+        return [self.decision(decision) for decision in found if decision]
 
     def author(self, id: str) -> str:
         """Return whose comment it is, or nothing if its words are gone."""
-        names = [item.revision.author for item in self._moderation.history(id) if item.revision.author]
-        published = self._moderation.find(id)
+        names = [item.revision.author for item in self._moderation.review.history(id) if item.revision.author]
+        published = self._moderation.review.find(id)
         return names[-1] if names else published.author if published else ""
 
     def time(self, date: datetime) -> str:
@@ -142,16 +137,8 @@ class Presenter:
         return (known.title, f"{self._site.url}{known.url}") if known else ("", f"{self._site.url}/")
 
     def _entry(self, comment: Comment) -> Entry:
-        answered = self._moderation.published(comment.article, comment.reply_to) if comment.reply_to else None
+        answered = self._moderation.review.published(comment.article, comment.reply_to) if comment.reply_to else None
         return Entry(comment, 0, answered, is_missing=False)
-
-
-def answer_address(contact: str) -> str:
-    """Return where a click on a telephone number or an email address leads (RFC 3966, RFC 6068), or nothing for other words."""
-    if is_address(contact):
-        return f"mailto:{quote(contact, safe='@')}"
-    number = re.sub(r"[ ().\-–/]", "", contact.replace("(0)", "") if contact.startswith("+") else contact)
-    return f"tel:{number}" if re.fullmatch(r"\+?[0-9]{6,15}", number) else ""
 
 
 def changes(old: str, new: str) -> list[tuple[str, str]]:
@@ -172,3 +159,7 @@ def _second(date: datetime) -> datetime | None:
         return date.astimezone(UTC).replace(microsecond=0) if 1970 <= date.year < 9999 else None
     except (ValueError, OverflowError):
         return None
+
+
+def _as_text(words: Words) -> str:
+    return "\n".join([f"{words.author}:", *(f"{noun}: {text}" for noun, text in words.details), words.body])

@@ -1,4 +1,4 @@
-"""Single-use sign-in links to the desk, and the sessions that they open.
+"""Sessions of the desk, and the single-use links that open them.
 
 Both are 256 random bits, and only their SHA-256 is kept, in the desk's own folder: who reads the database can sign in with none of it.
 There is no password, no account and no registration; who may run the command line may sign in.
@@ -6,6 +6,7 @@ There is no password, no account and no registration; who may run the command li
 
 import hashlib
 import secrets
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -29,11 +30,12 @@ class SignIn:
         """Open or make ``sessions.sqlite`` in the desk's folder."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._database = connect(folder / "sessions.sqlite", MIGRATIONS)
+        self._lock = threading.Lock()  # one connection for all threads
 
     def issue(self, now: datetime) -> str:
         """Return the token of a fresh link, good once within 15 minutes."""
         token = secrets.token_urlsafe()
-        with transaction(self._database):
+        with self._lock, transaction(self._database):
             self._database.execute("DELETE FROM link WHERE ends <= ?", (now.timestamp(),))
             self._keep("link", token, now + LINK_LASTS)
         return token
@@ -41,7 +43,7 @@ class SignIn:
     def redeem(self, token: str, now: datetime) -> str | None:
         """Use a link's token up and return a session's, good for 30 days; or None."""
         session = secrets.token_urlsafe()
-        with transaction(self._database):
+        with self._lock, transaction(self._database):
             query = "DELETE FROM link WHERE digest = ? AND ends > ?"
             if not self._database.execute(query, (_digest(token), now.timestamp())).rowcount:
                 return None
@@ -52,11 +54,12 @@ class SignIn:
     def is_open(self, session: str, now: datetime) -> bool:
         """Tell whether a session was opened here, is not over and was not closed."""
         query = "SELECT 1 FROM session WHERE digest = ? AND ends > ?"
-        return self._database.execute(query, (_digest(session), now.timestamp())).fetchone() is not None
+        with self._lock:
+            return self._database.execute(query, (_digest(session), now.timestamp())).fetchone() is not None
 
     def close(self, session: str) -> None:
         """End a session."""
-        with transaction(self._database):
+        with self._lock, transaction(self._database):
             self._database.execute("DELETE FROM session WHERE digest = ?", (_digest(session),))
 
     def _keep(self, table: str, token: str, ends: datetime) -> None:

@@ -1,4 +1,4 @@
-"""What a mail says, composed when it is sent: from the kind and the ids in the outbox to a draft, or to none where it is no longer true.
+"""Composition of mails when they are sent: from the kind and the ids in the outbox to a draft, or to none where it is no longer true.
 
 ===========  ======================  =======================================================================
 kind         about                   tells
@@ -16,20 +16,20 @@ The first line of a template in ``mail/`` is the subject.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from jinja2 import Environment
 
 from contract.comment import ID
 from contract.manifest import Site
-from postbox.email_address import is_address, named
+from postbox.email_address import ADDRESS_LENGTH, addresses_in, is_address, named, to_ascii
 from postbox.mail.message import MailDraft, one_line, plain, quoted
-from postbox.moderation.service import Moderation, ReviewItem
+from postbox.moderation.review import ReviewItem
+from postbox.moderation.service import Moderation
 from postbox.settings import Settings
-from postbox.store.messages import Messages
 from postbox.store.submissions import Event
-from postbox.store.subscriptions import Subscription, Subscriptions
+from postbox.store.subscriptions import Subscription
 from postbox.store.tokens import DecisionLinks
 
 TO_READERS = ("confirm", "published", "answered")
@@ -46,12 +46,12 @@ class Composer:
     def __init__(self, settings: Settings, moderation: Moderation, theme: Environment) -> None:
         """Compose with the templates of an environment."""
         self._settings = settings
-        self._moderation = moderation
+        self._review, self._work = moderation.review, moderation.work
         self._theme = theme
-        self._subscriptions = Subscriptions(moderation.inbox)
-        self._messages = Messages(moderation.inbox)
-        self._links = DecisionLinks(moderation.key)
-        self._key = hmac.digest(moderation.key, b"mail", "sha256")
+        self._subscriptions = moderation.work.subscriptions
+        self._messages = moderation.work.messages
+        self._links = DecisionLinks(moderation.store.key)
+        self._key = hmac.digest(moderation.store.key, b"mail", "sha256")
         self._host = named(settings.mail_from)[1].partition("@")[2]
 
     def about(self, event: Event) -> str:
@@ -86,10 +86,10 @@ class Composer:
         if not item:
             return None
         it = item.revision
-        answered = self._moderation.published(it.article, it.reply_to) if it.reply_to else None
-        before = self._moderation.published(it.article, it.id)
+        answered = self._review.published(it.article, it.reply_to) if it.reply_to else None
+        before = self._review.published(it.article, it.id)
         values = self._shown(item, site, now) | {
-            "words": _words(it.body),
+            "words": _words(it.body, above=(it.author,)),
             "words_before": _words(before.body) if before else "",
             "is_answer": bool(it.reply_to),
             "answered_name": _name(answered.author) if answered else "",
@@ -101,12 +101,14 @@ class Composer:
         message = self._messages.one(id)
         if not message or message.state != "new":
             return None
-        reply_to = message.contact if is_address(message.contact) else ""
+        contact = one_line(message.contact, ADDRESS_LENGTH)
+        addresses = list(addresses_in(contact))
+        reply_to = to_ascii(addresses[0]) if len(addresses) == 1 else ""
         values = {
             "name": _name(message.name),
-            "contact": one_line(message.contact),
+            "contact": reply_to or (contact if _is_plain(contact) else ""),
             "is_address": bool(reply_to),
-            "words": _words(message.body),
+            "words": _words(message.body, above=(message.name, contact if contact != reply_to else "")),
             "held": _reasons(message.held),
             "desk_url": self._settings.desk_url,
         }
@@ -115,7 +117,7 @@ class Composer:
 
     def _digest(self, about: str, site: Site, now: datetime) -> MailDraft | None:
         items: list[dict[str, object]] = []
-        rest = self._moderation.outbox.gathered(about)
+        rest = self._work.outbox.gathered(about)
         while rest and len(items) < MAX_IN_A_DIGEST:
             kind, each = rest.pop(0)
             item = self._comment_item(each, site, now) if kind == "comment" else self._message_item(each)
@@ -127,19 +129,22 @@ class Composer:
 
     def _comment_item(self, name: str, site: Site, now: datetime) -> dict[str, object] | None:
         item = self._named(name)
-        return self._shown(item, site, now) | {"words": _words(item.revision.body, EXCERPT_LENGTH)} if item else None
+        if not item:
+            return None
+        words = _words(item.revision.body, EXCERPT_LENGTH, above=(item.revision.author,))
+        return self._shown(item, site, now) | {"words": words}
 
     def _message_item(self, id: str) -> dict[str, object] | None:
         message = self._messages.one(id)
         if not message or message.state != "new":
             return None
-        words = _words(message.body, EXCERPT_LENGTH)
+        words = _words(message.body, EXCERPT_LENGTH, above=(message.name,))
         return {"name": _name(message.name), "words": words, "held": _reasons(message.held), "link": ""}
 
     # To readers
 
     def _confirm(self, id: str, site: Site) -> MailDraft | None:
-        subscription, revisions = self._subscriptions.of(id), self._moderation.inbox.revisions(id)
+        subscription, revisions = self._subscriptions.of(id), self._work.inbox.revisions(id)
         if not subscription or subscription.is_confirmed or not revisions:
             return None
         if revisions[-1].state not in ("waiting", "published"):
@@ -148,8 +153,8 @@ class Composer:
 
     def _published(self, name: str, site: Site) -> MailDraft | None:
         id = name.rpartition(".")[0]
-        shown = [item for item in self._moderation.history(id) if item.revision.state == "published"]
-        comment, subscription = self._moderation.find(id), self._subscriptions.of(id)
+        shown = [item for item in self._review.history(id) if item.revision.state == "published"]
+        comment, subscription = self._review.find(id), self._subscriptions.of(id)
         if (
             not comment
             or not shown
@@ -161,8 +166,8 @@ class Composer:
         return self._to_reader("published", name, subscription, comment.article, site, comment=id)
 
     def _answered(self, id: str, site: Site) -> MailDraft | None:
-        answer = self._moderation.find(id)
-        if not answer or not answer.reply_to or not self._moderation.published(answer.article, answer.reply_to):
+        answer = self._review.find(id)
+        if not answer or not answer.reply_to or not self._review.published(answer.article, answer.reply_to):
             return None
         subscription, own = self._subscriptions.of(answer.reply_to), self._subscriptions.of(id)
         if not subscription or not _wants(subscription, "author" if answer.is_author else "others"):
@@ -171,7 +176,7 @@ class Composer:
             return None  # nobody needs to hear of an own answer
         values = {
             "is_author": answer.is_author,
-            "name": plain(_name(answer.author)),
+            "name": _name(answer.author),
             "words": _words(answer.body if answer.is_author else plain(answer.body)),
         }
         return self._to_reader("answered", id, subscription, answer.article, site, values, comment=id)
@@ -179,7 +184,7 @@ class Composer:
     # How
 
     def _waiting(self, id: str) -> list[ReviewItem]:
-        return [item for item in self._moderation.history(id) if item.revision.state == "waiting"]
+        return [item for item in self._review.history(id) if item.revision.state == "waiting"]
 
     def _named(self, name: str) -> ReviewItem | None:
         """Return the revision of a name, while it waits."""
@@ -255,11 +260,19 @@ def _title(article: str, site: Site) -> str:
 
 
 def _name(author: str) -> str:
-    return one_line(author, NAME_LENGTH) or "Someone"
+    """Return a name for the middle of a sentence, where nothing that could be clicked may stand."""
+    name = one_line(author, NAME_LENGTH)
+    return name if name and _is_plain(name) else "Someone"
 
 
-def _words(body: str, limit: int = WORDS_LENGTH) -> str:
-    return quoted(body if len(body) <= limit else f"{body[: limit - 1].rstrip()}…")
+def _is_plain(line: str) -> bool:
+    return plain(line) == line
+
+
+def _words(body: str, limit: int = WORDS_LENGTH, above: Sequence[str] = ()) -> str:
+    """Return what a reader wrote as a quotation; above it those of their lines that could be clicked, so stand in no sentence."""
+    lines = [line for text in above if not _is_plain(line := one_line(text, ADDRESS_LENGTH))]
+    return quoted("\n\n".join([*lines, body if len(body) <= limit else f"{body[: limit - 1].rstrip()}…"]))
 
 
 def _reasons(held: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""One mail as a message: blocks of plain text, and HTML from the theme that shows the same blocks.
+"""Message of one mail: blocks of plain text, and HTML from the theme that shows the same blocks.
 
 - Lines that all begin with ``> `` are a quotation, the only place for what a reader wrote (``quoted`` makes them);
 - a block that ends with a line which is an address of the site or of the desk is a link, its words the lines above;
@@ -30,9 +30,9 @@ NAME_LENGTH = 80
 
 _JOINERS = "\u200c\u200d"  # without them Persian is misspelt and a family of emoji falls apart
 # By category: control, format, lone surrogate (UTF-8 has no bytes for it), line and paragraph separator.
-_INSTEAD = {"Cc": "", "Cf": "", "Cs": "\ufffd", "Zl": " ", "Zp": " "}
+_REPLACEMENTS = {"Cc": "", "Cf": "", "Cs": "\ufffd", "Zl": " ", "Zp": " "}
 _ID = re.compile(r"[\w.+-]{1,100}@[\w.-]{1,200}", re.ASCII)
-_LEAVE = re.compile(r"(?!.*=\?)https?://[\w.:/?&=%~-]{1,800}", re.ASCII)
+_UNSUBSCRIBE = re.compile(r"(?!.*=\?)https?://[\w.:/?&=%~-]{1,800}", re.ASCII)
 # What some program that shows mail would make a link of, and a little more; each branch looks at a few signs, so it is linear.
 _CLICKABLE = re.compile(
     r"[^\s.]\.[^\W\d_][\w-]"  # host.tld, in any script
@@ -148,7 +148,7 @@ def _cleaned(text: str, kept: str = f"\n\t{_JOINERS}") -> str:
     """Return a text without the signs that are not seen, of which only ``kept`` stay."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c in kept else _INSTEAD.get(unicodedata.category(c), c) for c in text)
+    return "".join(c if c in kept else _REPLACEMENTS.get(unicodedata.category(c), c) for c in text)
 
 
 def _check(draft: MailDraft) -> None:
@@ -157,7 +157,7 @@ def _check(draft: MailDraft) -> None:
     for id in (draft.message_id, draft.in_reply_to or draft.message_id):
         if not _ID.fullmatch(id):
             raise MailDraftError(f"“{id}” is not the id of a message")
-    if draft.unsubscribe and not _LEAVE.fullmatch(draft.unsubscribe):
+    if draft.unsubscribe and not _UNSUBSCRIBE.fullmatch(draft.unsubscribe):
         raise MailDraftError(f"“{draft.unsubscribe}” is not where one can unsubscribe")
 
 
@@ -211,7 +211,7 @@ def _columns(text: str) -> int:
     )
 
 
-class _Line(UnstructuredHeader, BaseHeader):
+class _OneLineHeader(UnstructuredHeader, BaseHeader):
     """A header on one line, or as encoded words if it is not ASCII.
 
     Python's own folding makes encoded words of any long one, of an id and an address too, where they mean nothing.
@@ -224,11 +224,7 @@ class _Line(UnstructuredHeader, BaseHeader):
         return f"{self.name}: {text}{policy.linesep}"
 
 
-def _policy() -> Policy:
-    headers = HeaderRegistry()
-    for name in ("subject", "message-id", "in-reply-to", "references", "list-unsubscribe"):
-        headers.map_to_type(name, _Line)
-    return SMTP.clone(cte_type="7bit", header_factory=headers)
-
-
-_POLICY = _policy()
+_HEADERS = HeaderRegistry()
+for _name in ("subject", "message-id", "in-reply-to", "references", "list-unsubscribe"):
+    _HEADERS.map_to_type(_name, _OneLineHeader)
+_POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)

@@ -1,16 +1,14 @@
-"""From a draft to a server or, without one, to a file."""
+"""Sender of mail: hands a draft to the server in the settings, or without one writes it to a file."""
 
-import smtplib
-import socket
+import asyncio
 import ssl
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 
+from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPResponseException
 from jinja2 import Environment
 
 from contract.manifest import Site
@@ -33,7 +31,7 @@ class MailError(Exception):
 
 
 class Mailer:
-    """Composes letters in the theme, and sends them by the server in the settings."""
+    """Composes mails in the theme, and sends them by the server in the settings."""
 
     def __init__(
         self,
@@ -51,7 +49,7 @@ class Mailer:
             settings: the server, the sender, and the folder for mails where there is no server.
             theme: an environment that has ``mail/layout.html``.
             tls: how certificates are checked, in place of the system's way (which heeds ``SSL_CERT_FILE``).
-            step_seconds: how long the server may take for one step.
+            step_seconds: how long the server may take for one answer.
             max_seconds: how long it may take in all.
             clock: gives the date of a mail.
         """
@@ -76,63 +74,54 @@ class Mailer:
         except MailDraftError as error:
             raise MailError(str(error), is_permanent=True) from None
 
-    def send(self, draft: MailDraft, site: Site) -> None:
-        """Hand a draft to the server, or without one write it to a file; it blocks, so call it in a thread.
+    async def send(self, draft: MailDraft, site: Site) -> None:
+        """Hand a draft to the server, or without one write it to a file.
 
         A server that took the mail and was cut off before it said so will get it again, under the same id.
-        The time limits begin once the server's name is resolved.
 
         Raises:
             MailError: if it was not taken.
         """
         data = self.message(draft, site).as_bytes()
         if self._server:
-            self._hand_over(self._server, draft.to, data)
+            await self._hand_over(self._server, draft.to, data)
         else:
             self._keep(draft, data)
 
-    def _hand_over(self, server: MailServer, to: str, data: bytes) -> None:
-        started, where = time.monotonic(), f"{server.host}:{server.port}"
+    async def _hand_over(self, server: MailServer, to: str, data: bytes) -> None:
+        smtp, where, limit = self._client(server), f"{server.host}:{server.port}", asyncio.timeout(self._max_seconds)
         try:
-            with self._connected(server) as smtp:
-                smtp.sendmail(self._address, [to], data)
-        except smtplib.SMTPRecipientsRefused as error:
-            raise _refused(*error.recipients[to]) from None
-        except smtplib.SMTPDataError as error:
-            raise _refused(error.smtp_code, error.smtp_error) from None
-        except smtplib.SMTPResponseException as error:  # at the greeting, at the sign-in, at our own address
-            raise MailError(f"{where}: {error.smtp_code} {_words(error.smtp_error)}") from None
-        except OSError as error:  # every other fault of SMTP and TLS is one, too
-            if time.monotonic() - started >= self._max_seconds:
-                raise MailError(f"{where}: not done after {self._max_seconds:g} seconds") from None
-            raise MailError(f"{where}: {error.strerror or error}") from None
+            async with limit:
+                await smtp.connect()
+                await smtp.mail(self._address)
+                await smtp.rcpt(to)
+                await smtp.data(data)
+            with suppress(SMTPException, OSError):  # what was taken is taken
+                await smtp.quit()
+        except (SMTPRecipientRefused, SMTPDataError) as error:
+            raise _refused(error.code, error.message) from None
+        except SMTPResponseException as error:  # at the greeting, at the sign-in, at our own address
+            raise MailError(f"{where}: {error.code} {error.message}") from None
+        except (SMTPException, OSError) as error:
+            words = f"not done after {self._max_seconds:g} seconds" if limit.expired() else _words(error)
+            raise MailError(f"{where}: {words}") from None
+        finally:
+            smtp.close()
 
-    @contextmanager
-    def _connected(self, server: MailServer) -> Iterator[smtplib.SMTP]:
-        """Give a connection that is encrypted and signed in as the settings say, and take leave of the server at the end."""
-        # Else it would look up the machine's own name, which can take long and is nobody's business.
-        us = self._address.partition("@")[2]
-        tls = self._tls or ssl.create_default_context()
-        if server.scheme == "smtps":
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(timeout=self._step_seconds, local_hostname=us, context=tls)
-        else:
-            smtp = smtplib.SMTP(timeout=self._step_seconds, local_hostname=us)
-        # The name on the certificate. Only the constructor sets it, which connects at once, before there is a bound.
-        smtp._host = server.host  # type: ignore[attr-defined]  # smtplib has no public way
-        with _bound(smtp, self._max_seconds):
-            try:
-                code, words = smtp.connect(server.host, server.port)
-                if code != 220:
-                    raise smtplib.SMTPConnectError(code, words)
-                if server.scheme == "smtp+starttls":
-                    smtp.starttls(context=tls)  # refused if it is not offered
-                if server.user:
-                    smtp.login(server.user, server.password)
-                yield smtp
-                with suppress(OSError):  # what was taken is taken
-                    smtp.quit()
-            finally:
-                smtp.close()
+    def _client(self, server: MailServer) -> SMTP:
+        """Return a client that encrypts, checks the certificate and signs in as the settings say, once it connects."""
+        return SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.user or None,
+            password=server.password or None,
+            # Else it would look up the machine's own name, which can take long and is nobody's business.
+            local_hostname=self._address.partition("@")[2],
+            timeout=self._step_seconds,
+            use_tls=server.scheme == "smtps",
+            start_tls=server.scheme == "smtp+starttls",  # refused if it is not offered
+            tls_context=self._tls,
+        )
 
     def _keep(self, draft: MailDraft, data: bytes) -> None:
         name = f"{self._clock().astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{draft.message_id.partition('@')[0]}.eml"
@@ -146,31 +135,14 @@ class Mailer:
             raise MailError(str(error)) from None
 
 
-def _refused(code: int, words: bytes | str) -> MailError:
+def _refused(code: int, words: str) -> MailError:
     """Return why a recipient or a text was refused; 53x ask for a sign-in first (RFC 4954), which is no fault of the mail."""
-    return MailError(f"{code} {_words(words)}", is_permanent=500 <= code < 600 and not 530 <= code < 540)
+    return MailError(f"{code} {words}", is_permanent=500 <= code < 600 and not 530 <= code < 540)
 
 
-def _words(words: bytes | str) -> str:
-    return words if isinstance(words, str) else words.decode("utf-8", "replace")
-
-
-@contextmanager
-def _bound(smtp: smtplib.SMTP, seconds: float) -> Iterator[None]:
-    """Cut a connection off after so many seconds in all, for the time of a step begins again with every byte that comes."""
-    done = threading.Event()
-
-    def watch() -> None:
-        wait = seconds
-        while not done.wait(wait):
-            wait = 0.1
-            with suppress(OSError):  # it shakes hands just now, or has gone
-                if connection := smtp.sock:
-                    # Not its own method: one with TLS would change under the hands of who reads from it.
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        done.set()
+def _words(error: Exception) -> str:
+    """Return what the system said, where a fault of SMTP only wraps it."""
+    cause = error.__cause__ or error
+    if isinstance(cause, ConnectionRefusedError):
+        return "Connection refused"  # asyncio says it in words of its own
+    return getattr(cause, "strerror", None) or str(cause) or str(error)

@@ -1,4 +1,4 @@
-"""Sends what the desk's outbox holds, one mail at a time, in the desk's process and beside its pages.
+"""Mail worker: sends what the outbox holds, one mail at a time, in the desk's process and beside its pages.
 
 Each mail is sent at least once: it is recorded after the server took it, so a crash between the two sends it again,
 under the same Message-ID. What a server does not take is tried again after growing pauses (``postbox.store.outbox.PAUSES``).
@@ -7,24 +7,23 @@ under the same Message-ID. What a server does not take is tried again after grow
 import asyncio
 import logging
 import re
-import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from jinja2 import FileSystemLoader
 
-from contract.manifest import Site, load
+from contract.manifest import ManifestFile, Site
 from contract.templates import environment
 from postbox.mail.compose import TO_READERS, Composer
 from postbox.mail.message import MailDraft
 from postbox.mail.smtp import Mailer, MailError
 from postbox.moderation.service import Moderation
-from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.outbox import Row
+from postbox.store.unit_of_work import Store, UnitOfWork
 
 T = TypeVar("T")
 
@@ -38,24 +37,27 @@ CAP_PAUSE = timedelta(hours=1)  # until it is looked again whether the day is ov
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Job:
+    """A mail that is due and composed; ``recipient`` stands for its address where mails are counted."""
+
+    row: Row
+    draft: MailDraft
+    recipient: bytes | None
+    site: Site
+
+
 class MailWorker:
-    """Takes over what the inbox events, and sends; its log names kinds and numbers, and no person."""
+    """Takes over the events of the inbox, and sends; its log names kinds and numbers, and no person."""
 
     def __init__(
-        self,
-        settings: Settings,
-        *,
-        mailer: Mailer | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self, store: Store, *, mailer: Mailer | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        """Open inbox and outbox; ``mailer`` stands in for one that is made of the settings."""
-        theme = environment(FileSystemLoader(settings.theme / "templates"))
-        self._settings = settings
-        self._moderation = Moderation(settings)
-        self._outbox = self._moderation.outbox
-        self._composer = Composer(settings, self._moderation, theme)
-        self._mailer = mailer or Mailer(settings, theme)
-        self._clock = clock
+        """Work in a store; ``mailer`` stands in for one that is made of the settings."""
+        self._store, self._settings, self._clock = store, store.settings, clock
+        self._theme = environment(FileSystemLoader(self._settings.theme / "templates"))
+        self._manifest = ManifestFile(self._settings.site)
+        self._mailer = mailer or Mailer(self._settings, self._theme)
 
     async def run(self) -> None:
         """Send whatever comes, until cancelled; while the server takes nothing it is asked ever more rarely."""
@@ -74,99 +76,114 @@ class MailWorker:
 
     async def send_due(self) -> bool:
         """Take over every event and send what is due, until the server fails; return whether it did not."""
-        await self._take_over()
-        self._outbox.tidy(self._clock())
-        while row := self._outbox.next(self._clock()):
-            if not await self._send(row, load(self._settings.site)):
+        while True:
+            while await self._in_unit(self._take_over):
+                pass
+            row, job = await self._in_unit(self._next_job)
+            if not row:
+                return True
+            if job and not await self._send(job):
                 return False
-            await self._take_over()
+
+    async def _in_unit(self, task: Callable[[UnitOfWork], T]) -> T:
+        """Do a task with a unit of work of its own, in a thread."""
+
+        def work() -> T:
+            with self._store.unit() as unit:
+                return task(unit)
+
+        return await asyncio.to_thread(work)
+
+    def _composer(self, work: UnitOfWork) -> Composer:
+        return Composer(self._settings, Moderation(self._store, work), self._theme)
+
+    def _take_over(self, work: UnitOfWork) -> bool:
+        """Move some events of the inbox into the outbox and return whether there were any.
+
+        A crash between the two keeps each, and adds none twice.
+        """
+        events = work.inbox.events(limit=EVENTS_AT_ONCE)
+        if not events:
+            return False
+        composer, known = self._composer(work), []
+        for event in events:
+            if about := composer.about(event):
+                known.append((event.kind, about))
+            else:
+                _log.info("event %d has nothing to tell any more, or is not of the intake's writing", event.sequence)
+        work.outbox.take_over(known, self._clock())
+        with transaction(work.inbox.connection):
+            for event in events:
+                work.inbox.drop(event)
         return True
 
-    async def _take_over(self) -> None:
-        """Move the events of the inbox into the outbox; a crash between the two keeps each, and adds none twice."""
-        inbox = self._moderation.inbox
-        while events := inbox.events(limit=EVENTS_AT_ONCE):
-            known = []
-            for event in events:
-                about = self._composer.about(event)
-                if about:
-                    known.append((event.kind, about))
-                else:
-                    _log.info(
-                        "event %d has nothing to tell any more, or is not of the intake's writing", event.sequence
-                    )
-            self._outbox.take_over(known, self._clock())
-            with transaction(inbox.connection):
-                for event in events:
-                    inbox.drop(event)
-            await asyncio.sleep(0)
-
-    async def _send(self, row: Row, site: Site) -> bool:
-        """Send one mail and record what became of it; return False if the server should be left alone for a while."""
+    def _next_job(self, work: UnitOfWork) -> tuple[Row | None, Job | None]:
+        """Return what has been due for longest, and what is to be sent of it, if anything is."""
+        row = work.outbox.next(self._clock())
+        if not row:
+            return None, None
+        site = self._manifest.read()
         try:
-            draft = self._composer.draft(row.kind, row.about, site, self._clock())
-            if not draft:
-                self._outbox.drop(row)
-                return True
-            recipient = self._composer.recipient(draft) if row.kind in TO_READERS else None
-            if recipient and self._is_capped(row, recipient):
-                return True
-            refusal = await _in_thread(lambda: self._refusal(draft, site))
+            composer = self._composer(work)
+            draft = composer.draft(row.kind, row.about, site, self._clock())
+            recipient = composer.recipient(draft) if draft and row.kind in TO_READERS else None
         except Exception as error:  # a fault of this one mail takes no other along
-            _log.error("mail %d (%s) cannot be composed: %s", row.sequence, row.kind, _without_words(error))
-            words = f"It could not be composed ({type(error).__name__})."
-            self._outbox.fail(row, words, self._clock(), None, is_permanent=False)
+            self._set_aside(work, row, error)
+            return row, None
+        if not draft:
+            work.outbox.drop(row)
+            return row, None
+        if recipient and self._is_capped(work, row, recipient):
+            return row, None
+        return row, Job(row, draft, recipient, site)
+
+    async def _send(self, job: Job) -> bool:
+        """Send one mail and record what became of it; return False if the server should be left alone for a while."""
+        row, refusal = job.row, None
+        try:
+            await self._mailer.send(job.draft, job.site)
+        except MailError as error:
+            refusal = error
+        except Exception as error:  # the theme draws no mail, for one
+            broken = error
+            await self._in_unit(lambda work: self._set_aside(work, row, broken))
             return True
         if not refusal:
-            self._outbox.record(row, self._clock(), recipient)
+            await self._in_unit(lambda work: work.outbox.record(row, self._clock(), job.recipient))
             _log.info("mail %d (%s) is sent, at try %d", row.sequence, row.kind, row.tries + 1)
             return True
         how = "for good" if refusal.is_permanent else "for now"
         _log.warning("mail %d (%s) is refused %s, at try %d", row.sequence, row.kind, how, row.tries + 1)
-        words = re.sub(re.escape(draft.to), "the address", str(refusal), flags=re.IGNORECASE)
-        self._outbox.fail(row, words, self._clock(), recipient, is_permanent=refusal.is_permanent)
-        return refusal.is_permanent
+        words = re.sub(re.escape(job.draft.to), "the address", str(refusal), flags=re.IGNORECASE)
+        is_permanent = refusal.is_permanent
+        await self._in_unit(
+            lambda work: work.outbox.fail(row, words, self._clock(), job.recipient, is_permanent=is_permanent)
+        )
+        return is_permanent
 
-    def _refusal(self, draft: MailDraft, site: Site) -> MailError | None:
-        """Send a draft; return why it was not taken, if so."""
-        try:
-            self._mailer.send(draft, site)
-        except MailError as error:
-            return error
-        return None
+    def _set_aside(self, work: UnitOfWork, row: Row, error: Exception) -> None:
+        """Keep a mail for later that cannot be composed."""
+        _log.error("mail %d (%s) cannot be composed: %s", row.sequence, row.kind, _without_words(error))
+        words = f"It could not be composed ({type(error).__name__})."
+        work.outbox.fail(row, words, self._clock(), None, is_permanent=False)
 
-    def _is_capped(self, row: Row, recipient: bytes) -> bool:
+    def _is_capped(self, work: UnitOfWork, row: Row, recipient: bytes) -> bool:
         """Tell whether a reader's mail is one too many; then a question is dropped, and anything else waits.
 
         Questions may use half of what all readers are sent, so that nobody who asks for many keeps the others' notices back.
         """
         now, limit = self._clock(), self._settings.mail_readers
-        own, all = self._outbox.sent_to(recipient, now), self._outbox.sent_to_all(now)
+        own, all = work.outbox.sent_to(recipient, now), work.outbox.sent_to_all(now)
         is_question = row.kind == "confirm"
         if is_question and (own.count("confirm") >= MAX_QUESTIONS or all.count("confirm") >= limit // 2):
             _log.warning("mail %d (%s) is one too many and dropped", row.sequence, row.kind)
-            self._outbox.drop(row)
+            work.outbox.drop(row)
         elif len(own) >= MAX_TO_ADDRESS or len(all) >= limit:
             _log.warning("mail %d (%s) is one too many and waits", row.sequence, row.kind)
-            self._outbox.postpone(row, now + CAP_PAUSE)
+            work.outbox.postpone(row, now + CAP_PAUSE)
         else:
             return False
         return True
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    """Run a call in a thread that the process does not wait for at its end, as it does for those of an executor."""
-    finished: Future[T] = Future()
-    finished.set_running_or_notify_cancel()  # so that it can be settled when nobody waits any more
-
-    def work() -> None:
-        try:
-            finished.set_result(call())
-        except BaseException as error:  # handed to whoever waits
-            finished.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    return await asyncio.wrap_future(finished)
 
 
 def _without_words(error: Exception) -> str:

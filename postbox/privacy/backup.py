@@ -1,4 +1,4 @@
-"""A backup while everything runs: one archive of what readers sent, what was decided, and what is published.
+"""Backup while everything runs: one archive of what readers sent, what was decided, and what is published.
 
 Names in it are those below the site's folder::
 
@@ -31,7 +31,7 @@ def write(settings: Settings, file: BinaryIO) -> None:
         raise InboxError(f"{key} is not of our making; delete it")
     with tempfile.TemporaryDirectory(dir=settings.desk) as name, tarfile.open(fileobj=file, mode="w:gz") as archive:
         folder = Path(name)
-        Moderation(settings).copy(folder)
+        Moderation.open(settings).copy(folder)
         (folder / "inbox.sqlite").chmod(0o660)  # or the intake cannot write what is brought back
         for path, kept in (
             ("content/comments", folder / "comments"),

@@ -1,4 +1,4 @@
-"""What is kept no longer than the site says: addresses, words that are on no page, and messages.
+"""Retention: addresses, words that are on no page, and messages.
 
 The days are counted from what the desk has recorded itself; the inbox may be forged, so its dates can at most keep
 a forged row, or take away what whoever forged it could have taken away as well.
@@ -13,10 +13,10 @@ from pathlib import Path
 from contract.manifest import load
 from postbox.log import fault
 from postbox.moderation.service import Moderation
-from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.messages import Messages
 from postbox.store.submissions import Inbox, stamp
+from postbox.store.unit_of_work import Store
 
 EVERY_SECONDS = 3600
 EPOCH = datetime.fromtimestamp(0, UTC)  # what an unreadable date is shown as
@@ -33,21 +33,23 @@ class Tidied:
     mails: int
 
 
-def tidy(settings: Settings, moderation: Moderation, *, now: datetime) -> Tidied:
+def tidy(moderation: Moderation, *, now: datetime) -> Tidied:
     """Erase what has been kept for as long as the facts of the site say, out of the files of the databases too.
 
     A comment that is published or waits is never touched. A message's days count from when it came;
     one whose date cannot be true is erased once its reader is done with it.
     """
+    work, settings = moderation.work, moderation.store.settings
     site = load(settings.site)
     comments, rejected = 0, now - timedelta(days=site.keep_rejected_days)
     while expired := moderation.expire(rejected):
         comments += expired
-    for failed in moderation.outbox.failed():
+    work.outbox.tidy(now)
+    for failed in work.outbox.failed():
         if failed.when < rejected:  # what the server said of it may name an address
-            moderation.outbox.dismiss(failed.sequence)
-    decided = moderation.decisions.done_before(now - timedelta(days=site.keep_address_days))
-    inbox = moderation.inbox
+            work.outbox.dismiss(failed.sequence)
+    decided = work.decisions.done_before(now - timedelta(days=site.keep_address_days))
+    inbox = work.inbox
     with transaction(inbox.connection):
         tidied = Tidied(
             addresses=_addresses(inbox, decided, rejected),
@@ -57,16 +59,20 @@ def tidy(settings: Settings, moderation: Moderation, *, now: datetime) -> Tidied
             mails=_mails(settings.mail, rejected),
         )
     if any(asdict(tidied).values()):
-        moderation.wipe()
+        moderation.publisher.wipe()
     return tidied
 
 
-async def hourly(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+async def hourly(store: Store, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Tidy at once and then every hour, beside everything else, until cancelled; a fault is logged and tried again."""
-    moderation = Moderation(settings)
+
+    def tidy_now() -> None:
+        with store.unit() as work:
+            tidy(Moderation(store, work), now=clock())
+
     while True:
         try:
-            await asyncio.to_thread(tidy, settings, moderation, now=clock())
+            await asyncio.to_thread(tidy_now)
         except Exception as error:  # nothing else may stop for it
             fault(error)
         await asyncio.sleep(EVERY_SECONDS)

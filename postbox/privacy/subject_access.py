@@ -1,20 +1,21 @@
-"""All that is kept about one person, found by what the person can name: an address, a telephone number, or an id.
+"""Subject access: all that is kept about one person, found by what the person can name: an address, a telephone number, or an id.
 
 A comment counts as theirs only where its address was confirmed: anyone can type an address under a comment.
 """
 
-import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from postbox.moderation.service import Moderation, ModerationError, ReviewItem
+from contract.manifest import load
+from postbox import telephone
+from postbox.email_address import addresses_in, to_ascii
+from postbox.moderation.errors import ModerationError
+from postbox.moderation.review import ReviewItem
+from postbox.moderation.service import Moderation
 from postbox.store.database import transaction
 from postbox.store.messages import Message, Messages
 from postbox.store.subscriptions import Subscription, Subscriptions
-from postbox.web.validation import MIN_DIGITS
-
-_TELEPHONE = re.compile(r"[0-9+()./ -]+")
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,16 @@ def about_comment(moderation: Moderation, id: str) -> dict[str, Any]:
     Raises:
         ModerationError: if there is none of this id.
     """
-    published, history = moderation.find(id), moderation.history(id)
+    published, history = moderation.review.find(id), moderation.review.history(id)
     if not published and not history:
-        raise ModerationError(f"{id} is no comment here")
-    subscription = Subscriptions(moderation.inbox).of(id)
+        raise ModerationError("unknown", id)
+    subscription = moderation.work.subscriptions.of(id)
     return {
         "id": id,
         "published": _plain(published) if published else None,
         "revisions": [item_plainly(item) for item in history],
         "email": _plain(subscription) if subscription else None,
-        "decisions": [_plain(decision) for decision in moderation.decisions.latest() if decision.comment == id],
+        "decisions": [_plain(decision) for decision in moderation.work.decisions.latest() if decision.comment == id],
     }
 
 
@@ -66,8 +67,10 @@ def about(moderation: Moderation, person: DataSubject) -> dict[str, Any]:
 
 def everyone(moderation: Moderation) -> list[dict[str, Any]]:
     """Return all that is kept, a comment or a message each, ready for JSON."""
-    ids = {comment.id for comment in moderation.all_published()} | {it.id for it in moderation.inbox.everything()}
-    messages = [{"id": it.id, "message": _plain(it)} for it in Messages(moderation.inbox).everything()]
+    ids = {comment.id for comment in moderation.review.all_published()} | {
+        it.id for it in moderation.work.inbox.everything()
+    }
+    messages = [{"id": it.id, "message": _plain(it)} for it in moderation.work.messages.everything()]
     return [about_comment(moderation, id) for id in sorted(ids)] + messages
 
 
@@ -79,28 +82,28 @@ def item_plainly(item: ReviewItem) -> dict[str, Any]:
 def find(moderation: Moderation, who: str) -> DataSubject:
     """Return what is kept about whoever has an address or a telephone number, or under one id.
 
-    Numbers are the same if their digits are; the one with +44 is another than the one with 0.
+    A number is one in all its ways of writing; without the code of a country it is one of the site's.
 
     Raises:
         ModerationError: if there is nothing.
     """
-    messages = Messages(moderation.inbox)
-    addresses, theirs = [], []
+    messages = moderation.work.messages
+    addresses, theirs, region = [], [], _region(moderation)
     if "@" in who:
-        addresses = Subscriptions(moderation.inbox).having(who)
-        theirs = [it for it in messages.everything() if it.contact.lower() == who.lower()]
-    elif _TELEPHONE.fullmatch(who) and len(_digits(who)) >= MIN_DIGITS:
-        theirs = [it for it in messages.everything() if "@" not in it.contact and _digits(it.contact) == _digits(who)]
-    elif moderation.find(who) or moderation.history(who):
+        addresses = moderation.work.subscriptions.having(to_ascii(who) or who)
+        theirs = [it for it in messages.everything() if _sent_to(who) in map(_sent_to, _addresses(it.contact))]
+    elif telephone.is_number(who):
+        theirs = [it for it in messages.everything() if telephone.mentions(it.contact, who, region)]
+    elif moderation.review.find(who) or moderation.review.history(who):
         return DataSubject((who,), (), (), ())
     elif message := messages.one(who):
         return DataSubject((), (), (message,), ())
     else:
-        raise ModerationError(f"{who} is no comment here, nor a message, an address or a telephone number")
-    comments = tuple(it.comment for it in addresses if it.is_confirmed and moderation.is_a_readers(it.comment))
-    mentions = _mentions(moderation, who) - {*comments, *(it.id for it in theirs)}
+        raise ModerationError("nobody", who)
+    comments = tuple(it.comment for it in addresses if it.is_confirmed and moderation.review.is_a_readers(it.comment))
+    mentions = _mentions(moderation, who, region) - {*comments, *(it.id for it in theirs)}
     if not addresses and not theirs and not mentions:
-        raise ModerationError(f"nothing is kept about {who}")
+        raise ModerationError("nobody", who)
     return DataSubject(comments, tuple(addresses), tuple(theirs), tuple(sorted(mentions)))
 
 
@@ -109,30 +112,50 @@ def forget(moderation: Moderation, person: DataSubject, *, who: str, now: dateti
     for id in person.comments:
         moderation.forget(id, who=who, now=now)
     messages, addresses = [it.id for it in person.messages], [it.comment for it in person.addresses]
-    moderation.erased.add([*(("message", id) for id in messages), *(("subscription", id) for id in addresses)])
-    inbox = moderation.inbox
+    moderation.store.erasures.add([*(("message", id) for id in messages), *(("subscription", id) for id in addresses)])
+    inbox = moderation.work.inbox
     with transaction(inbox.connection):
         for id in messages:
             Messages(inbox).forget(id)
         for comment in addresses:
             Subscriptions(inbox).stop(comment)
     known = {it.address.lower() for it in person.addresses}
-    for failed in moderation.outbox.failed():  # in the server's own words, which may name an address
+    for failed in moderation.work.outbox.failed():  # in the server's own words, which may name an address
         if any(address in failed.error.lower() for address in known):
-            moderation.outbox.dismiss(failed.sequence)
-    moderation.wipe()
+            moderation.work.outbox.dismiss(failed.sequence)
+    moderation.publisher.wipe()
 
 
-def _mentions(moderation: Moderation, who: str) -> set[str]:
-    words = who.casefold()
-    published = {it.id for it in moderation.all_published() if words in it.body.casefold()}
-    kept = {it.id for it in moderation.inbox.everything() if words in it.body.casefold()}
-    return published | kept | {it.id for it in Messages(moderation.inbox).everything() if words in it.body.casefold()}
+def _region(moderation: Moderation) -> str:
+    """Return the country whose numbers are written without its code."""
+    try:
+        site = load(moderation.store.settings.site)
+    except (OSError, ValueError):  # the site is not built yet
+        return telephone.DEFAULT_REGION
+    return telephone.region_of(site.telephone, site.language)
+
+
+def _addresses(contact: str) -> list[str]:
+    return [contact, *addresses_in(contact)]
+
+
+def _sent_to(address: str) -> str:
+    return (to_ascii(address) or address).lower()
+
+
+def _mentions(moderation: Moderation, who: str, region: str) -> set[str]:
+    is_number = telephone.is_number(who)
+
+    def mentions(*texts: str) -> bool:
+        return any(who.casefold() in text.casefold() for text in texts) or (
+            is_number and any(telephone.mentions(text, who, region) for text in texts)
+        )
+
+    inbox, messages = moderation.work.inbox, moderation.work.messages
+    published = {comment.id for comment in moderation.review.all_published() if mentions(*comment.words.values())}
+    kept = {revision.id for revision in inbox.everything() if mentions(*revision.words.values())}
+    return published | kept | {message.id for message in messages.everything() if mentions(message.name, message.body)}
 
 
 def _plain(record: Any) -> dict[str, Any]:
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(record).items()}
-
-
-def _digits(text: str) -> str:
-    return "".join(character for character in text if character.isdigit())

@@ -1,4 +1,4 @@
-"""The pages of a message to the author: the form of the contact page, sent back with its errors, and the receipt."""
+"""Pages of a message to the author: the form of the contact page, sent back with its errors, and the receipt."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -6,49 +6,45 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from postbox.public.context import IntakeContext
+from postbox.public.context import Errors, Handlers, posting
 from postbox.public.spam_signals import HONEYPOT, reasons
-from postbox.store.messages import Enquiry, Messages
+from postbox.store.messages import Enquiry, Message, Messages
 from postbox.store.submissions import Inbox
 from postbox.web.forms import Refused
 from postbox.web.validation import check_enquiry
 
 
-class MessagePages:
-    """The handlers of the contact form and of a message's receipt."""
+class MessagePages(Handlers):
+    """Handlers of the contact form and of a message's receipt."""
 
-    def __init__(self, context: IntakeContext) -> None:
-        self._context = context
-        self._messages = Messages(context.inbox)
-
-    async def post(self, request: Request) -> Response:
+    @posting
+    async def post(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
         """Keep a message and lead to its receipt; or show the form again, with the errors and every word."""
-        fields = await self._context.fields(request)
-        enquiry, errors = check_enquiry(fields, self._context.site)
-        if wait := self._context.wait(request):
-            return self._context.too_often(wait, lambda sorry: self._form(fields, sorry, 429))
-        if errors:
+        enquiry, wrong = check_enquiry(fields, self._context.site)
+        if errors := errors or wrong:
             return self._form(fields, errors, 422)
         try:
             receipt = await self._context.write(lambda inbox: self._keep(inbox, enquiry, request, fields))
         except (sqlite3.Error, OSError) as error:
-            return self._form(fields, {"": self._context.sorry("message", error)}, 503)
-        return self._context.redirect(self._context.site, f"/message/{receipt}")
+            return self._form(fields, self._context.sorry("message", error), 503)
+        return self._context.redirect(f"/message/{receipt}")
 
     async def receipt(self, request: Request) -> Response:
         """Show a message's writer what was sent."""
-        message = self._messages.by_receipt(request.path_params["receipt"])
-        if not message:
-            raise Refused(404, "That link is not complete, or its message is gone.")
-        return self._context.page("message.html", 200, message=message)
+        return self._context.page("message.html", 200, message=self._own(request))
 
-    async def delete(self, request: Request) -> Response:
-        """Erase a message."""
-        await self._context.fields(request)
-        if not (message := self._messages.by_receipt(request.path_params["receipt"])):
-            raise Refused(404, "That link is not complete, or its message is gone.")
+    @posting
+    async def delete(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
+        """Erase a message, however often its writer asks."""
+        message = self._own(request)
         await self._context.write(lambda inbox: Messages(inbox).forget(message.id))
-        return self._context.redirect(self._context.site, f"/message/{request.path_params['receipt']}")
+        return self._context.redirect(f"/message/{request.path_params['receipt']}")
+
+    def _own(self, request: Request) -> Message:
+        message = Messages(self._context.inbox).by_receipt(request.path_params["receipt"])
+        if not message:
+            raise Refused(404, "That link doesn’t work. The message may have been deleted.")
+        return message
 
     def _keep(self, inbox: Inbox, enquiry: Enquiry, request: Request, fields: Mapping[str, str]) -> str:
         """Add a message in the writer's transaction; return its receipt."""
@@ -58,10 +54,10 @@ class MessagePages:
             honeypot=fields.get(HONEYPOT, ""),
             seconds=self._context.seconds_open(fields),
             repeated=0,
-            site_author=self._context.site.author,
+            site=self._context.site,
         )
         messages = Messages(inbox)
         return messages.receipt(messages.add(enquiry, self._context.meta(request, fields), list(held)))
 
-    def _form(self, values: Mapping[str, str], errors: dict[str, str], status: int) -> Response:
+    def _form(self, values: Mapping[str, str], errors: Errors, status: int) -> Response:
         return self._context.page("contact_form.html", status, values=values, errors=errors)

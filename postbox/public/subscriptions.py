@@ -1,4 +1,4 @@
-"""The page that each mail to a reader links to: whether the address is theirs, what it wants to be told, and the way out.
+"""Page that each mail to a reader links to: whether the address is theirs, what it wants to be told, and the way out.
 
 GET changes nothing, for scanners of mail open every link. A link whose address is gone looks like one that never was.
 """
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from contract.manifest import Conversation
 from postbox.log import fault
-from postbox.public.context import IntakeContext
+from postbox.public.context import Errors, Handlers, posting, refuse
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import EVENTS, Subscription, Subscriptions
 from postbox.web.forms import Refused
@@ -19,39 +19,37 @@ from postbox.web.forms import Refused
 _Change = Callable[[Subscriptions, Subscription], None]
 
 
-class SubscriptionPages:
-    """The handlers of the page."""
-
-    def __init__(self, context: IntakeContext) -> None:
-        self._context = context
-        self._subscriptions = Subscriptions(context.inbox)
+class SubscriptionPages(Handlers):
+    """Handlers of the page."""
 
     async def choices(self, request: Request) -> Response:
         """Show what an address can choose."""
         return self._page(self._subscription(request))
 
-    async def choose(self, request: Request) -> Response:
+    @posting
+    async def choose(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
         """Record a choice; whoever has the link reads the mail of the address."""
-        fields, subscription = await self._context.fields(request), self._subscription(request)
-        events = [want for want in EVENTS if fields.get(want) == "yes"]
+        subscription = self._subscription(request)
+        events = [event for event in EVENTS if fields.get(event) == "yes"]
         match fields.get("action"):
             case "choose" if events:
-                await self._change(lambda subscriptions, it: subscriptions.choose(it.comment, events), subscription)
+                refuse(errors)
+                await self._change(lambda kept, one: kept.choose(one.comment, events), subscription)
             case "choose" | "stop":
-                await self._change(lambda subscriptions, it: subscriptions.stop(it.comment), subscription)
+                await self._change(lambda kept, one: kept.stop(one.comment), subscription)
             case "never":
-                await self._change(lambda subscriptions, it: subscriptions.refuse(it.address), subscription)
+                await self._change(lambda kept, one: kept.refuse(one.address), subscription)
             case _:
                 raise Refused(400, "That form is none of this site’s. Go back and use its buttons.")
-        return self._context.redirect(self._context.site, f"/mail/{request.path_params['token']}")
+        return self._context.redirect(f"/mail/{request.path_params['token']}")
 
     async def unsubscribe(self, request: Request) -> Response:
         """Stop at once, as the button of a mail program asks (RFC 8058): whatever the form says and wherever it comes from."""
-        await self._change(lambda subscriptions, it: subscriptions.stop(it.comment), self._subscription(request))
+        await self._change(lambda kept, one: kept.stop(one.comment), self._subscription(request))
         return self._page(None)
 
     def _subscription(self, request: Request) -> Subscription | None:
-        return self._subscriptions.by_token(request.path_params["token"])
+        return Subscriptions(self._context.inbox).by_token(request.path_params["token"])
 
     async def _change(self, change: _Change, subscription: Subscription | None) -> None:
         def carry_out(inbox: Inbox) -> None:
@@ -65,11 +63,10 @@ class SubscriptionPages:
             raise Refused(503, "This could not be done just now. Go back and try again in a minute.") from None
 
     def _page(self, subscription: Subscription | None) -> Response:
-        revisions = self._context.inbox.revisions(subscription.comment) if subscription else []
-        conversation = self._context.site.conversations.get(
-            revisions[0].article if revisions else "", Conversation("", "/")
-        )
+        context = self._context
+        revisions = context.inbox.revisions(subscription.comment) if subscription else []
+        article = revisions[0].article if revisions else ""
+        conversation = context.site.conversations.get(article, Conversation("", "/"))
         is_published = any(revision.state == "published" for revision in revisions)
-        return self._context.page(
-            "follow.html", 200, subscription=subscription, conversation=conversation, is_published=is_published
-        )
+        values = {"subscription": subscription, "conversation": conversation, "is_published": is_published}
+        return context.page("follow.html", 200, **values)

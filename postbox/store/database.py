@@ -1,10 +1,10 @@
-"""How both databases are opened: WAL, durable before the answer, migrated in order."""
+"""Databases: opened in WAL mode, durable before the answer, migrated in order."""
 
 import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 TIMEOUT_SECONDS = 10.0  # for another process to finish what it writes
@@ -44,12 +44,15 @@ def connect(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     return connection
 
 
-def is_as_made(connection: sqlite3.Connection, migrations: Sequence[str]) -> bool:
-    """Tell whether a database has the tables that its migrations make, and no view or trigger of another's making."""
-    query = "SELECT sql FROM sqlite_schema ORDER BY type, name"
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        _migrate(made, migrations)
-        return [tuple(row) for row in connection.execute(query)] == made.execute(query).fetchall()
+def refuse_code(connection: sqlite3.Connection) -> None:
+    """Refuse a database that another user may write if it has a view or a trigger, which would run as whoever reads it.
+
+    Raises:
+        sqlite3.DatabaseError: with the name of the first.
+    """
+    query = "SELECT name FROM sqlite_schema WHERE type IN ('view', 'trigger') LIMIT 1"
+    if found := connection.execute(query).fetchone():
+        raise sqlite3.DatabaseError(f"“{found[0]}” is a view or a trigger, and not of our making")
 
 
 @contextmanager

@@ -79,6 +79,12 @@ class Decisions:
         """Return how many there are."""
         return int(self.connection.execute("SELECT count(*) FROM decision").fetchone()[0])
 
+    def article_of(self, comment: str) -> str | None:
+        """Return the article of the last decision on a comment, if there is one."""
+        query = "SELECT article FROM decision WHERE comment = ? ORDER BY sequence DESC LIMIT 1"
+        row = self.connection.execute(query, (comment,)).fetchone()
+        return str(row["article"]) if row else None
+
     def has_published(self, comment: str, article: str) -> bool:
         """Tell whether a reader's comment was ever published there."""
         query = "SELECT 1 FROM decision WHERE comment = ? AND article = ? AND action = 'publish'"

@@ -90,11 +90,11 @@ class Messages:
 
     def receipt(self, id: str) -> str:
         """Return the private part of the link that only the message's writer is given."""
-        return self._inbox.token("message", id)
+        return self._inbox.tokens.sign(id, "message")
 
     def by_receipt(self, receipt: str) -> Message | None:
         """Return the message that a receipt is for, or None if it was not made here."""
-        id = self._inbox.named_by(receipt, "message")
+        id = self._inbox.tokens.read(receipt, "message")
         return self.one(id) if id else None
 
     def _find(self, condition: str, *values: object) -> list[Message]:

@@ -1,13 +1,12 @@
 """What waits for judgement: private, durable before the answer, never opened by the build.
 
 The intake adds, moderation decides. Ids are random and never used twice; a comment that is gone leaves its id behind.
-A receipt is the private link of a comment's writer: the id, and a MAC over it under the inbox's own key.
+A receipt is the private link of a comment's writer: the id, signed with the inbox's own key.
 What someone is to be told of is noted in the transaction that keeps it: a kind and an id, which the desk makes a mail of.
 What a reader erases is noted likewise, for the desk's record of erasures.
 """
 
 import hashlib
-import hmac
 import json
 import os
 import sqlite3
@@ -20,9 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from contract.comment import ID
-from postbox.store.database import connect, is_as_made
-from postbox.store.tokens import new_id, secret
+from contract.comment import READER_FIELDS, Words
+from postbox.store.database import connect, refuse_code
+from postbox.store.tokens import Tokens, new_id, secret
 
 MIGRATIONS = [
     """
@@ -96,26 +95,28 @@ MIGRATIONS = [
 ]
 
 
+_WORDS = ", ".join(READER_FIELDS)
+_ERASED = ", ".join(f"{name} = ''" for name in (*READER_FIELDS, "reason")) + ", digest = x'', held = '[]'"
+
+
 class InboxError(ValueError):
     """What was asked of a comment cannot be done any more; the text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submission:
+class Submission(Words):
     """What a reader typed, once it keeps every rule."""
 
     article: str
-    reply_to: str | None
-    author: str
-    body: str
+    reply_to: str | None = None
     email: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Revision:
+class Revision(Words):
     """One revision of a comment in the inbox.
 
-    ``state`` is waiting, published, replaced (by a change before anyone item it), rejected, spam, removed (by the site)
+    ``state`` is waiting, published, replaced (by a change before anyone judged it), rejected, spam, removed (by the site)
     or deleted (words and all). Of the published and the removed, the last says what is on the page.
     ``held`` says why it deserves a second look, ``reason`` why it was rejected.
     """
@@ -124,8 +125,6 @@ class Revision:
     number: int
     article: str
     reply_to: str | None
-    author: str
-    body: str
     received: datetime
     held: tuple[str, ...]
     state: str
@@ -164,18 +163,30 @@ class Inbox:
         path = folder / "inbox.sqlite"
         _refuse_traps(path)
         self.connection = connect(path, MIGRATIONS)
-        if not is_as_made(self.connection, MIGRATIONS):
+        try:
+            refuse_code(self.connection)
+            self._add_columns()
+        except sqlite3.DatabaseError as error:
             self.connection.close()
-            raise InboxError(
-                f"{path} has tables, views or triggers that are not of our making; put the last good copy there"
-            )
+            raise InboxError(f"{path}: {error}; put the last good copy there") from error
         # Only the intake writes UTF-8 for sure; a row of another's making is shown, and stops no other.
         self.connection.text_factory = lambda data: data.decode("utf-8", "replace")
+
+    def _add_columns(self) -> None:
+        """Give each declared field its column."""
+        columns = {row["name"] for row in self.connection.execute("PRAGMA table_info(revision)")}
+        for name in READER_FIELDS.keys() - columns:
+            self.run(f"ALTER TABLE revision ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
 
     @cached_property
     def key(self) -> bytes:
         """What receipts and the links in mails to readers are signed with; of the desk only the mail reads it."""
         return secret(self._folder / "key", mode=0o640)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What signs receipts and the links in mails to readers, and reads them."""
+        return Tokens(self.key)
 
     def add(self, submission: Submission, meta: SubmissionMeta, held: Sequence[str]) -> str:
         """Keep a submission and return its comment's id; sent again since ``resend_after``, the id of the first."""
@@ -212,7 +223,7 @@ class Inbox:
         latest = self.revisions(id)[-1]
         if latest.state not in ("waiting", "published"):
             raise InboxError("This comment cannot be changed any more.")
-        if (latest.author, latest.body) == (submission.author, submission.body):
+        if latest.words == submission.words:
             return
         self.run("UPDATE revision SET state = 'replaced' WHERE comment = ? AND state = 'waiting'", id)
         self._add_revision(id, latest.number + 1, submission, received, held)
@@ -226,17 +237,13 @@ class Inbox:
         """Erase every word of a comment and what could name its writer; its id stays, so that it is never used again."""
         self.run("UPDATE comment SET resend_key = NULL WHERE id = ?", id)
         self.run("DELETE FROM subscription WHERE comment = ?", id)
-        self.run(
-            "UPDATE revision SET author = '', body = '', digest = x'', held = '[]', reason = '', state = 'deleted'"
-            " WHERE comment = ?",
-            id,
-        )
+        self.run(f"UPDATE revision SET {_ERASED}, state = 'deleted' WHERE comment = ?", id)  # noqa: S608  # declared names
 
     def expire(self, id: str, *, is_published: bool) -> None:
         """Erase the words of a comment that do not wait, all but those on its page; what became of them stays to be seen."""
         on_page = "(SELECT max(number) FROM revision AS r WHERE r.comment = revision.comment AND r.state = 'published')"
         self.run(
-            "UPDATE revision SET author = '', body = '', digest = x'', held = '[]', reason = ''"  # noqa: S608  # this module's own
+            f"UPDATE revision SET {_ERASED}"  # noqa: S608  # this module's own
             f" WHERE comment = ? AND state NOT IN ('waiting', 'deleted') AND NOT (? AND number = {on_page})",
             id,
             is_published,
@@ -288,23 +295,12 @@ class Inbox:
 
     def receipt(self, id: str) -> str:
         """Return the private part of the link that only the comment's writer is given."""
-        return self.token("receipt", id)
+        return self.tokens.sign(id, "receipt")
 
     def by_receipt(self, receipt: str) -> list[Revision]:
         """Return the revisions of the comment that a receipt is for, or none if it was not made here."""
-        id = self.named_by(receipt, "receipt")
+        id = self.tokens.read(receipt, "receipt")
         return self.revisions(id) if id else []
-
-    def token(self, purpose: str, id: str, *words: str) -> str:
-        """Return an id with a MAC over it, for one purpose and, where there are ``words``, for as long as they are so."""
-        mac = hmac.digest(self.key, ":".join((purpose, id, *words)).encode(), "sha256")
-        return f"{id}-{mac.hex()[:32]}"
-
-    def named_by(self, token: str, purpose: str, *words: str) -> str:
-        """Return the id in a token, or nothing if it was not made here for this purpose and these words."""
-        id = token.partition("-")[0]
-        expected = self.token(purpose, id, *words) if ID.fullmatch(id) else ""
-        return id if expected and hmac.compare_digest(token.encode(), expected.encode()) else ""
 
     # Who is to be told
 
@@ -347,23 +343,23 @@ class Inbox:
         *,
         is_news: bool = True,
     ) -> None:
-        self.run(
-            "INSERT INTO revision (comment, number, author, body, digest, received, held, state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting')",
-            id,
-            number,
-            submission.author,
-            submission.body,
-            _digest(submission.body),
-            stamp(received),
-            json.dumps(held, ensure_ascii=False) if held else "[]",
-        )
+        values = {
+            "comment": id,
+            "number": number,
+            **submission.words,
+            "digest": _digest(submission.body),
+            "received": stamp(received),
+            "held": json.dumps(held, ensure_ascii=False) if held else "[]",
+            "state": "waiting",
+        }
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        self.run(f"INSERT INTO revision ({columns}) VALUES ({marks})", *values.values())  # noqa: S608  # declared names
         if is_news:
             self.add_event("comment", id)
 
     def _find(self, condition: str, *values: object) -> list[Revision]:
         rows = self.connection.execute(
-            "SELECT id, number, article, reply_to, author, body, received, held, state, reason"  # noqa: S608  # conditions are this module's own
+            f"SELECT id, number, article, reply_to, {_WORDS}, received, held, state, reason"  # noqa: S608  # conditions are this module's own
             f" FROM revision JOIN comment ON comment = id WHERE {condition}",
             values,
         )

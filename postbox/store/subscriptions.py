@@ -51,12 +51,12 @@ class Subscriptions:
 
     def token(self, subscription: Subscription) -> str:
         """Return the private part of the link that only mail to the address holds."""
-        return self._inbox.token("mail", subscription.comment, subscription.address)
+        return self._inbox.tokens.sign(subscription.comment, "mail", subscription.address)
 
     def by_token(self, token: str) -> Subscription | None:
         """Return the subscription that a token is for, unless it is gone or was not made here."""
-        subscription = self.of(token.partition("-")[0])
-        return subscription if subscription and self._inbox.named_by(token, "mail", subscription.address) else None
+        subscription = self.of(token.partition(".")[0])
+        return subscription if subscription and self._inbox.tokens.read(token, "mail", subscription.address) else None
 
     def choose(self, comment: str, events: Iterable[str]) -> None:
         """Record that the address is theirs, and what it wants to be told."""

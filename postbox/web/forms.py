@@ -1,43 +1,63 @@
-"""What both web applications ask of a request, and what their private pages answer with."""
+"""Forms: read within limits, refused from other sites; and the headers of private pages."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 CONTENT_TYPE = "application/x-www-form-urlencoded"
 # Private pages: nobody stores them, and their address goes to no other site.
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
 
+Refusal = Callable[[Request, Exception], Awaitable[Response]]
+
 
 class Refused(Exception):  # noqa: N818  # it is an answer, not a fault
-    """A request that no correction of a field would mend; ``status`` is the answer's, the text is for its reader."""
+    """A request that no correction of a field would mend; ``status`` and ``headers`` are the answer's, the text is for its reader."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
-        self.status = status
+        self.status, self.headers = status, dict(headers or {})
 
 
-def refuse_other_sites(headers: Mapping[str, str]) -> None:
-    """Let only a page's own site post: Sec-Fetch-Site decides, Origin where a browser does not send it.
+class SameSite:
+    """Middleware against cross-site request forgery: lets only a page's own site post.
 
-    (W3C, Fetch Metadata Request Headers, 2.3; the comparison with Host is RFC 6454's origin without its scheme,
-    which a proxy hides.)
+    Sec-Fetch-Site decides, Origin where a browser does not send it (W3C, Fetch Metadata Request Headers, 2.3; the
+    comparison with Host is RFC 6454's origin without its scheme, which a proxy hides).
+    ``refused`` answers the others; a path that ends with ``but`` is posted to by programs, from anywhere.
     """
-    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    is_ours = site == "same-origin" if site else not origin or origin.partition("://")[2] == headers.get("host")
-    if not is_ours:
-        raise Refused(403, "This form belongs to another site. Open the page that it stands on and use it there.")
+
+    def __init__(self, app: ASGIApp, refused: Refusal, but: str = "") -> None:
+        self._app, self._refused, self._but = app, refused, but
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD") and not self._is_ours(scope):
+            request = Request(scope, receive)
+            error = Refused(403, "This form belongs to another site. Open the page that it stands on and use it there.")
+            await (await self._refused(request, error))(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        if self._but and scope["path"].endswith(self._but):
+            return True
+        headers = Headers(scope=scope)
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        return site == "same-origin" if site else not origin or origin.partition("://")[2] == headers.get("host")
 
 
 async def read_form(request: Request, *, max_bytes: int, max_fields: int) -> dict[str, str]:
     """Return the fields of a posted form.
 
     Raises:
-        Refused: if it comes from another site (403), is no form (415), is too large, counted while reading (413),
+        Refused: if it is no form (415), is too large, counted while reading (413),
             or cannot be read (400).
     """
-    refuse_other_sites(request.headers)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise Refused(415, "This address takes what a form of this site sends. Go back and use the form.")
     data = bytearray()

@@ -1,1 +1,1 @@
-"""Assets: pictures, social images and the style, made for the page."""
+"""Assets: pictures, linked files, social images and the style, made for the page."""

@@ -1,7 +1,8 @@
-"""The images of the author's texts: a drawing goes into its page, a photograph becomes a ``<picture>`` for phone and desk.
+"""Images and linked files of the author's texts: a drawing goes into its page, a photograph becomes a ``<picture>``.
 
 An ordinary Markdown image is all that an author writes: ``![A foot from above]({static}/images/foot.jpg)``.
-The original of a photograph is not published. What was made once is kept by the hash of its content, in ``IMAGE_CACHE``.
+The original of a photograph is not published, and no file with its metadata, whichever way a text leads to it.
+What was made once is kept by the hash of its content, in ``IMAGE_CACHE``.
 """
 
 import hashlib
@@ -11,20 +12,25 @@ import shutil
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from press.assets import svg
-from press.assets.raster import Raster, RasterError
-from press.assets.style import shorten
+from press.assets import files, svg
+from press.assets.files import FileError, shown
+from press.assets.raster import Raster, RasterError, is_raster
 from press.assets.svg import SvgError
+from press.output import tables
+from press.output.links import SCHEME, TAG
 
 SIZES = "min(38rem, 100vw - 2.5rem)"  # the column and its gutters, as in style.css
 PORTRAIT_SIDE = 96  # pixels; a sharp screen gets twice as many
 IMAGE = re.compile(r"""(?P<before><p>)?(?P<image><img\b(?:[^>"']|"[^"]*"|'[^']*')*>)(?P<after></p>)?""")
 MARK = re.compile(r"[{|](?:static|attach|filename)[|}]")
+LINK = re.compile(
+    r"""(?P<name>\s(?:href|src|poster|data)\s*=\s*)(?P<quote>["'])[{|](?:static|attach)[|}](?P<address>.*?)(?P=quote)""",
+    re.IGNORECASE,
+)
 ELSEWHERE = re.compile(r"(?:https?:)?//")
 
 
@@ -32,68 +38,101 @@ class ImageError(ValueError):
     """The image cannot be shown; the text says why, and the cure."""
 
 
+FAULTS = (ImageError, FileError, SvgError, RasterError, OSError)
+
+
 @dataclass
 class Images:
-    """The images of one build.
+    """The images and linked files of one build.
 
     ``content`` is the folder that ``{static}`` stands for, ``cache`` where what was made is kept.
-    ``light`` are the tokens of the light scheme, ``tokens`` what stands for each in a page, by name.
-    ``faults`` is what is wrong, each ``file:line: cause``.
+    ``light`` are the tokens of the light scheme, by name.
+    ``faults`` is what is wrong, each ``file:line: cause``; ``notes`` what an author should know, in the same form.
     """
 
     content: Path
     cache: Path
     light: Mapping[str, str]
-    tokens: Mapping[str, str]
     faults: list[str] = field(default_factory=list)
-    _files: dict[str, Path] = field(default_factory=dict)  # by name, what this build publishes
+    notes: list[str] = field(default_factory=list)
+    _files: dict[str, Path] = field(default_factory=dict)  # by name, the images that this build publishes
+    _documents: dict[str, Path] = field(default_factory=dict)  # by place below the output
     _alone: dict[str, str] = field(default_factory=dict)  # for each drawing in a page, its <img> in a feed
 
     def illustrate(self, html: str, source: Path) -> str:
-        """Return the HTML of a text with its images in place; what is wrong with them is added to ``faults``."""
-        if "<img" not in html:
-            return html
-        shown: list[str] = []
+        """Return the HTML of a text with its images in place and its links to files leading to clean ones.
+
+        What is wrong is added to ``faults``.
+        """
+        placed: list[str] = []
 
         def show(found: re.Match[str]) -> str:
             attributes = _Attributes(found["image"]).found
             try:
-                shown.append(self._show(attributes, source, shown))
-            except (ImageError, SvgError, RasterError, OSError) as error:
-                self.faults.append(f"{_place(source, attributes)}: {error}")
+                placed.append(self._show(attributes, source, placed))
+            except FAULTS as error:
+                alt = attributes.get("alt", "").strip()
+                self.faults.append(f"{_place(source, attributes.get('src', ''), alt)}: {error}")
                 return found[0]
             if found["before"] and found["after"]:  # a picture that has its paragraph to itself needs none
-                return shown[-1] or found[0]
-            return (found["before"] or "") + (shown[-1] or found["image"]) + (found["after"] or "")
+                return placed[-1] or found[0]
+            return (found["before"] or "") + (placed[-1] or found["image"]) + (found["after"] or "")
 
-        return IMAGE.sub(show, html)
+        def lead(found: re.Match[str]) -> str:
+            address = unescape(found["address"])
+            try:
+                return f'{found["name"]}"{escape(self._lead(address, source))}"'
+            except FAULTS as error:
+                self.faults.append(f"{_place(source, address)}: {error}")
+                return found[0]
+
+        def lead_all(tag: re.Match[str]) -> str:
+            return tag[0] if tag[0].startswith("<img ") else LINK.sub(lead, tag[0])
+
+        html = IMAGE.sub(show, html)
+        return TAG.sub(lead_all, html) if MARK.search(html) else html
 
     def portrait(self, place: str) -> str:
         """Return what shows a square portrait, empty for none; what is wrong with it is added to ``faults``.
 
         ``place`` is that of the photograph below the content folder, like ``images/david.jpg``.
         """
-        path = self.content / place
         try:
-            photograph = Raster(path) if place else None
-            return self._square(path, photograph) if photograph else ""
-        except (RasterError, OSError) as error:
-            self.faults.append(f"PORTRAIT: {error if path.is_file() else f'there is no {_shown(path)}'}")
+            found = files.find(self.content, self.content, place) if place else None
+            if place and not found:
+                raise FileError(f"there is no {shown(self.content / place)}")
+            return self._square(found[0], Raster(found[0])) if found else ""
+        except FAULTS as error:
+            self.faults.append(f"PORTRAIT: {error}")
             return ""
+
+    def clean(self, path: Path) -> Path:
+        """Return a file of ``content/extra`` as it is published, under its own name and in its own size.
+
+        What is wrong with it is added to ``faults``.
+        """
+        try:
+            if path.suffix.lower() == ".svg":
+                drawing = svg.without_notes(path).encode()
+                return self._cached(f"{_slug(path)}-{name_hash(drawing)}.svg", lambda: drawing)
+            data = files.read(path)
+            if is_raster(data) or path.suffix.lower() in files.IMAGES:
+                photograph = Raster(path)
+                name = f"{_slug(path)}-{photograph.hash}-{photograph.width}.{photograph.kind}"
+                return self._cached(name, lambda: photograph.encode(photograph.kind, photograph.width))
+            return self._document(path, data, shown(path))
+        except FAULTS as error:
+            self.faults.append(str(error))
+            return path
 
     def in_feed(self, html: str) -> str:
         """Return the HTML as feed readers can show it: a drawing as a file in light colours, a photograph as one image."""
-        html = re.sub(r"<source\b[^>]*>|</?picture>", "", html)
+        html = re.sub(r"<picture>(?:<source\b[^>]*>)*(<img\b[^>]*>)</picture>", r"\1", tables.plain(html))
         return re.sub(r"<svg\b.*?</svg>", lambda found: self._alone.get(found[0], ""), html, flags=re.DOTALL)
 
     def keep(self, name: str, make: Callable[[], bytes]) -> str:
         """Return the address of a file to publish, made unless an earlier build did; so its name has to hold a hash."""
-        path = self._files[name] = self.cache / name
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f"{name}.{os.getpid()}")
-            draft.write_bytes(make())
-            draft.replace(path)
+        self._files[name] = self._cached(name, make)
         return f"/images/{name}"
 
     def has(self, name: str) -> bool:
@@ -101,11 +140,51 @@ class Images:
         return (self.cache / name).exists()
 
     def publish(self, output: Path, stands: Callable[[str], bool]) -> None:
-        """Write the files of this build, and no others, into the output, but for those that stand there."""
-        for name, path in self._files.items():
-            if not stands(f"images/{name}"):
-                (output / "images").mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, output / "images" / name)
+        """Write the files of this build, and no others, into the output, but for the images that stand there."""
+        images = {f"images/{name}": path for name, path in self._files.items() if not stands(f"images/{name}")}
+        for place, path in (images | self._documents).items():
+            (output / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, output / place)
+
+    def _cached(self, name: str, make: Callable[[], bytes]) -> Path:
+        path = self.cache / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f"{name}.{os.getpid()}")
+            draft.write_bytes(make())
+            draft.replace(path)
+        return path
+
+    def _document(self, path: Path, data: bytes, place: str) -> Path:
+        """Return a document or a recording without its metadata; that it keeps them is added to ``notes``."""
+        name = f"{name_hash(files.RECIPE + data)}{path.suffix.lower()}"
+        if self.has(name):
+            return self.cache / name
+        cleaned = files.clean(path, data)
+        if cleaned is None:
+            cause = "is published with what it may say of who made it; only pictures, PDF, MP4, MP3 and plain text are cleaned"
+            self.notes.append(f"{place}: {shown(path)} {cause}")
+            return path
+        return path if cleaned == data else self._cached(name, lambda: cleaned)
+
+    def _lead(self, address: str, source: Path) -> str:
+        """Return the address of the clean file that a text links to."""
+        found = files.find(self.content, source.parent, address)
+        if not found:
+            raise FileError(files.missing(self.content, source.parent, address, "file"))
+        path, rest = found
+        if path.suffix == ".md":
+            raise FileError(f"{shown(path)} is a text of the site; link to it with {{filename}}")
+        place = files.place_of(self.content, path)
+        if not path.is_relative_to(self.content / files.EXTRA):  # which is published whole
+            if path.suffix.lower() == ".svg":
+                return self._drawing(path, svg.inline(path, path.stem, self.light))
+            data = files.read(path)
+            if is_raster(data) or path.suffix.lower() in files.IMAGES:
+                photograph = Raster(path)
+                return self._sized(path, photograph, photograph.kind, photograph.linked_width)
+            self._documents[place] = self._document(path, data, _place(source, address))
+        return files.address_of(place) + rest
 
     def _show(self, attributes: dict[str, str], source: Path, before: list[str]) -> str:
         """Return what shows an image, or an empty string where the address is no file of the author's."""
@@ -118,41 +197,48 @@ class Images:
         if path is None:
             return ""
         if path.suffix.lower() != ".svg":
-            return self._picture(path, attributes, is_first=not before)
+            return self._picture(path, Raster(path), attributes, is_first=not before)
         drawing = svg.inline(path, alt, self.light)
         for id in re.findall(r"""\sid=(?:"[^"]*"|'[^']*')""", drawing):
             if any(id in other for other in before):
-                raise ImageError(f"{_shown(path)} has{id}, as a drawing above has; in one page it has to be another")
-        file = svg.alone(drawing, self.light).encode()
-        address = self.keep(f"{_slug(path)}-{name_hash(file)}.svg", lambda: file)
-        shown = shorten(drawing, self.tokens)
-        self._alone[shown] = f'<img src="{address}" alt="{svg.label(drawing)}">'
-        return shown
+                raise ImageError(f"{shown(path)} has{id}, as a drawing above has; in one page it has to be another")
+        placed = svg.on_light_ground(drawing)
+        self._alone[placed] = f'<img src="{self._drawing(path, drawing)}" alt="{svg.label(drawing)}">'
+        return placed
 
     def _find(self, address: str, source: Path) -> Path | None:
         mark = MARK.match(address)
-        place = unquote(urlsplit(address[mark.end() :] if mark else address).path)
-        path = self.content / place.lstrip("/") if place.startswith("/") else source.parent / place
-        if path.is_file():
-            return path
+        if not mark and SCHEME.match(address):
+            return None
+        place = address[mark.end() :] if mark else address
+        if found := files.find(self.content, source.parent, place):
+            return found[0]
         if mark:
-            raise ImageError(f"there is no image {_shown(path)}; put it there, or correct the address")
+            raise ImageError(files.missing(self.content, source.parent, place, "image"))
         return None  # the check of all links knows whether it leads anywhere
 
-    def _picture(self, path: Path, attributes: dict[str, str], *, is_first: bool) -> str:
-        photograph = Raster(path)
+    def _drawing(self, path: Path, drawing: str) -> str:
+        """Return the address of an inlined drawing as a file of its own."""
+        file = svg.alone(drawing, self.light).encode()
+        return self.keep(f"{_slug(path)}-{name_hash(file)}.svg", lambda: file)
 
-        def address(kind: str, width: int) -> str:
-            name = f"{_slug(path)}-{photograph.hash}-{width}.{kind}"
-            return self.keep(name, lambda: photograph.encode(kind, width))
+    def _sized(self, path: Path, photograph: Raster, kind: str, width: int) -> str:
+        """Return the address of a photograph in one kind and width."""
+        name = f"{_slug(path)}-{photograph.hash}-{width}.{kind}"
+        return self.keep(name, lambda: photograph.encode(kind, width))
 
+    def _picture(self, path: Path, photograph: Raster, attributes: dict[str, str], *, is_first: bool) -> str:
         sources = ""
         for kind in ("avif", "webp"):
-            candidates = ", ".join(f"{address(kind, width)} {width}w" for width in photograph.widths)
+            candidates = ", ".join(
+                f"{self._sized(path, photograph, kind, width)} {width}w" for width in photograph.widths
+            )
             sources += _tag("source", {"type": f"image/{kind}", "srcset": candidates, "sizes": SIZES})
         width = photograph.fallback_width
-        attributes |= {"src": address(photograph.kind, width), "width": str(width)}
+        attributes |= {"src": self._sized(path, photograph, photograph.kind, width), "width": str(width)}
         attributes |= {"height": str(photograph.height_at(width)), "decoding": "async"}
+        if photograph.is_transparent:
+            attributes["class"] = f"{attributes.get('class', '')} light-ground".strip()
         if not is_first:
             attributes["loading"] = "lazy"
         return f"<picture>{sources}{_tag('img', attributes)}</picture>"
@@ -170,8 +256,8 @@ class Images:
             for kind in ("avif", "webp")
         )
         side = str(PORTRAIT_SIDE)
-        shown = {"class": "portrait", "src": address(photograph.kind, 2), "alt": "", "width": side, "height": side}
-        return f"<picture>{sources}{_tag('img', shown)}</picture>"
+        image = {"class": "portrait", "src": address(photograph.kind, 2), "alt": "", "width": side, "height": side}
+        return f"<picture>{sources}{_tag('img', image)}</picture>"
 
 
 def name_hash(content: bytes) -> str:
@@ -195,18 +281,13 @@ def _tag(name: str, attributes: dict[str, str]) -> str:
     return f"<{name}" + "".join(f' {key}="{escape(value)}"' for key, value in attributes.items()) + ">"
 
 
-def _place(source: Path, attributes: dict[str, str]) -> str:
-    """Return where a text names an image, as file:line; of several such lines, the first with the same alternative."""
-    lines, address = source.read_text("utf-8").split("\n"), attributes.get("src", "")
-    alt = attributes.get("alt", "").strip()
-    same = re.compile(rf"!\[\s*{re.escape(alt)}\s*\]" if alt else r"!\[\s*\]|<img\b")
+def _place(source: Path, address: str, alt: str | None = None) -> str:
+    """Return where a text names a file, as file:line; of several such lines, the first with the same alternative."""
+    lines = source.read_text("utf-8").split("\n")
+    same = re.compile("" if alt is None else rf"!\[\s*{re.escape(alt)}\s*\]" if alt else r"!\[\s*\]|<img\b")
     naming = [number for number, line in enumerate(lines, 1) if address in line]
     naming.sort(key=lambda number: not same.search(lines[number - 1]))
-    return f"{_shown(source)}:{next(iter(naming), 1)}"
-
-
-def _shown(path: Path) -> str:
-    return os.path.relpath(path)
+    return f"{shown(source)}:{next(iter(naming), 1)}"
 
 
 def _slug(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The social image of an article: how a link to it looks where it is shared, 1200×630, drawn from the theme's ``social.svg``.
+"""Social images of articles: how a link to one looks where it is shared, 1200×630 pixels, drawn from the theme's ``social.svg``.
 
 Its font comes with a package (Crimson Text, under the Open Font License) and never from the machine,
 so the same title gives the same bytes everywhere.

@@ -1,4 +1,4 @@
-"""An author's photograph (PNG, JPEG or WebP): upright, in sRGB, without its metadata, in sizes for phone and desk.
+"""Photographs of an author (PNG, JPEG or WebP): upright, in sRGB, without metadata, in sizes for phone and desk.
 
 The same file gives the same bytes on every machine with the same Pillow.
 """
@@ -18,7 +18,9 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 # A desk needs 608 pixels, a phone 640 to 960, a sharp desk 1,216: the column of 38rem at one, two and three to a point.
 WIDTHS = (640, 960, 1280)
 FALLBACK_WIDTH = 960
+LINKED_WIDTH = 2560  # where a text links to the photograph
 MOST_PIXELS = 50_000_000
+MOST_BYTES = 25_000_000
 
 SAVE: dict[str, dict[str, Any]] = {
     # One thread, for an AVIF is cut into tiles by how many there are; its encoder by name, for they differ too.
@@ -30,6 +32,8 @@ SAVE: dict[str, dict[str, Any]] = {
 RECIPE = f"{PIL.__version__} {SAVE}".encode()
 # Many phones write several pictures into one JPEG, which Pillow calls MPO; the first is the one meant.
 KINDS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp"}
+# Those that are known for images; the other readers of Pillow meet no file here.
+READ = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP")
 ORIENTATION, TURNED_BY_A_QUARTER = 0x0112, range(5, 9)
 
 
@@ -37,11 +41,23 @@ class RasterError(ValueError):
     """The file cannot be shown as a photograph; the text says why, and the cure."""
 
 
+def is_raster(data: bytes) -> bool:
+    """Tell whether a file is an image of pixels, whatever its name says."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            Image.open(io.BytesIO(data), formats=READ)
+    except UnidentifiedImageError:
+        return False
+    except Exception:  # one that is broken, or too large, is one
+        return True
+    return True
+
+
 class Raster:
     """A photograph of which only the head is read, until it is encoded.
 
     ``width`` and ``height`` are those of the picture held upright, ``kind`` is its own format, in small letters.
-    ``hash`` changes with the file and with how it is encoded.
+    ``hash`` changes with the file and with how it is encoded. ``is_transparent`` says that it may have no ground of its own.
 
     Raises:
         RasterError: if it is of another format, broken, too large or moves; an encoding may find it broken too.
@@ -49,10 +65,12 @@ class Raster:
 
     def __init__(self, path: Path) -> None:
         self._place = os.path.relpath(path)
+        if path.stat().st_size > MOST_BYTES:
+            raise RasterError(f"{self._place} is larger than {MOST_BYTES // 1_000_000} MB; save it smaller")
         data = path.read_bytes()
         try:
             with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
-                self._image = image = Image.open(io.BytesIO(data))
+                self._image = image = Image.open(io.BytesIO(data), formats=READ)
             # For a PNG without EXIF in its head, Pillow would read all pixels to look behind them.
             has_exif = image.format != "PNG" or "exif" in image.info
             self._orientation = image.getexif().get(ORIENTATION, 1) if has_exif else 1
@@ -63,13 +81,16 @@ class Raster:
         except Exception as error:  # a broken file makes Pillow raise almost anything
             raise RasterError(self._broken(error)) from None
         if image.format not in KINDS:
-            raise RasterError(f"{self._place} is a {image.format}; save it as PNG, JPEG or WebP")
+            raise RasterError(
+                f"{self._place} is {'an' if image.format == 'AVIF' else 'a'} {image.format}; save it as PNG, JPEG or WebP"
+            )
         if image.width * image.height > MOST_PIXELS:
             raise RasterError(self._too_large())
         if image.format != "MPO" and getattr(image, "is_animated", False):
             raise RasterError(f"{self._place} moves; save one picture of it")
         self.kind = KINDS[image.format]
         self.width, self.height = image.size if self._orientation not in TURNED_BY_A_QUARTER else image.size[::-1]
+        self.is_transparent = bool(image.has_transparency_data)
         self.hash = hashlib.sha256(RECIPE + data).hexdigest()[:12]
 
     @property
@@ -82,6 +103,11 @@ class Raster:
     def fallback_width(self) -> int:
         """The width of what is shown where no other is chosen."""
         return min(self.width, FALLBACK_WIDTH)
+
+    @property
+    def linked_width(self) -> int:
+        """The width of what a text links to."""
+        return min(self.width, LINKED_WIDTH)
 
     def height_at(self, width: int) -> int:
         """Return its height at a width."""

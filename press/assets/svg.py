@@ -1,6 +1,6 @@
-"""An author's drawing (SVG) in a page, where its colours are the page's tokens, and alone, where a feed shows it.
+"""Drawings of an author (SVG): in a page, where their colours are the page's tokens, and alone, where a feed shows them.
 
-In a page it is part of the HTML: ``fill="var(--clay)"`` is clay in light and in dark, ``currentColor`` the caption's ink.
+In a page a drawing is part of the HTML: ``fill="var(--clay)"`` is clay in light and in dark, ``currentColor`` the caption's ink.
 The site's policy blocks styles and scripts inside it, and nothing outside it may be referred to; such a drawing is refused.
 """
 
@@ -11,17 +11,25 @@ from html import escape
 from pathlib import Path
 from xml.parsers import expat
 
-from press.assets.style import USE, shorten
-
+MOST_BYTES = 1_000_000
+USE = re.compile(r"var\(--([\w-]+)\)")
 ELEMENT = re.compile(
     r"svg|title|desc|defs|g|symbol|use|path|rect|circle|ellipse|line|polyline|polygon|text|tspan"
     r"|clipPath|mask|marker|pattern|linearGradient|radialGradient|stop"
 )
-# What a file of its own needs and a page does not: its head, its namespaces, its comments.
-ALONE = re.compile(r"""<!--.*?-->|<\?.*?\?>|\sxmlns(?::\w+)?=(?:"[^"]*"|'[^']*')""", re.DOTALL)
+METADATA = re.compile(r"<!--.*?-->|<metadata\b[^>]*/>|<metadata\b.*?</metadata>", re.DOTALL)
+# What a drawing program notes for itself: attributes with a prefix, like inkscape:export-filename.
+NOTED = re.compile(r"""\s(?!xml:|xmlns[:=]|xlink:)[\w.-]+:[\w.-]+\s*=\s*(?:"[^"]*"|'[^']*')""")
+# What a file of its own needs and a page does not: its head and its namespaces.
+ALONE = re.compile(r"""<\?.*?\?>|\sxmlns(?::[\w.-]+)?\s*=\s*(?:"[^"]*"|'[^']*')""", re.DOTALL)
+# A colour that is the same in both schemes.
+FIXED = re.compile(
+    r"""\s(?:fill|stroke|stop-color|color)\s*=\s*["'](?!none|currentColor|transparent|inherit|var\(|url\()"""
+)
+SCHEMED = re.compile(r"currentColor|var\(--")
 # What its one label stands for in a page.
 WORDS = re.compile(r"<(title|desc)\b.*?</\1>", re.DOTALL)
-NAMED = re.compile(r"""\s(?:role|aria-[a-z]+)=(?:"[^"]*"|'[^']*')""")
+NAMED = re.compile(r"""\s(?:role|class|aria-[a-z]+)=(?:"[^"]*"|'[^']*')""")
 
 
 class SvgError(ValueError):
@@ -34,9 +42,10 @@ def inline(path: Path, alt: str, tokens: Mapping[str, str]) -> str:
     Raises:
         SvgError: if something in it is blocked by the policy of the site, or means nothing there.
     """
-    text = path.read_text("utf-8", errors="replace")
+    text = _without_metadata(path)
     _check(path, text, tokens)
-    opening, _, rest = re.sub(r">\s*\n\s*<", "><", ALONE.sub("", text)).strip().partition(">")
+    text = NOTED.sub("", ALONE.sub("", text)).replace("xlink:href", "href")
+    opening, _, rest = re.sub(r">\s*\n\s*<", "><", text).strip().partition(">")
     said = re.search(r"<desc\b[^>]*>(.*?)</desc>", rest, re.DOTALL)
     label = escape(alt) + (". " + " ".join(said[1].split()).replace('"', "&quot;") if said else "")
     opening = NAMED.sub("", opening).replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
@@ -50,12 +59,35 @@ def alone(drawing: str, light: Mapping[str, str]) -> str:
     size = "" if " width=" in opening else f' width="{width}" height="{height}"'
     opening = opening.replace("<svg", f'<svg xmlns="http://www.w3.org/2000/svg"{size} color="var(--ink-2)"', 1)
     ground = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="var(--surface)"/>'
-    return shorten(f"{opening}>{ground}{rest}", {name: value.replace('"', "'") for name, value in light.items()})
+    return USE.sub(lambda found: light.get(found[1], found[0]).replace('"', "'"), f"{opening}>{ground}{rest}")
+
+
+def on_light_ground(drawing: str) -> str:
+    """Return an inlined drawing on a light ground if it has a colour of its own, black if it says none: dark paper would hide it."""
+    if FIXED.search(drawing) or not SCHEMED.search(drawing):
+        return drawing.replace("<svg", '<svg class="light-ground"', 1)
+    return drawing
+
+
+def without_notes(path: Path) -> str:
+    """Return an SVG as it is, without its metadata, its comments and what a drawing program noted for itself."""
+    text = NOTED.sub("", _without_metadata(path))
+    return re.sub(r"<sodipodi:.*?(?:/>|</sodipodi:[^>]*>)", "", text, flags=re.DOTALL)
 
 
 def label(drawing: str) -> str:
     """Return what an inlined drawing says to those who cannot see it, as an attribute has it."""
     return drawing.partition('aria-label="')[2].partition('"')[0]
+
+
+def _without_metadata(path: Path) -> str:
+    """Return the text of an SVG; where something was taken out, its line ends stay."""
+    if path.stat().st_size > MOST_BYTES:
+        raise SvgError(
+            f"{os.path.relpath(path)} is larger than {MOST_BYTES // 1_000_000} MB; save it with fewer points"
+        )
+    text = path.read_text("utf-8", errors="replace")
+    return METADATA.sub(lambda found: "\n" * found[0].count("\n"), text)
 
 
 def _check(path: Path, text: str, tokens: Mapping[str, str]) -> None:

@@ -1,1 +1,1 @@
-"""Output: links checked, feeds, structured data."""
+"""Output: links checked, feeds, structured data, tables."""

@@ -1,4 +1,4 @@
-"""What a feed holds: the newest comments, and how entries and links are written there."""
+"""Feeds: the newest comments, the ids of entries, and links written out in full."""
 
 import heapq
 import re
@@ -12,8 +12,10 @@ from pelican.contents import Article
 from contract.comment import Comment
 from contract.manifest import Site
 from contract.thread import Entry
+from press.output.links import SCHEME, TAG
 
 FEED_ENTRIES = 50
+ADDRESS = re.compile(r"""(\s(?:href|src|poster)\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -56,4 +58,9 @@ def latest(dates: Iterable[datetime]) -> str:
 
 def absolute(html: str, url: str) -> str:
     """Write the links of the page at ``url`` out in full, as a feed reader needs them."""
-    return re.sub(r'(\s(?:href|src|poster)=")(?![a-z]+:)([^"]*)', lambda found: found[1] + urljoin(url, found[2]), html)
+
+    def full(found: re.Match[str]) -> str:
+        address = found[2] or found[3] or found[4] or ""
+        return found[0] if SCHEME.match(address) else f'{found[1]}"{urljoin(url, address)}"'
+
+    return TAG.sub(lambda tag: ADDRESS.sub(full, tag[0]), html)

@@ -1,4 +1,4 @@
-"""The check of every internal link, fragment, image and feed address in a build; Pelican itself checks only ``{filename}``."""
+"""Check of every internal link, fragment, image and feed address in a build; Pelican itself checks only ``{filename}``."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -8,7 +8,9 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-REFERRING = ("href", "src", "poster")
+TAG = re.compile(r"""<[a-z][^\s"'>/]*(?:\s(?:[^"'>]|"[^"]*"|'[^']*')*)?>""", re.IGNORECASE)
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+REFERRING = ("href", "src", "poster", "data", "cite")
 LISTING = ("srcset", "imagesrcset")
 # In feeds and sitemaps
 REFERRING_ELEMENTS = ("loc", "uri", "icon", "logo")
@@ -59,6 +61,8 @@ def dead_links(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield ``(file, address, cause)`` for each internal address that leads nowhere.
 
+    The fragment of a document or a recording is no id but a setting, like ``#page=2`` (RFC 8118) or ``#t=10`` (W3C Media Fragments).
+
     Args:
         checked: the files of the pages and feeds to check.
         links: all pages and feeds, by their file.
@@ -70,7 +74,7 @@ def dead_links(
                 yield file, address, fault
             elif target not in files:
                 yield file, address, "no such page or file"
-            elif fragment and (target not in links or fragment not in links[target].ids):
+            elif fragment and (fragment not in links[target].ids if target in links else "=" not in fragment):
                 yield file, address, f"that page has no id “{fragment}”"
 
 

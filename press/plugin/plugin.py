@@ -9,14 +9,14 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 from pelican import signals
 from pelican.contents import Article, Content
-from pelican.generators import ArticlesGenerator, Generator, PagesGenerator
+from pelican.generators import ArticlesGenerator, Generator, PagesGenerator, StaticGenerator
 from pelican.urlwrappers import Category
 from pelican.utils import set_date_tzinfo
 from pelican.writers import Writer
@@ -29,7 +29,7 @@ from press.assets import style
 from press.assets.images import Images
 from press.assets.og_image import social_images
 from press.incremental.comments import Conversation, Conversations
-from press.output import feeds, json_ld
+from press.output import feeds, json_ld, tables
 from press.output.feeds import Newest
 from press.plugin import redirects
 
@@ -89,6 +89,7 @@ def register() -> None:
     signals.article_generator_context.connect(_check_header)
     signals.page_generator_context.connect(_check_page)
     signals.page_generator_finalized.connect(_illustrate)
+    signals.static_generator_finalized.connect(_clean_extra)
     signals.all_generators_finalized.connect(_add_facts)
     signals.article_writer_finalized.connect(_write_comment_feeds)
     signals.article_writer_finalized.connect(_write_static)
@@ -157,16 +158,26 @@ def _illustrate(generator: PagesGenerator) -> None:
         Path(settings["PATH"]),
         Path(settings["IMAGE_CACHE"]),
         style.light(generator.env, settings["ACCENT"]),
-        style.tokens(generator.env, settings["ACCENT"]),
     )
     for content in shown:
         html = ALIGNED.sub(r'\1 class="\2"', content._content)  # as align= is no HTML any more
-        content._content = images.illustrate(html, Path(content.source_path))
+        content._content = images.illustrate(tables.scrollable(html), Path(content.source_path))
     context["portrait"] = images.portrait(settings["PORTRAIT"])
     if images.faults:
         raise SiteError("\n".join(images.faults))
     context["images"] = images
-    context["static_links"] = set(chain.from_iterable(content.get_static_links() for content in shown))
+    context["static_links"] = set()  # what texts link to, the images publish
+
+
+def _clean_extra(generator: StaticGenerator) -> None:
+    """Publish the files of ``content/extra`` without their metadata."""
+    images = generator.context["images"]
+    for file in generator.staticfiles:
+        file.source_path = str(images.clean(Path(generator.path, file.source_path)).absolute())
+    for note in images.notes:
+        print(note, file=sys.stderr)  # noqa: T201  # a log would make it a fault
+    if images.faults:
+        raise SiteError("\n".join(images.faults))
 
 
 def _add_facts(generators: list[Generator]) -> None:

@@ -27,11 +27,12 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from postbox.store.tokens import DecisionLinks
-from tests.support.access import RICH
-from tests.support.correspondence import a_failed, a_message
 from tests.support.desk import change, send
-from tests.support.place import ROOT, Place, a_comment
-from tests.support.whole_way import answers, free_port, wait_until
+from tests.support.place import RICH, ROOT, Place, a_comment
+from tests.support.process import answers, free_port, wait_until
+from tests.support.store import a_failed, a_message
+
+pytestmark = pytest.mark.slow
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WIDTHS = (320, 360, 1280)
@@ -114,14 +115,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     furnish(place)
     place.build()
     site, desk_port = free_port(), free_port()
-    settings = Settings(
-        content=place.folder / "content",
-        output=place.output,
-        theme=ROOT / "theme",
-        var=place.folder / "var",
-        desk_url=f"http://localhost:{desk_port}",
-        rate_sender=1000,
-    )
+    folders: dict[str, Any] = {"content": place.folder / "content", "output": place.output, "var": place.folder / "var"}
+    desk_url = f"http://localhost:{desk_port}"
+    settings = Settings(theme=ROOT / "theme", desk_url=desk_url, rate_sender=1000, **folders)
     address = f"http://localhost:{site}"
     with serving(preview.application(settings), site), serving(desk.application(settings), desk_port):
         wait_until(lambda: answers(address), "the site answers")
@@ -147,8 +143,8 @@ def script_context(browser: Browser, house: House) -> Iterator[BrowserContext]:
 def david(browser: Browser, house: House) -> Iterator[BrowserContext]:
     """David's browser, signed in to a desk with a reply, a held comment and a change."""
     published = send(house.settings, author="Zoë", body="On the *third* step.", ago=60)
-    moderation = Moderation(house.settings)
-    moderation.approve(moderation.history(published)[-1].name, who="David", now=datetime.now(UTC))
+    moderation = Moderation.open(house.settings)
+    moderation.approve(moderation.review.history(published)[-1].name, who="David", now=datetime.now(UTC))
     send(house.settings, author="Tom", body="Thank you.\n\nWhich shoes?", reply_to="0001", ago=20)
     send(house.settings, author="Mallory", body=f"https://{LONG_WORD}.example/", held=["it has 1 link"], ago=10)
     for number, name in enumerate(NAMES):
@@ -164,6 +160,12 @@ def david(browser: Browser, house: House) -> Iterator[BrowserContext]:
         page.get_by_role("button", name="Sign in").click()
         page.close()
         yield context
+
+
+@pytest.fixture
+def contexts(context: BrowserContext, david: BrowserContext) -> dict[str, BrowserContext]:
+    """A reader's browser and David's."""
+    return {"site": context, "desk": david}
 
 
 # The states that a page of the site can be in
@@ -198,11 +200,10 @@ def mailed(*, is_confirmed: bool) -> State:
     """Open the link in a mail to an address that a comment was sent with."""
 
     def state(page: Page, house: House) -> None:
-        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=f"Confirmed: {is_confirmed}.", **WITH_ADDRESS)(
-            page, house
-        )
+        words = f"Confirmed: {is_confirmed}."
+        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=words, **WITH_ADDRESS)(page, house)
         subscriptions = Subscriptions(Inbox(house.settings.inbox))
-        subscription = subscriptions.of(page.url.rpartition("/")[2].partition("-")[0])
+        subscription = subscriptions.of(page.url.rpartition("/")[2].partition(".")[0])
         assert subscription
         page.goto(f"/comments/mail/{subscriptions.token(subscription)}")
         if is_confirmed:
@@ -214,14 +215,10 @@ def mailed(*, is_confirmed: bool) -> State:
 
 WITH_ADDRESS = {"name": "Tom", "email": "tom@feet.example"}
 PAGES: dict[str, State] = {
-    "context": at("/"),
-    "article": at(f"/articles/{ARTICLE}/"),
-    "archive": at("/articles/"),
-    "contact": at("/contact/"),
-    "privacy": at("/privacy/"),
-    "missing": at("/no/such/page"),
+    "front": at("/"), "article": at(f"/articles/{ARTICLE}/"), "archive": at("/articles/"),
+    "contact": at("/contact/"), "privacy": at("/privacy/"), "missing": at("/no/such/page"),
     "tag": at("/articles/about/feet/"),
-}
+}  # fmt: skip
 STATES: dict[str, State] = PAGES | {
     "no thoughts": at("/articles/quiet/"),
     "one thought": at("/articles/one/"),
@@ -259,27 +256,19 @@ def by_mail(*, days_ago: float = 0) -> State:
     """Open the link in the mail about Tom's comment."""
 
     def state(page: Page, house: House) -> None:
-        moderation = Moderation(house.settings)
-        [name] = [item.name for item in moderation.queue() if item.revision.body.startswith("Thank you.")]
-        token = DecisionLinks(moderation.key).issue(name, datetime.now(UTC) - timedelta(days=days_ago))
+        moderation = Moderation.open(house.settings)
+        [name] = [item.name for item in moderation.review.queue() if item.revision.body.startswith("Thank you.")]
+        token = DecisionLinks(moderation.store.key).issue(name, datetime.now(UTC) - timedelta(days=days_ago))
         page.goto(f"{house.desk}/decide/{token}")
 
     return state
 
 
 DESK: dict[str, State] = {
-    "queue": at("/"),
-    "queue, all ticked": at("/?tick=all"),
-    "published": at("/published"),
-    "log": at("/log"),
-    "messages": at("/messages"),
-    "mail": at("/mail"),
-    "decision": by_mail(),
-    "expired": by_mail(days_ago=8),
-    "one comment": at("/comment/0001"),
-    "sign-in": at("/sign-in/x"),
-    "missing": at("/no/such/page"),
-}
+    "queue": at("/"), "queue, all ticked": at("/?tick=all"), "published": at("/published"), "log": at("/log"),
+    "messages": at("/messages"), "mail": at("/mail"), "decision": by_mail(), "expired": by_mail(days_ago=8),
+    "one comment": at("/comment/0001"), "sign-in": at("/sign-in/x"), "missing": at("/no/such/page"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -339,21 +328,12 @@ def test_a_decision_by_mail_and_what_went_wrong_can_be_read_by_everyone(
 
 
 @pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])
-@pytest.mark.parametrize(
-    ("is_desk", "address"), [(True, "/?tick=all"), (False, f"/articles/{ARTICLE}/"), (False, "/articles/")]
-)
+@pytest.mark.parametrize(("who", "address"), [("desk", "/?tick=all"), ("site", f"/articles/{ARTICLE}/"), ("site", "/articles/")])  # fmt: skip
 @pytest.mark.parametrize("size", [PHONE, {"width": 320, "height": 256}], ids=["phone", "zoom of 400 %"])
 def test_the_focus_is_never_hidden(
-    context: BrowserContext,
-    david: BrowserContext,
-    house: House,
-    *,
-    is_desk: bool,
-    address: str,
-    key: str,
-    size: dict[str, int],
+    contexts: dict[str, BrowserContext], house: House, who: str, address: str, key: str, size: dict[str, int]
 ) -> None:
-    with opened(david if is_desk else context, house, at(address)) as page:
+    with opened(contexts[who], house, at(address)) as page:
         page.set_viewport_size(size)  # type: ignore[arg-type]  # it is what it asks for
         hidden, places = set(), 0
         while places < 300:
@@ -368,25 +348,22 @@ def test_the_focus_is_never_hidden(
 
 
 @pytest.mark.parametrize("state", PAGES)
-def test_the_phone_is_in_sight_on_a_phone(context: BrowserContext, house: House, state: str) -> None:
+def test_the_phone_is_in_sight_on_a_phone_and_the_text_of_the_front_page_begins_high(
+    context: BrowserContext, house: House, state: str
+) -> None:
     with opened(context, house, PAGES[state]) as page:
         page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # it is what it asks for
         box = page.locator("a[href^='tel:']").first.bounding_box()
+        text = page.locator("main article > .head + p").bounding_box() if state == "front" else None
+        title = page.get_by_role("heading", level=1).inner_text()
 
     assert box
     assert 0 <= box["y"] <= box["y"] + box["height"] <= PHONE["height"]
     assert box["height"] >= 48
-
-
-def test_the_text_of_the_front_page_begins_in_the_upper_part_of_a_phone(context: BrowserContext, house: House) -> None:
-    with opened(context, house, at("/")) as page:
-        page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # it is what it asks for
-        text = page.locator("main article > .head + p").bounding_box()
-        title = page.get_by_role("heading", level=1).inner_text()
-
-    assert title == "Your big toe and your glutes must be talking to each other for stability and power."
-    assert text
-    assert text["y"] < 400
+    if state == "front":
+        assert title == "Your big toe and your glutes must be talking to each other for stability and power."
+        assert text
+        assert text["y"] < 400
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -409,15 +386,11 @@ def test_nothing_moves_while_the_front_page_loads(script_context: BrowserContext
     page.close()
 
 
-@pytest.mark.parametrize("is_desk", [False, True])
-def test_nothing_moves_for_who_asked_for_no_motion(
-    context: BrowserContext, david: BrowserContext, house: House, *, is_desk: bool
-) -> None:
-    with opened(david if is_desk else context, house, at("/")) as page:
+@pytest.mark.parametrize("who", ["site", "desk"])
+def test_nothing_moves_for_who_asked_for_no_motion(contexts: dict[str, BrowserContext], house: House, who: str) -> None:
+    with opened(contexts[who], house, at("/")) as page:
         page.emulate_media(reduced_motion="reduce")
-        page.evaluate(
-            """() => addEventListener("pagereveal", (event) => { window.moved = Boolean(event.viewTransition) })"""
-        )
+        page.evaluate("addEventListener('pagereveal', (event) => { window.moved = Boolean(event.viewTransition) })")
         page.locator(".brand").click()
         page.wait_for_load_state()
 
@@ -450,11 +423,8 @@ def look_over(page: Page, widths: tuple[int, ...] = WIDTHS) -> None:
         faults |= {f"200 % text, {width} px: {fault}" for fault in page.evaluate(LAYOUT)}
         page.evaluate("() => { document.documentElement.style.fontSize = '' }")
     page.set_viewport_size({"width": WIDTHS[0], "height": 640})
-    media: list[dict[str, Any]] = [
-        {"forced_colors": "active", "reduced_motion": "reduce"},
-        {"media": "print", "color_scheme": "dark"},
-    ]
-    for medium in media:
+    forced: dict[str, Any] = {"forced_colors": "active", "reduced_motion": "reduce"}
+    for medium in (forced, {"media": "print", "color_scheme": "dark"}):
         page.emulate_media(**medium)
         faults |= {f"{medium}: {fault}" for fault in page.evaluate(LAYOUT)}
     page.emulate_media(media="screen", color_scheme="light", forced_colors="none", reduced_motion="no-preference")
@@ -520,8 +490,8 @@ def receipts(settings: Settings, address: str) -> dict[str, str]:
     sent = {name: post(f"{address}/comments", article=ARTICLE, name="Ann", comment=f"To be {name}.") for name in (
         "waiting", "published", "changed", "rejected", "deleted"
     )}  # fmt: skip
-    moderation, decision = Moderation(settings), {"who": "David", "now": datetime.now(UTC)}
-    waiting = {item.revision.body: item.name for item in moderation.queue()}
+    moderation, decision = Moderation.open(settings), {"who": "David", "now": datetime.now(UTC)}
+    waiting = {item.revision.body: item.name for item in moderation.review.queue()}
     moderation.approve(waiting["To be published."], **decision)  # type: ignore[arg-type]
     moderation.approve(waiting["To be changed."], **decision)  # type: ignore[arg-type]
     moderation.reject(waiting["To be rejected."], reason="Please ring me about this one.", **decision)  # type: ignore[arg-type]

@@ -6,12 +6,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, postbox, run, serve, wait_until
+from tests.support.process import PATIENCE_SECONDS, postbox, run, serve, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, st
 @pytest.fixture
 def page(browser: Browser, served: tuple[Place, str]) -> Iterator[Page]:
     """A phone with JavaScript off, at the site's address; any policy message fails the test."""
-    context = browser.new_context(
-        java_script_enabled=False, viewport={"width": 360, "height": 640}, base_url=served[1], has_touch=True
-    )
+    phone: dict[str, Any] = {"viewport": {"width": 360, "height": 640}, "has_touch": True}
+    context = browser.new_context(java_script_enabled=False, base_url=served[1], **phone)
     page = context.new_page()
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text))
@@ -73,24 +73,19 @@ def test_a_reply_goes_the_whole_way(page: Page, served: tuple[Place, str]) -> No
     assert postbox(place, "list") == ""
 
 
-def test_a_draft_is_shown_and_marked_and_a_saved_article_appears(page: Page, served: tuple[Place, str]) -> None:
-    place, _ = served
-
+def test_a_draft_is_shown_and_marked_and_a_former_address_leads_to_the_new_one_with_its_comment(
+    page: Page, served: tuple[Place, str]
+) -> None:
+    place, address = served
     place.article("shoes", Status="draft", text="On shoes.")
+    place.article("renamed", Formerly="old-name")
+    facts = place.folder / "var/site/site.json"  # written last, when the pages are there
+    wait_until(lambda: "/articles/old-name/" in facts.read_text("utf-8"), "the article is built")
     wait_until(lambda: (place.output / "drafts/shoes/index.html").exists(), "the draft is built")
 
     page.goto("/drafts/shoes/")
     expect(page.get_by_text("Draft: only this preview shows it.")).to_be_visible()
-
-
-def test_a_former_address_leads_to_the_new_one_with_its_comment(page: Page, served: tuple[Place, str]) -> None:
-    place, address = served
-    place.article("renamed", Formerly="old-name")
-    facts = place.folder / "var/site/site.json"  # written last, when the pages are there
-    wait_until(lambda: "/articles/old-name/" in facts.read_text("utf-8"), "the article is built")
-
     page.goto("/articles/old-name/#thoughts")
-
     assert page.url == f"{address}/articles/renamed/#thoughts"
 
 
@@ -129,24 +124,6 @@ def test_an_open_page_reloads_itself_after_a_change(browser: Browser, served: tu
     page.close()
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize(
-    "address", ["/", "/articles/", "/contact/", "/privacy/", "/comments/reply/big-toe-and-glutes/0001"]
-)
-def test_no_page_is_wider_than_its_window(page: Page, address: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 640})
-    page.goto(address)
-
-    wide = page.locator("body").bounding_box()
-    main = page.locator("main").bounding_box()
-
-    assert wide
-    assert main
-    assert wide["width"] <= width
-    assert main["x"] >= 0
-    assert main["x"] + main["width"] <= width
-
-
 def test_the_way_by_keyboard_alone(page: Page) -> None:
     page.goto("/comments/reply/big-toe-and-glutes/0001")
     page.keyboard.press("Tab")
@@ -162,18 +139,15 @@ def test_the_way_by_keyboard_alone(page: Page) -> None:
     expect(page.get_by_label("Your name")).to_have_value("Ann")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "environment", "line"),
-    [
-        (["press", "serve", "--port", "TAKEN"], {}, "Port TAKEN is in use; end what uses it, or take another"),
-        (["press", "serve", "--port", "x"], {}, "PORT must be a number from 1 to 65535, not “x”"),
-        (["press", "publish"], {}, "SITE_URL must be the site's address without a path"),
-        (["press", "publish"], {"SITE_URL": "https://a.example/blog"}, "SITE_URL must be the site's address"),
-        (["postbox", "list"], {"POSTBOX_PROT": "1"}, "POSTBOX_PROT is not a setting"),
-        (["postbox", "preview"], {"POSTBOX_PORT": "x"}, "POSTBOX_PORT must be a whole number, not “x”"),
-        (["postbox", "approve", "abcd.00"], {}, "abcd.00 does not wait"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "environment", "line"), [
+    (["press", "serve", "--port", "TAKEN"], {}, "Port TAKEN is in use; end what uses it, or take another"),
+    (["press", "serve", "--port", "x"], {}, "PORT must be a number from 1 to 65535, not “x”"),
+    (["press", "publish"], {}, "SITE_URL must be the site's address without a path"),
+    (["press", "publish"], {"SITE_URL": "https://a.example/blog"}, "SITE_URL must be the site's address"),
+    (["postbox", "list"], {"POSTBOX_PROT": "1"}, "POSTBOX_PROT is not a setting"),
+    (["postbox", "preview"], {"POSTBOX_PORT": "x"}, "POSTBOX_PORT must be a whole number, not “x”"),
+    (["postbox", "approve", "abcd.00"], {}, "abcd.00 does not wait"),
+])  # fmt: skip
 def test_a_wrong_setting_is_one_clear_line(
     place: Place, arguments: list[str], environment: dict[str, str], line: str
 ) -> None:

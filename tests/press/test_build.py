@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from contract.manifest import BuildStatus
 from press.errors import BuildError
 from press.plugin.run import move
-from tests.support.place import ROOT, SITE_URL, Place
+from tests.support.place import ROOT, SITE_URL, Place, a_comment
 
 Fault = Callable[[Place], dict[str, Any]]
 
@@ -28,11 +29,12 @@ def facts(place: Place) -> dict[str, bytes]:
     return {name: data for name, data in files(place.folder / "var/site").items() if name != "press.json"}
 
 
-def text(words: str) -> Fault:
-    """A second article with this text."""
+def article(data: bytes = b"", **header: str) -> Fault:
+    """A second article with something in its header, or of these bytes."""
 
     def fault(place: Place) -> dict[str, Any]:
-        place.article("second", text=words)
+        file = place.article("second", **header)
+        file.write_bytes(data or file.read_bytes())
         return {}
 
     return fault
@@ -52,102 +54,46 @@ def template(name: str, old: str, new: str) -> Fault:
 
 def missing(name: str) -> Fault:
     """A template that is not there."""
-
-    def fault(place: Place) -> dict[str, Any]:
-        (place.folder / "theme/templates" / name).unlink()
-        return {}
-
-    return fault
+    return lambda place: {"_": shutil.move(place.folder / "theme/templates" / name, place.folder)}
 
 
 def plugin(source: str) -> Fault:
     """One more plugin."""
-
-    def fault(place: Place) -> dict[str, Any]:
-        (place.folder / "faulty.py").write_text(source, "utf-8")
-        return {"PLUGINS": ["press.plugin", "faulty"], "PLUGIN_PATHS": [str(place.folder)]}
-
-    return fault
-
-
-def unreadable(place: Place) -> dict[str, Any]:
-    """An article in an encoding of its own."""
-    place.article("second").write_bytes("Title: Café\n".encode("latin-1"))
-    return {}
+    names = {"PLUGINS": ["press.plugin", "faulty"]}
+    return lambda p: names | {"_": p.write("../faulty.py", source), "PLUGIN_PATHS": [str(p.folder)]}
 
 
 # What is wrong, then the file and the cause that the error names.
-FAULTS: list[tuple[str, Fault, str, str]] = [
-    ("a dead link", text("[x](/nowhere/)"), "content/articles/second.md:7: link to /nowhere/", "no such page or file"),
-    ("a dead fragment", text("[x](/contact/#gone)"), "content/articles/second.md:7", "that page has no id “gone”"),
-    ("a dead fragment of its own", text("[x](#gone)"), "content/articles/second.md:7", "that page has no id “gone”"),
-    (
-        "a dead link to a file",
-        text("[x]({filename}gone.md)"),
-        "content/articles/second.md:7",
-        "Unable to find 'gone.md'",
-    ),
-    ("a missing image", text("![x](/images/gone.png)"), "content/articles/second.md:7", "no such page or file"),
-    (
-        "a missing {static} image",
-        text("![x]({static}/images/gone.png)"),
-        "content/articles/second.md:7: there is no image ",
-        "content/images/gone.png; put it there, or correct the address",
-    ),
-    (
-        "a dead feed address",
-        template("base.html", 'href="/feed.xml">\n', 'href="/atom.xml">\n'),
-        "theme/templates/base.html:",
-        "link to /atom.xml: no such page or file",
-    ),
-    (
-        "an unknown variable",
-        template("privacy.html", "<h1>", "<h1>{{ nobody }}"),
-        "theme/templates/privacy.html:10",
-        "'nobody' is undefined",
-    ),
-    (
-        "an unknown fact",
-        template("parts/contact.html", "<h2>", "<h2>{{ site.nobody }}"),
-        "theme/templates/parts/contact.html:",
-        "has no attribute 'nobody'",
-    ),
-    (
-        "a broken template",
-        template("privacy.html", "<h1>", "<h1>{% if %}"),
-        "theme/templates/privacy.html:10",
-        "Expected an expression",
-    ),
-    ("a missing template", missing("privacy.html"), "theme/templates", "unable to load privacy"),
-    ("a missing part", missing("parts/form.html"), "theme/templates/parts/conversation.html:", "parts/form.html"),
-    ("a missing stylesheet", missing("style.css"), "style.css", "TemplateNotFound"),
-    (
-        "a broken stylesheet",
-        template("style.css", "@media print {", "@media print { }"),
-        "style.css:",
-        "Parsing stylesheet",
-    ),
-    ("a plugin that is not there", lambda place: {"PLUGINS": ["press.plugin", "faulty"]}, "faulty", "Cannot"),
-    ("a plugin that does not load", plugin("raise ValueError('no luck')"), "faulty.py:1", "ValueError: no luck"),
-    ("a plugin that does not register", plugin("def register():\n    1 / 0"), "faulty", "division by zero"),
-    ("an unreadable article", unreadable, "articles/second.md", "can't decode byte 0xe9"),
-    (
-        "a status of no meaning",
-        lambda p: {"_": p.article("second", Status="drfat")},
-        "second.md",
-        "Unknown status 'drfat'",
-    ),
-    (
-        "a date that is none",
-        lambda p: {"_": p.article("second", Date="soon")},
-        "second.md",
-        "'soon' is not a valid date",
-    ),
-    ("a page without a title", lambda p: {"_": p.write("pages/a.md", "Slug: a\n\nHello.")}, "pages/a.md", "'title'"),
-]
+SECOND, THEME = "content/articles/second.md:7", "theme/templates"
+FAULTS: dict[str, tuple[Fault, str, str]] = {
+    "a dead link": (article(text="[x](/nowhere/)"), f"{SECOND}: link to /nowhere/", "no such page or file"),
+    "a dead fragment": (article(text="[x](/contact/#gone)"), SECOND, "that page has no id “gone”"),
+    "a dead fragment of its own": (article(text="[x](#gone)"), SECOND, "that page has no id “gone”"),
+    "a dead link to a file": (article(text="[x]({filename}gone.md)"), SECOND, "Unable to find 'gone.md'"),
+    "a missing image": (article(text="![x](/images/gone.png)"), SECOND, "no such page or file"),
+    "a missing {static} image": (article(text="![x]({static}/images/gone.png)"), f"{SECOND}: there is no image ", "content/images/gone.png; put it there, or correct the address"),
+    "a dead feed address": (template("base.html", 'href="/feed.xml">\n', 'href="/atom.xml">\n'), f"{THEME}/base.html:", "link to /atom.xml: no such page or file"),
+    "an unknown variable": (template("privacy.html", "<h1>", "<h1>{{ nobody }}"), f"{THEME}/privacy.html:10", "'nobody' is undefined"),
+    "an unknown fact": (template("parts/contact.html", "<h2>", "<h2>{{ site.nobody }}"), f"{THEME}/parts/contact.html:", "has no attribute 'nobody'"),
+    "a broken template": (template("privacy.html", "<h1>", "<h1>{% if %}"), f"{THEME}/privacy.html:10", "Expected an expression"),
+    "a missing template": (missing("privacy.html"), THEME, "unable to load privacy"),
+    "a missing part": (missing("parts/form.html"), f"{THEME}/parts/conversation.html:", "parts/form.html"),
+    "a missing stylesheet": (missing("style.css"), "style.css", "TemplateNotFound"),
+    "a broken stylesheet": (template("style.css", "@media print {", "@media print { }"), "style.css:", "Parsing stylesheet"),
+    "a plugin that is not there": (lambda place: {"PLUGINS": ["press.plugin", "faulty"]}, "faulty", "Cannot"),
+    "a plugin that does not load": (plugin("raise ValueError('no luck')"), "faulty.py:1", "ValueError: no luck"),
+    "a plugin that does not register": (plugin("def register():\n    1 / 0"), "faulty", "division by zero"),
+    "an unreadable article": (article("Title: Café\n".encode("latin-1")), "articles/second.md", "can't decode byte 0xe9"),
+    "a status of no meaning": (article(Status="drfat"), "second.md", "Unknown status 'drfat'"),
+    "a date that is none": (article(Date="soon"), "second.md", "'soon' is not a valid date"),
+    "a page without a title": (lambda p: {"_": p.write("pages/a.md", "Slug: a\n\nHello.")}, "pages/a.md", "'title'"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "file", "cause"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+# What is wrong, then the file and the cause that the error names.
+
+
+@pytest.mark.parametrize(("fault", "file", "cause"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_stops_the_build_and_leaves_the_last_good_output(
     place: Place, fault: Fault, file: str, cause: str
 ) -> None:
@@ -165,11 +111,32 @@ def test_a_fault_stops_the_build_and_leaves_the_last_good_output(
     assert not list(place.folder.glob(".output-*"))
 
 
-def test_a_fault_is_told_in_every_build_and_not_only_in_the_first(place: Place) -> None:
-    text("[x]({filename}gone.md)")(place)
+FAILING = """
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
+
+class Failing(Extension, Preprocessor):
+    def extendMarkdown(self, parser):
+        parser.preprocessors.register(self, "failing", 1)
+
+    def run(self, lines):
+        return [f"{1 / ('boom' not in line)} {line}" for line in lines]
+
+MARKDOWN["extensions"].append(Failing())
+"""
+
+
+@pytest.mark.parametrize(("text", "configuration", "told"), [
+    ("[x]({filename}gone.md)", "", r"Unable to find 'gone\.md'"),
+    ("boom", FAILING, r"Could not process articles/second\.md: division by zero"),
+], ids=["a dead link", "an extension"])  # fmt: skip
+def test_a_fault_is_told_in_the_first_build_as_in_any(place: Place, text: str, configuration: str, told: str) -> None:
+    place.article("second", text=text)
+    with (place.folder / "pelicanconf.py").open("a", encoding="utf-8") as file:
+        file.write(configuration)
 
     for _ in range(2):
-        with pytest.raises(BuildError, match=r"Unable to find 'gone\.md'"):
+        with pytest.raises(BuildError, match=told):
             place.build()
 
 
@@ -195,31 +162,6 @@ def test_every_fault_is_told_at_once(place: Place) -> None:
     ]
 
 
-FAILING = """
-from markdown.extensions import Extension
-from markdown.preprocessors import Preprocessor
-
-class Failing(Extension, Preprocessor):
-    def extendMarkdown(self, parser):
-        parser.preprocessors.register(self, "failing", 1)
-
-    def run(self, lines):
-        return [f"{1 / ('boom' not in line)} {line}" for line in lines]
-
-MARKDOWN["extensions"].append(Failing())
-"""
-
-
-def test_a_text_that_an_extension_fails_on_is_named_in_the_first_build_as_in_any(place: Place) -> None:
-    place.article("second", text="boom")
-    with (place.folder / "pelicanconf.py").open("a", encoding="utf-8") as configuration:
-        configuration.write(FAILING)
-
-    for _ in range(2):
-        with pytest.raises(BuildError, match=r"Could not process articles/second\.md: division by zero"):
-            place.build()
-
-
 def test_a_site_put_right_builds_in_the_same_process(place: Place) -> None:
     article = place.article("second", Title="")
     with pytest.raises(BuildError):
@@ -232,10 +174,7 @@ def test_a_site_put_right_builds_in_the_same_process(place: Place) -> None:
 
 
 def test_a_reader_cannot_stop_the_build_with_a_link(place: Place) -> None:
-    place.write(
-        "comments/big-toe-and-glutes/abcd.md",
-        f"Id: abcd\nArticle: big-toe-and-glutes\nAuthor: Tom\nWebsite: {SITE_URL}/nowhere/\n\nSee <{SITE_URL}/gone/>.\n",
-    )
+    place.comment(a_comment(website=f"{SITE_URL}/nowhere/", body=f"See <{SITE_URL}/gone/>."))
 
     place.build()
 
@@ -243,41 +182,23 @@ def test_a_reader_cannot_stop_the_build_with_a_link(place: Place) -> None:
     assert f'href="{SITE_URL}/nowhere/"' in place.page("/")
 
 
-def test_nothing_is_left_beside_the_output(place: Place) -> None:
-    before = {path.name for path in place.folder.iterdir()}
+def test_nothing_is_left_beside_the_output_and_the_handlers_of_the_log_are_as_before(place: Place) -> None:
+    before, handlers = {path.name for path in place.folder.iterdir()}, list(logging.root.handlers)
 
     place.build()
 
     assert {path.name for path in place.folder.iterdir()} - before - {"__pycache__"} == {"output", "var"}
-    assert sorted(files(place.folder / "var")) == [
-        "press/cache",
-        "site/caddy.conf",
-        "site/nginx.conf",
-        "site/press.json",
-        "site/site.json",
-    ]
+    handed_over = ["site/caddy.conf", "site/nginx.conf", "site/press.json", "site/site.json"]
+    assert sorted(files(place.folder / "var")) == ["press/cache", *handed_over]
+    assert logging.root.handlers == handlers
 
 
-def test_the_handlers_of_the_log_are_as_before(place: Place) -> None:
-    before = list(logging.root.handlers)
-
-    place.build()
-
-    assert logging.root.handlers == before
-
-
-def test_a_page_that_did_not_change_is_left_alone(place: Place) -> None:
-    place.build()
-    before = {path: path.stat().st_ino for path in place.output.rglob("*.*")}
-
-    place.build()
-
-    assert {path: path.stat().st_ino for path in place.output.rglob("*.*")} == before
-
-
-def test_what_is_no_longer_in_the_content_leaves_the_output(place: Place) -> None:
+def test_a_page_that_did_not_change_is_left_alone_and_what_left_the_content_leaves_the_output(place: Place) -> None:
     article = place.article("second")
     place.build()
+    before = {path: path.stat().st_ino for path in place.output.rglob("*.*")}
+    place.build()
+    assert {path: path.stat().st_ino for path in place.output.rglob("*.*")} == before
     article.unlink()
 
     place.build()
@@ -287,10 +208,8 @@ def test_what_is_no_longer_in_the_content_leaves_the_output(place: Place) -> Non
 
 def test_new_files_come_first_then_changed_ones_then_removals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
-    for folder, kept in (
-        (source, {"a": 2, "b/new": 1, "c": 1, "z": 1}),
-        (target, {"a": 1, "b/old": 1, "c": 1, "d/old": 1}),
-    ):
+    then = {"a": 1, "b/old": 1, "c": 1, "d/old": 1}
+    for folder, kept in ((source, {"a": 2, "b/new": 1, "c": 1, "z": 1}), (target, then)):
         for name, version in kept.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(f"{name} {version}")

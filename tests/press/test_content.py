@@ -96,15 +96,11 @@ def test_every_paragraph_of_the_source_is_a_paragraph_of_the_page(source: str, p
     assert [p for p in paragraphs[start:] if not p.startswith("By David")][: len(lines)] == lines
 
 
-def test_the_title_is_the_one_that_the_source_quotes(source: str, page: str) -> None:
-    assert texts(page, "h1") == [title(source)]
-
-
-def test_the_conversation_is_headed_as_in_the_source(source: str, page: str) -> None:
+def test_the_title_and_the_heading_of_the_comments_are_those_of_the_source(source: str, page: str) -> None:
     [heading] = [words(line) for line in source.split("\n") if line.startswith("2 thoughts on")]
 
-    # The source cut its closing quotation mark off.
-    assert texts(page, "#thoughts-title") == [f"{heading}”"]
+    assert texts(page, "h1") == [title(source)]
+    assert texts(page, "#thoughts-title") == [f"{heading}”"]  # whose closing mark the source cut off
 
 
 def test_both_comments_are_the_source_word_for_word(source: str, page: str) -> None:
@@ -112,10 +108,11 @@ def test_both_comments_are_the_source_word_for_word(source: str, page: str) -> N
 
     first, second = texts(page, ".comment")
 
-    assert first.startswith("Alexis ")
-    assert f" {numbered[0]} " in first
-    assert second.startswith("David Author in reply to Alexis ")
-    assert f" {numbered[1]} " in second
+    for comment, by, said in zip(
+        (first, second), ("Alexis ", "David Author in reply to Alexis "), numbered, strict=True
+    ):
+        assert comment.startswith(by)
+        assert f" {said} " in comment
 
 
 def test_the_last_sentence_leads_to_the_contact_page(page: str) -> None:

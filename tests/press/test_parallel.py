@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -57,11 +58,8 @@ def test_the_work_comes_back_in_its_order_from_more_than_one_process() -> None:
     assert apart(double_all) == f"(True, {SEVERAL_CORES})\n"
 
 
-def test_what_is_raised_in_a_fork_is_raised() -> None:
+def test_what_is_raised_in_a_fork_is_raised_and_one_that_somebody_ends_is_an_error_and_no_wait() -> None:
     assert apart(tell_one).endswith("ValueError: number 0 is wrong\n")
-
-
-def test_a_fork_that_somebody_ends_is_an_error_and_no_wait() -> None:
     assert "BrokenProcessPool" in apart(end_one)
 
 
@@ -79,9 +77,10 @@ def test_a_process_with_threads_does_the_work_itself() -> None:
     assert [number for part, _ in made for number in part] == list(range(0, 200, 2))
 
 
-@pytest.fixture
-def many(place: Place) -> Place:
-    """A site of many articles, each with a comment, and none of the pictures that take their time."""
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A site of many articles, each with a comment, and none of the pictures that take their time; not yet built."""
+    place = Place(tmp_path_factory.mktemp("many"))
     for number in range(MANY):
         place.article(f"number-{number}", Tags="feet, toes", text=f"Some words about *{number}*.")
         place.comment(a_comment(id=f"id{number:04}", article=f"number-{number}", body=f"Words *{number}*."))
@@ -105,24 +104,21 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_site_drawn_on_every_core_is_that_of_plain_pelican(many: Place) -> None:
+@pytest.mark.slow
+def test_a_site_drawn_on_every_core_is_that_of_plain_pelican_and_kept_for_the_next_process(many: Place) -> None:
     ours = command(many, "press", "publish")
     plain = command(many, "pelican", "content", "-s", "publishconf.py", "-o", "plain", "--fatal=warnings")
 
     assert (ours.returncode, plain.returncode) == (0, 0), ours.stderr + plain.stderr
     assert files(many.output) == files(many.folder / "plain")
-
-
-def test_what_other_cores_made_is_kept_for_the_next_process(many: Place) -> None:
-    command(many, "press", "publish")
     cache = (many.folder / "var/press/cache").read_bytes()
-
     for number in range(MANY):
         assert f"<p>Some words about <em>{number}</em>.</p>".encode() in cache
         assert f"<p>Words <em>{number}</em>.</p>".encode() in cache
 
 
 def test_a_template_that_fails_for_one_of_many_articles_is_told_with_its_place(many: Place) -> None:
+    shutil.rmtree(many.output, ignore_errors=True)
     template = many.folder / "theme/templates/article.html"
     faulty = '{% block main %}{% if article.id == "number-41" %}{{ nobody }}{% endif %}'
     template.write_text(template.read_text("utf-8").replace("{% block main %}", faulty), "utf-8")

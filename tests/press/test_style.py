@@ -8,8 +8,8 @@ from jinja2 import DictLoader, FileSystemLoader, meta, nodes
 from contract.templates import environment
 from press.assets.style import style
 from press.errors import BuildError
+from tests.support.pages import TEMPLATES, colours
 from tests.support.place import Place
-from tests.support.theme import TEMPLATES, colours
 
 EVERY_TEMPLATE = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.*"))
 OPENING = re.compile(r"\{#.*?Reads: (?P<names>[^.]*)\..*?#\}", re.DOTALL)
@@ -22,14 +22,10 @@ GROUNDS = ("paper", "surface", "sunk")
 PAIRS = [
     *((colour, ground, READABLE) for colour in ("ink", "ink-2", "accent", "clay", "error") for ground in GROUNDS),
     *((colour, ground, READABLE) for colour in ("focus", "ok") for ground in ("paper", "surface")),
-    ("on-accent", "accent", READABLE),
-    ("ink", "error-ground", READABLE),
-    ("error", "error-ground", READABLE),
-    ("ink", "ok-ground", READABLE),
-    ("ok", "ok-ground", READABLE),
-    ("control", "surface", VISIBLE),
+    ("on-accent", "accent", READABLE), ("ink", "error-ground", READABLE), ("error", "error-ground", READABLE),
+    ("ink", "ok-ground", READABLE), ("ok", "ok-ground", READABLE), ("control", "surface", VISIBLE),
     ("control", "paper", VISIBLE),
-]
+]  # fmt: skip
 
 
 def test_base_opens_with_what_it_reads() -> None:
@@ -58,24 +54,29 @@ def test_only_the_authors_own_text_is_trusted() -> None:
     assert "autoescape" not in everything
 
 
-@pytest.mark.parametrize("name", ALSO_IN_PELICANS_THEME)
-def test_no_template_is_taken_from_pelicans_own_theme(place: Place, name: str) -> None:
+@pytest.mark.parametrize(("name", "words", "told"), [
+    *[(f"{name}.html", "", rf"\b{name}\b") for name in ALSO_IN_PELICANS_THEME],
+    ("404.html", '{% extends "!simple/base.html" %}', r"404\.html:1: !simple/base\.html"),
+])  # fmt: skip
+def test_no_template_is_taken_from_pelicans_own_theme_nor_can_be(
+    place: Place, name: str, words: str, told: str
+) -> None:
     place.write("pages/about.md", "Title: About\nSlug: about\nSummary: In short.\n\nWords.\n")
-    (place.folder / f"theme/templates/{name}.html").unlink()
+    template = place.folder / "theme/templates" / name
+    template.write_text(words, "utf-8") if words else template.unlink()
 
-    with pytest.raises(BuildError, match=rf"\b{name}\b"):
+    with pytest.raises(BuildError, match=told):
         place.build()
 
 
-def test_pelicans_own_theme_cannot_be_asked_for_either(place: Place) -> None:
-    (place.folder / "theme/templates/404.html").write_text('{% extends "!simple/base.html" %}', "utf-8")
+def test_no_template_marks_its_comments_up_for_readers_and_the_browsers_bar_has_the_colour_of_the_paper(
+    shipped: Place,
+) -> None:
+    page = shipped.page("/")
 
-    with pytest.raises(BuildError, match=r"404\.html:1: !simple/base\.html"):
-        place.build()
-
-
-def test_no_template_marks_its_comments_up_for_readers(shipped: Place) -> None:
-    assert "<!--" not in shipped.page("/")
+    assert "<!--" not in page
+    for scheme in ("light", "dark"):
+        assert f'media="(prefers-color-scheme:{scheme})" content="{colours(scheme)["paper"]}"' in page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -100,14 +101,10 @@ def test_the_colour_of_the_browsers_own_bar_is_that_of_the_paper() -> None:
         assert f'media="(prefers-color-scheme:{scheme})" content="{colours(scheme)["paper"]}"' in base
 
 
-def test_a_token_takes_one_letter_in_a_page_and_a_length_that_is_one_everywhere_none() -> None:
-    page = ":root {--gap: 4rem;\n--ink-2: #333;\n--side: 1rem;\n}\nmain {--side: 2rem;\nmargin: var(--side) var(--gap); color: var(--ink-2)}"
-    made = environment(DictLoader({"style.css": page, "more.css": "p {margin: var(--gap); color: var(--ink-2)}"}))
+def test_a_token_keeps_its_name_in_a_page() -> None:
+    page = ":root {--gap: 4rem;\n}\nmain {margin: var(--gap)}"
 
-    short = style(made, ())
-
-    assert short == ":root{--a:#333;--b:1rem}main{--b:2rem;margin:var(--b) 4rem;color:var(--a)}"
-    assert style(made, (), "more.css") == "p{color:var(--a);margin:4rem}"
+    assert style(environment(DictLoader({"style.css": page})), ()) == ":root{--gap:4rem}main{margin:var(--gap)}"
 
 
 def variables(text: str) -> set[str]:

@@ -1,1 +1,1 @@
-"""What tests share: builders, places, clients, processes."""
+"""What tests share: places, builders, clients, processes."""

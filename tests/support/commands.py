@@ -1,22 +1,12 @@
-"""Shared by tests: commands."""
+"""Commands of the postbox, each run to its end."""
 
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from postbox.settings import Settings
-from tests.support.intake import a_place, environment
-from tests.support.place import Place
-
-
-@pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
-    """Settings of a place of one's own."""
-    return a_place(shipped, tmp_path)
+from tests.support.process import environment
 
 
 def postbox(settings: Settings, *arguments: str, words: str = "", **more: str) -> subprocess.CompletedProcess[str]:

@@ -1,15 +1,140 @@
-"""Shared by tests: mail."""
+"""SMTP servers that take or refuse, and a place in which mails are composed."""
 
 # ruff: noqa: N802  # the names of the hooks are aiosmtpd's
 import asyncio
+import email
+import re
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from email import policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from jinja2 import FileSystemLoader
+
+from contract.manifest import Conversation, dumps
+from contract.templates import environment
+from postbox.mail.compose import Composer
+from postbox.mail.message import MailDraft
+from postbox.mail.smtp import Mailer
+from postbox.moderation.service import Moderation
+from postbox.settings import Settings
+from postbox.store.database import transaction
+from postbox.store.messages import Enquiry, Messages
+from postbox.store.submissions import Inbox
+from postbox.store.subscriptions import Subscription, Subscriptions
+from tests.support.facts import a_site
+from tests.support.moderation import a_place as a_bare_place
+from tests.support.place import ARTICLE, ROOT
+from tests.support.store import KEYS, NOW, a_submission, submission_meta
+
+PASSWORD = "p@ss:w/rd #1"
+SITE = a_site(
+    name="From the ground up",
+    language="en-GB",
+    timezone="Europe/London",
+    author="David",
+    url="https://feet.example",
+    intake="/comments",
+    accent="#0e5c52",
+    accent_dark="#82d3c1",
+    conversations={ARTICLE: Conversation("Working on your big toe", "/articles/big-toe/")},
+)
+BY: dict[str, Any] = {"who": "David", "now": NOW}
+
+
+class House:
+    """A place in which readers send, David decides, and letters are composed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.inbox = Inbox(settings.inbox)
+        self.subscriptions = Subscriptions(self.inbox)
+        self.moderation = Moderation.open(settings)
+        theme = environment(FileSystemLoader(settings.theme / "templates"))
+        self.notices = Composer(settings, self.moderation, theme)
+        self.mailer = Mailer(settings, theme)
+
+    def send(self, *, address: str = "", events: str = "", held: tuple[str, ...] = (), **fields: Any) -> str:
+        """Send a comment, perhaps with an address, which is confirmed if it says what it wants; return its id."""
+        with transaction(self.inbox.connection):
+            submission = a_submission(**{"article": ARTICLE} | fields)
+            id = self.inbox.add(submission, submission_meta(NOW, key=next(KEYS)), held)
+            if address:
+                self.subscriptions.ask(id, address)
+            if events:
+                self.subscriptions.choose(id, events.split())
+        return id
+
+    def change(self, id: str, **fields: Any) -> None:
+        """Change a comment, as its writer does."""
+        with transaction(self.inbox.connection):
+            self.inbox.change(id, a_submission(**{"article": ARTICLE} | fields), NOW, ())
+
+    def delete(self, id: str) -> None:
+        """Delete a comment, as its writer does."""
+        with transaction(self.inbox.connection):
+            self.inbox.delete(id)
+        self.moderation.carry_out_deletions(now=NOW)
+
+    def name(self, id: str) -> str:
+        """Return the name of a comment's latest revision."""
+        return self.moderation.review.history(id)[-1].name
+
+    def publish(self, id: str) -> int:
+        """Publish what waits of a comment."""
+        return self.moderation.approve(self.name(id), **BY)
+
+    def published(self, **fields: Any) -> str:
+        """Send a comment and publish it; return its id."""
+        id = self.send(**fields)
+        self.publish(id)
+        return id
+
+    def answer(self, id: str, words: str = "Thank you.") -> str:
+        """Answer a comment as David; return the answer's id."""
+        decision = self.moderation.work.decisions.one(self.moderation.answer(ARTICLE, id, words, **BY))
+        assert decision
+        return decision.comment
+
+    def remove(self, id: str) -> None:
+        """Take a published comment off its page."""
+        comment = self.moderation.review.find(id)
+        assert comment
+        self.moderation.remove(ARTICLE, id, seen=self.moderation.review.seen(comment), **BY)
+
+    def message(self, **fields: Any) -> str:
+        """Send a message; return its id."""
+        usual = {"name": "Ann", "contact": "ann@reader.example", "body": "Can you ring me?"}
+        with transaction(self.inbox.connection):
+            return Messages(self.inbox).add(Enquiry(**usual | fields), submission_meta(NOW, key=next(KEYS)), ())
+
+    def subscription(self, id: str) -> Subscription:
+        """Return who follows a comment."""
+        subscription = self.subscriptions.of(id)
+        assert subscription
+        return subscription
+
+    def page(self, id: str) -> str:
+        """Return the page where a comment's subscription chooses."""
+        return f"https://feet.example/comments/mail/{self.subscriptions.token(self.subscription(id))}"
+
+    def draft(self, kind: str, about: str) -> MailDraft | None:
+        """Return the draft of a row in the outbox."""
+        return self.notices.draft(kind, about, SITE, NOW)
+
+    def mail(self, kind: str, about: str) -> EmailMessage:
+        """Return that draft as who receives it reads it."""
+        draft = self.draft(kind, about)
+        assert draft
+        received = email.message_from_bytes(self.mailer.message(draft, SITE).as_bytes(), policy=policy.SMTP)
+        assert isinstance(received, EmailMessage)
+        return received
 
 
 def text_of(message: EmailMessage) -> str:
@@ -24,6 +149,11 @@ def html_of(message: EmailMessage) -> str:
     body = message.get_body(("html",))
     assert body
     return str(body.get_content()).replace("\r\n", "\n")
+
+
+def links(mail: EmailMessage) -> list[str]:
+    """Return what can be clicked in a mail."""
+    return [address.replace("&amp;", "&") for address in re.findall(r'href="([^"]*)"', html_of(mail))]
 
 
 class Taking:
@@ -59,9 +189,6 @@ class Taking:
         """Know one user."""
         self.users.append(data.login.decode())
         return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
-
-
-PASSWORD = "p@ss:w/rd #1"
 
 
 class DroppingInData(SMTP):
@@ -101,3 +228,17 @@ def running(
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+def a_place(folder: Path, **fields: Any) -> Settings:
+    """Make a place with the shipped comments and theme; return its settings."""
+    settings = replace(
+        a_bare_place(folder),
+        theme=ROOT / "theme",
+        desk_url="https://desk.example",
+        mail_from="david@feet.example",
+        mail_to="david@home.example",
+        **fields,
+    )
+    settings.site.write_text(dumps(SITE), "utf-8")
+    return settings

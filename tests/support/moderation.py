@@ -1,9 +1,6 @@
-"""Shared by tests: moderation."""
+"""Place without a build, and what readers and the author do in it."""
 
-import secrets
 import shutil
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +9,14 @@ import pytest
 from contract.comment import Comment, path_of, read
 from contract.manifest import dumps as site_dumps
 from contract.thread import read_all
-from postbox.moderation.service import Moderation, ReviewItem
+from postbox.moderation.review import ReviewItem
+from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
-from tests.support.inbox import DAMAGED, a_submission, add
-from tests.support.place import ROOT
-from tests.support.site import a_site
-
-Clock = Callable[[], datetime]
-
-
-ARTICLE = "big-toe-and-glutes"
-
+from tests.support.facts import a_site
+from tests.support.place import ARTICLE, ROOT
+from tests.support.store import KEYS, Clock, a_submission, add
 
 SITE = a_site(author="David")
 
@@ -53,19 +45,19 @@ def by(clock: Clock) -> dict[str, Any]:
 
 def a_waiting(settings: Settings, clock: Clock, **fields: str | None) -> str:
     """Put a comment in the inbox; return its id."""
-    return add(Inbox(settings.inbox), clock(), key=secrets.token_bytes(8), **({"article": ARTICLE} | fields))  # type: ignore[arg-type]
+    return add(Inbox(settings.inbox), clock(), key=next(KEYS), **({"article": ARTICLE} | fields))  # type: ignore[arg-type]
 
 
 def the_one_waiting(moderator: Moderation, id: str) -> ReviewItem:
     """Return the revision of a comment that waits."""
-    [item] = [item for item in moderator.history(id) if item.revision.state == "waiting"]
+    [item] = [item for item in moderator.review.history(id) if item.revision.state == "waiting"]
     return item
 
 
 def a_published(settings: Settings, clock: Clock, **fields: str | None) -> str:
     """Put a comment in the inbox and publish it; return its id."""
     id = a_waiting(settings, clock, **fields)
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     moderator.approve(the_one_waiting(moderator, id).name, **by(clock))
     return id
 
@@ -82,14 +74,6 @@ def delete(settings: Settings, id: str) -> None:
     inbox = Inbox(settings.inbox)
     with transaction(inbox.connection):
         inbox.delete(id)
-
-
-def forge(settings: Settings, statement: str, *values: object) -> None:
-    """Write into the inbox what the intake never would; nothing there stops whoever has its rights."""
-    inbox = Inbox(settings.inbox)
-    inbox.connection.execute("PRAGMA foreign_keys=OFF")
-    inbox.connection.execute("PRAGMA ignore_check_constraints=ON")
-    inbox.connection.execute(statement, values)
 
 
 def file_of(settings: Settings, id: str) -> Path:
@@ -110,11 +94,11 @@ def files(settings: Settings) -> dict[str, bytes]:
 def assert_page_and_inbox_agree(settings: Settings) -> None:
     """The page shows the words that the inbox says it shows, and every file can be read."""
     assert read_all(settings.comments)[1] == []
-    moderator, inbox = Moderation(settings), Inbox(settings.inbox)
+    moderator, inbox = Moderation.open(settings), Inbox(settings.inbox)
     for id in {revision.id for revision in inbox.everything()}:
         of_page = [r for r in inbox.revisions(id) if r.state in ("published", "removed")]
         shown = of_page[-1].body if of_page and of_page[-1].state == "published" else None
-        comment = moderator.find(id)
+        comment = moderator.review.find(id)
         assert (comment.body if comment else None) == shown
         assert sum(r.state == "waiting" for r in inbox.revisions(id)) <= 1
 
@@ -123,39 +107,3 @@ def everywhere(settings: Settings) -> bytes:
     """Return the bytes of every file there is, what lies beside the databases included."""
     folder = settings.var.parent
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-
-
-FORGED = [
-    # published without a decision, or with a deletion that is not its writer's
-    "INSERT INTO comment (id, article) VALUES ('0001', 'big-toe-and-glutes')",
-    "INSERT INTO comment (id, article, deletion) VALUES ('0001', 'big-toe-and-glutes', 'delete')",
-    "INSERT INTO comment (id, article, deletion) VALUES ('0002', '../comments/big-toe-and-glutes', 'delete')",
-    "INSERT INTO comment (id, article, deletion) VALUES ('*', 'big-toe-and-glutes', 'delete')",
-    "INSERT INTO comment (id, article, deletion) VALUES ('**', '**', 'delete')",
-    "INSERT INTO comment (id, article, deletion) VALUES ('../0001', '..', 'delete')",
-    "INSERT INTO comment (id, article, deletion) VALUES ('big-toe-and-glutes/0001', '', 'delete')",
-    "INSERT INTO comment (id, article, deletion) VALUES (CAST(x'00ff' AS TEXT), CAST(x'00' AS TEXT), 'delete')",
-    "INSERT INTO comment (id, article, deletion) VALUES (replace(hex(zeroblob(4000)), '0', 'a'), '/', 'delete')",
-    "UPDATE comment SET id = '0001'",
-    "UPDATE comment SET id = '0002', deletion = 'delete'",
-    "UPDATE comment SET id = '0001', article = 'another'",
-    "UPDATE comment SET article = '../../articles'",
-    "UPDATE comment SET article = '../../../var/desk', deletion = 'delete'",
-    "UPDATE comment SET article = '..', reply_to = '0001'",
-    "UPDATE comment SET article = ''",
-    "UPDATE comment SET article = CAST(x'ff' AS TEXT), deletion = 'delete'",
-    "UPDATE comment SET reply_to = '../0001'",
-    "UPDATE comment SET reply_to = id",
-    "UPDATE comment SET id = '../0001'",
-    "UPDATE comment SET id = '*', deletion = 'delete'",
-    "UPDATE comment SET id = 'a/../../articles/x'",
-    "UPDATE comment SET deletion = 'forget'",
-    "UPDATE revision SET state = 'published'",
-    "UPDATE revision SET state = 'approved'",
-    "UPDATE revision SET author = 'David' || char(10) || 'Is-Author: yes'",
-    "UPDATE revision SET author = ''",
-    "UPDATE revision SET author = 'Tom' || char(0) || '0001', body = char(0)",
-    "DELETE FROM revision",
-    "DELETE FROM comment",
-    *(f"UPDATE revision SET {damage}" for damage in DAMAGED),
-]

@@ -1,4 +1,4 @@
-"""Copy of the site to change at will, a builder of comments, a build."""
+"""Copy of the site to change at will, settings of a place beside the shipped site, a builder of comments."""
 
 import hashlib
 import shutil
@@ -9,17 +9,37 @@ from typing import Any
 from PIL import Image
 
 from contract.comment import Comment, dumps, path_of
+from postbox.settings import Settings
 from press.builder import PREVIEW, build
 
 ROOT = Path(__file__).parent.parent.parent
 SITE_URL = "https://feet.example"
+ARTICLE = "big-toe-and-glutes"
+RICH = """Some words and a [link in them](/contact/).
+
+![A foot on sand](/images/sand.png)
+
+## A heading
+
+| Exercise | How often | How long | For whom |
+| --- | :-: | --: | :-- |
+| Short foot | three times a day | 10 minutes | whoever stands all day |
+
+### A smaller one
+
+    a line of code that is far longer than any telephone is wide and so has to be scrolled to be read to its end
+
+> Words of another.
+
+1. One
+2. Two
+
+A claim.[^1]
+
+[^1]: Its ground.
+"""  # every part that an article can have
 # One for all tests: what is in it has the hash of its content in its name.
 IMAGE_CACHE = tempfile.TemporaryDirectory()
-
-
-def a_comment(**fields: Any) -> Comment:
-    """Return a comment with whatever is interesting about it."""
-    return Comment(**{"id": "abcd", "article": "big-toe-and-glutes", "author": "Tom", "body": "Hello."} | fields)
 
 
 class Place:
@@ -42,11 +62,14 @@ class Place:
     def comments(self) -> Path:
         return self.folder / "content" / "comments"
 
+    def settings(self) -> dict[str, Any]:
+        """Return what a build here is told beyond its configuration."""
+        settings = {"SITE_URL": SITE_URL, "SITE_JSON": str(self.folder / "var/site/site.json")}
+        return settings | {"IMAGE_CACHE": IMAGE_CACHE.name, "PRESS_CACHE": str(self.folder / "var/press/cache")}
+
     def build(self, *, preview: bool = False, **overrides: Any) -> None:
         """Build as `make publish` does, or as `make serve` does."""
-        settings = {"SITE_URL": SITE_URL, "SITE_JSON": str(self.folder / "var/site/site.json")}
-        settings |= {"IMAGE_CACHE": IMAGE_CACHE.name, "PRESS_CACHE": str(self.folder / "var/press/cache")}
-        build(self.folder / "pelicanconf.py", **(settings | (PREVIEW if preview else {}) | overrides))
+        build(self.folder / "pelicanconf.py", **(self.settings() | (PREVIEW if preview else {}) | overrides))
 
     def page(self, address: str) -> str:
         """Return the built page or file at an address from the root."""
@@ -87,3 +110,17 @@ class Place:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dumps(comment), "utf-8")
         return path
+
+
+def a_comment(**fields: Any) -> Comment:
+    """Return a comment with whatever is interesting about it."""
+    return Comment(**{"id": "abcd", "article": ARTICLE, "author": "Tom", "body": "Hello."} | fields)
+
+
+def a_place(shipped: Place, folder: Path, **settings: Any) -> Settings:
+    """Make a place with comments and an inbox of its own beside the shipped site; return its settings."""
+    made = Settings(content=folder / "content", theme=shipped.folder / "theme", var=folder / "var", **settings)
+    shutil.copytree(shipped.comments, made.comments)
+    made.site.parent.mkdir(parents=True)
+    shutil.copy(shipped.folder / "var/site/site.json", made.site)
+    return made

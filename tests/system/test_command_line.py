@@ -4,32 +4,33 @@ import json
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from contract.thread import read_all
+from postbox.__main__ import main
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import Inbox
-from tests.support.commands import as_json, done, fault, postbox, settings
-from tests.support.intake import ARTICLE, environment
+from tests.support.commands import as_json, done, fault, postbox
 from tests.support.moderation import (
     a_published,
     a_waiting,
     delete,
     everywhere,
     file_of,
-    forge,
     published,
     the_one_waiting,
 )
-
-__all__ = ["settings"]  # fixtures
-
+from tests.support.place import ARTICLE, ROOT
+from tests.support.process import environment
+from tests.support.store import forge
 
 Clock = Callable[[], datetime]
 
@@ -46,7 +47,7 @@ def test_the_help_names_every_command_and_the_exit_statuses(settings: Settings) 
     help = done(settings, "--help")
 
     for command in COMMANDS:
-        assert f"\n    {command} " in help
+        assert f"\n  {command} " in help
     assert "Exit status: 0 done, 1 could not be done and why, 2 no such command." in help
 
 
@@ -54,7 +55,7 @@ def test_the_help_names_every_command_and_the_exit_statuses(settings: Settings) 
 def test_every_command_has_help_of_its_own_and_changes_nothing_by_it(settings: Settings, command: str) -> None:
     help = done(settings, command, "--help")
 
-    assert help.startswith(f"usage: python -m postbox {command} ")
+    assert help.startswith(f"Usage: python -m postbox {command} ")
     assert "--json" in help
     assert not settings.inbox.exists()
 
@@ -64,8 +65,14 @@ def test_what_is_no_command_is_status_two(settings: Settings, arguments: list[st
     ended = postbox(settings, *arguments)
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("usage: python -m postbox")
+    assert ended.stderr.startswith("Usage: python -m postbox")
     assert "Traceback" not in ended.stderr
+
+
+def test_the_script_that_is_installed_is_the_command_line() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+
+    assert EntryPoint("postbox", scripts["postbox"], "console_scripts").load() is main
 
 
 # Judging
@@ -82,7 +89,7 @@ def test_the_list_has_one_line_a_comment_that_none_can_break_or_colour(settings:
     forge(
         settings,
         "UPDATE revision SET author = ?, body = ?, held = ? WHERE comment = ?",
-        f"Eve\n{plain}.0000000000000000  2026-11-22",
+        f"Eve\u202e\n{plain}.0000000000000000  2026-11-22",
         "\x1b[2J\x9b31m\x00\r\u2028words",
         '["because\\nof \\u001b[0m"]',
         forged,
@@ -90,7 +97,7 @@ def test_the_list_has_one_line_a_comment_that_none_can_break_or_colour(settings:
 
     first, second = done(settings, "list").splitlines()
 
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     name = the_one_waiting(moderator, plain).name
     assert first == f"{name}  2026-11-22 10:15  {ARTICLE} (answers 0001)  Tom: One two three"
     assert second.startswith(f"{the_one_waiting(moderator, forged).name}  2026-11-22 10:15  {ARTICLE}  Eve {plain}.")
@@ -99,9 +106,25 @@ def test_the_list_has_one_line_a_comment_that_none_can_break_or_colour(settings:
     assert [waiting["name"] for waiting in as_json(settings, "list")] == [line.split()[0] for line in (first, second)]
 
 
+def test_a_terminal_gets_nothing_that_drives_it_or_turns_words_round_and_json_keeps_every_sign(
+    settings: Settings, clock: Clock
+) -> None:
+    words = "One \x1b[2J\x9b31m\u202etxet\u2066 \u200f\ufeff\U000e0041é"
+    id = a_waiting(settings, clock)
+    forge(settings, "UPDATE revision SET author = ?1, body = ?1", words)
+
+    for arguments in (["list"], ["show", id], ["list", "--json"], ["show", id, "--json"], ["export"]):
+        printed = done(settings, *arguments)
+        assert "One " in printed
+        assert all(line.isprintable() for line in printed.splitlines())
+    assert fault(settings, "show", "\u202e9999") == "9999 is no comment here"
+    [revision] = as_json(settings, "show", id)["revisions"]
+    assert (revision["author"], revision["body"]) == (words, words)
+
+
 def test_a_comment_is_shown_whole_with_what_became_of_it(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock, author="Zoë", body="One\n\ntwo", reply_to="0001")
-    name = the_one_waiting(Moderation(settings), id).name
+    name = the_one_waiting(Moderation.open(settings), id).name
     forge(settings, "UPDATE revision SET held = '[\"it has 3 links\"]'")
 
     text, about = done(settings, "show", id), as_json(settings, "show", id)
@@ -184,7 +207,7 @@ def test_reject_keeps_a_comment_out_with_or_without_a_word(
 def test_reply_answers_as_the_author(settings: Settings, options: list[str], words: str) -> None:
     assert done(settings, "reply", "0001", *options, words=words) == "answered: 0001\n"
 
-    [answer] = [c for c in Moderation(settings).all_published() if c.body == "Thank you."]
+    [answer] = [c for c in Moderation.open(settings).review.all_published() if c.body == "Thank you."]
     assert (answer.author, answer.is_author, answer.reply_to) == ("David", True, "0001")
     assert read_all(settings.comments)[1] == []
 
@@ -254,7 +277,7 @@ def test_sign_in_prints_a_link_that_nobody_can_guess_and_no_two_are_alike(settin
 )
 def test_what_cannot_be_done_is_one_line_and_status_one(settings: Settings, arguments: list[str], line: str) -> None:
     assert fault(settings, *arguments).startswith(line)
-    assert Moderation(settings).decisions.latest() == []
+    assert Moderation.open(settings).work.decisions.latest() == []
 
 
 @pytest.mark.parametrize("command", ["list", "intake", "desk", "sign-in"])
@@ -322,7 +345,7 @@ def test_words_that_are_no_utf_8_are_refused(settings: Settings) -> None:
 
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
-    assert Moderation(settings).decisions.latest() == []
+    assert Moderation.open(settings).work.decisions.latest() == []
 
 
 def test_the_hour_in_the_log_is_now(settings: Settings, clock: Clock) -> None:
@@ -331,4 +354,4 @@ def test_the_hour_in_the_log_is_now(settings: Settings, clock: Clock) -> None:
 
     done(settings, "approve", done(settings, "list").split()[0])
 
-    assert before <= Moderation(settings).decisions.latest()[0].decided <= datetime.now(UTC)
+    assert before <= Moderation.open(settings).work.decisions.latest()[0].decided <= datetime.now(UTC)

@@ -1,7 +1,7 @@
 """Processes killed at random points: what was answered is kept, once, and what was decided is done, once.
 
 The intake takes bursts of comments and another process decides on them; both are killed with SIGKILL, and the next ones
-find what these left. A power cut is more than this can show; for that, see the fsyncs of ``postbox.moderation.service.write``.
+find what these left. A power cut is more than this can show; for that, see the fsyncs of ``postbox.moderation.publisher.write``.
 """
 
 import hashlib
@@ -23,9 +23,10 @@ from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.decisions import Decision
 from postbox.store.submissions import Inbox, Revision
-from tests.support.intake import FORM, TYPE, a_place, environment, running
+from tests.support.intake import FORM, TYPE, running
 from tests.support.moderation import assert_page_and_inbox_agree
-from tests.support.place import Place
+from tests.support.place import Place, a_place
+from tests.support.process import environment
 
 SEED = 20261122
 ROUNDS = 50  # in each, one intake and one decider are killed
@@ -37,24 +38,25 @@ MAX_POSTS = 30  # of one sender in a round
 DECIDER = """
 import os, random, sys
 from datetime import UTC, datetime
-from postbox.moderation.service import Moderation, ModerationError
+from postbox.moderation.errors import ModerationError
+from postbox.moderation.service import Moderation
 from postbox.settings import read
-chance, moderator = random.Random(int(sys.argv[1])), Moderation(read(os.environ))
+chance, moderator = random.Random(int(sys.argv[1])), Moderation.open(read(os.environ))
 print("ready", flush=True)
 while True:
     by = {"who": "David", "now": datetime.now(UTC)}
     try:
-        queue, published = moderator.queue(limit=5), moderator.all_published()
+        queue, published = moderator.review.queue(limit=5), moderator.review.all_published()
         kind = chance.choice(["publish", "publish", "publish", "reject", "undo", "remove", "answer", "forget"])
         if kind in ("publish", "reject") and queue:
             item = chance.choice(queue)
             decide = moderator.approve if kind == "publish" else moderator.reject
             print(decide(item.name, **by), flush=True)
         elif kind == "undo":
-            print(moderator.undo(chance.choice(moderator.decisions.latest(limit=5)).sequence, **by), flush=True)
+            print(moderator.undo(chance.choice(moderator.work.decisions.latest(limit=5)).sequence, **by), flush=True)
         elif kind == "remove":
             comment = chance.choice(published)
-            print(moderator.remove(comment.article, comment.id, seen=moderator.seen(comment), **by), flush=True)
+            print(moderator.remove(comment.article, comment.id, seen=moderator.review.seen(comment), **by), flush=True)
         elif kind == "answer":
             comment = chance.choice(published)
             print(moderator.answer(comment.article, comment.id, f"Answer {chance.random()}", **by), flush=True)
@@ -147,12 +149,12 @@ def test_nothing_answered_is_lost_or_doubled_and_nothing_decided_is_left_or_done
                 assert not sender.is_alive()
         done += decided_until_killed(decider)
 
-        moderator = Moderation(settings)
-        assert_each_answered_comment_is_there_once(moderator.inbox, sent)
+        moderator = Moderation.open(settings)
+        assert_each_answered_comment_is_there_once(moderator.work.inbox, sent)
         assert_every_decision_is_done_once(settings, moderator, done)
 
     assert len(sent.receipts) > 10 * ROUNDS
-    log = Moderation(settings).decisions.latest()
+    log = Moderation.open(settings).work.decisions.latest()
     assert len(log) > len(done) > ROUNDS  # some were killed between actions and saying so
     assert {decision.action for decision in log} >= {"publish", "reject", "undo", "answer"}
     assert_page_and_inbox_agree(settings)
@@ -172,13 +174,13 @@ def assert_each_answered_comment_is_there_once(inbox: Inbox, sent: Sent) -> None
 
 def assert_every_decision_is_done_once(settings: Settings, moderator: Moderation, done: list[int]) -> None:
     """The pages and the states are what the log says, and nothing that was told to be done is missing from it."""
-    log = moderator.decisions.latest()[::-1]
+    log = moderator.work.decisions.latest()[::-1]
     assert set(done) <= {decision.sequence for decision in log}
     assert len(set(done)) == len(done)
     conversations, problems = read_all(settings.comments)
     assert problems == []
     shown = {entry.comment.id: entry.comment for entries in conversations.values() for entry in entries}
-    revisions = {revision.id: revision for revision in moderator.inbox.everything()}
+    revisions = {revision.id: revision for revision in moderator.work.inbox.everything()}
     for id, state in states_after(log):
         comment, revision = shown.get(id), revisions.get(id)
         assert bool(comment and not comment.removed) == (state in ("published", "answered")), (id, state)

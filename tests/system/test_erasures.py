@@ -19,21 +19,14 @@ from postbox.store.messages import Messages
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from tests.support.commands import done
-from tests.support.contact import FORM as MESSAGE
-from tests.support.intake import a_place, browser, sent
-from tests.support.moderation import a_published, by, everywhere, file_of, forge, published, the_one_waiting
-from tests.support.place import Place
+from tests.support.intake import MESSAGE, browser, sent
+from tests.support.moderation import a_published, by, everywhere, file_of, published, the_one_waiting
+from tests.support.store import forge
 
 Clock = Callable[[], datetime]
 
 SECRET = "Secretwords"
 WHAT_A_BACKUP_HOLDS = ("content/comments", "var/inbox", "var/desk")
-
-
-@pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
-    """Settings of a place of one's own."""
-    return a_place(shipped, tmp_path / "mine")
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def restore(settings: Settings, *folders: str) -> None:
 
 def start(settings: Settings, clock: Clock) -> Moderation:
     """Start as the desk and the commands do."""
-    moderation = Moderation(settings)
+    moderation = Moderation.open(settings)
     moderation.erase_again(now=clock())
     moderation.carry_out_deletions(now=clock())
     return moderation
@@ -132,7 +125,7 @@ def test_it_is_written_before_anything_is_erased(
     settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = a_published(settings, clock, body=SECRET)
-    moderation = Moderation(settings)
+    moderation = Moderation.open(settings)
 
     def full(*_: object) -> None:
         raise OSError("No space left on device")
@@ -143,7 +136,7 @@ def test_it_is_written_before_anything_is_erased(
             moderation.forget(id, **by(clock))
     assert published(settings, id).body == SECRET
 
-    Moderation(settings)
+    Moderation.open(settings)
 
     assert told(settings) == [f"comment {id}"]
     assert SECRET.encode() not in everywhere(settings)
@@ -158,23 +151,23 @@ def test_it_is_written_before_anything_is_erased(
 def test_a_forgotten_comment_stays_forgotten(settings: Settings, clock: Clock, folders: tuple[str, ...]) -> None:
     id = a_published(settings, clock, author="Secretname", body=SECRET)
     back_up(settings)
-    Moderation(settings).forget(id, **by(clock))
+    Moderation.open(settings).forget(id, **by(clock))
     restore(settings, *folders)
     assert SECRET.encode() in everywhere(settings)
 
     moderation = start(settings, clock)
 
     assert b"Secret" not in everywhere(settings)
-    assert moderation.find(id) is None
+    assert moderation.review.find(id) is None
     assert published(settings, id).removed == "yes"
-    assert not any(decision.can_be_undone for decision in moderation.decisions.latest() if decision.comment == id)
+    assert not any(decision.can_be_undone for decision in moderation.work.decisions.latest() if decision.comment == id)
 
 
 def test_a_shipped_comment_stays_forgotten_where_the_repository_brings_it_back(
     settings: Settings, clock: Clock
 ) -> None:
     back_up_of_one = file_of(settings, "0001").read_bytes()
-    Moderation(settings).forget("0001", **by(clock))
+    Moderation.open(settings).forget("0001", **by(clock))
     file_of(settings, "0001").write_bytes(back_up_of_one)
 
     start(settings, clock)
@@ -184,9 +177,9 @@ def test_a_shipped_comment_stays_forgotten_where_the_repository_brings_it_back(
 
 
 def test_the_authors_own_answer_stays_forgotten(settings: Settings, clock: Clock) -> None:
-    moderation = Moderation(settings)
+    moderation = Moderation.open(settings)
     moderation.answer("big-toe-and-glutes", "0001", SECRET, **by(clock))
-    id = moderation.decisions.latest()[0].comment
+    id = moderation.work.decisions.latest()[0].comment
     back_up(settings)
     moderation.forget(id, **by(clock))
 
@@ -201,7 +194,7 @@ def test_what_its_reader_deleted_stays_deleted(settings: Settings, clock: Clock)
     with browser(intake.application(settings)) as client:
         receipt = sent(client, name="Secretname", comment=SECRET, email="secret@feet.example")
         message = client.post("/comments/message", data=MESSAGE | {"message": SECRET}).headers["location"]
-        back_up_after = Moderation(settings).queue()
+        back_up_after = Moderation.open(settings).review.queue()
         assert len(back_up_after) == 1
         backup = back_up(settings)
         client.post(receipt, data={"action": "delete"})
@@ -223,7 +216,7 @@ def test_an_address_that_wants_no_mail_gets_none(settings: Settings, clock: Cloc
         sent(client, email="secret@feet.example")
         subscriptions = Subscriptions(Inbox(settings.inbox))
         [subscription] = subscriptions.having("secret@feet.example")
-        Moderation(settings)
+        Moderation.open(settings)
         back_up(settings)
         client.post(f"/comments/mail/{subscriptions.token(subscription)}", data={"action": action})
     start(settings, clock)
@@ -243,13 +236,15 @@ def test_a_publication_that_a_backup_has_half_done_does_not_bring_it_back(
 ) -> None:
     id = a_published(settings, clock, body=SECRET)
     back_up(settings)
-    Moderation(settings).forget(id, **by(clock))
+    Moderation.open(settings).forget(id, **by(clock))
     restore(settings)
     file_of(settings, id).unlink()
-    moderation = Moderation(settings)
-    moderation.decisions.connection.execute("UPDATE decision SET is_applied = 0")  # as a crash before the file links it
+    moderation = Moderation.open(settings)
+    moderation.work.decisions.connection.execute(
+        "UPDATE decision SET is_applied = 0"
+    )  # as a crash before the file links it
 
-    Moderation(settings)
+    Moderation.open(settings)
     assert not file_of(settings, id).exists()
     start(settings, clock)
 
@@ -262,7 +257,7 @@ def test_the_desk_and_every_command_erase_again_before_anything_else(
 ) -> None:
     id = a_published(settings, clock, body=SECRET)
     back_up(settings)
-    Moderation(settings).forget(id, **by(clock))
+    Moderation.open(settings).forget(id, **by(clock))
     restore(settings)
 
     if who == "desk":
@@ -277,26 +272,26 @@ def test_the_desk_and_every_command_erase_again_before_anything_else(
 def test_what_was_not_erased_comes_back_whole(settings: Settings, clock: Clock) -> None:
     erased, kept = a_published(settings, clock, body=SECRET), a_published(settings, clock, body="Kept.")
     back_up(settings)
-    Moderation(settings).forget(erased, **by(clock))
+    Moderation.open(settings).forget(erased, **by(clock))
     restore(settings)
 
     moderation = start(settings, clock)
 
     assert published(settings, kept).body == "Kept."
-    assert [revision.revision.body for revision in moderation.history(kept)] == ["Kept."]
+    assert [revision.revision.body for revision in moderation.review.history(kept)] == ["Kept."]
     assert published(settings, "0001").author == "Alexis"
 
 
 def test_a_start_with_nothing_to_erase_changes_nothing(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock)
-    Moderation(settings).forget(id, **by(clock))
-    before, log = told(settings), Moderation(settings).decisions.latest()
+    Moderation.open(settings).forget(id, **by(clock))
+    before, log = told(settings), Moderation.open(settings).work.decisions.latest()
 
     start(settings, clock)
     start(settings, clock)
 
     assert told(settings) == before
-    assert Moderation(settings).decisions.latest() == log
+    assert Moderation.open(settings).work.decisions.latest() == log
 
 
 # What a forged row can do
@@ -328,12 +323,12 @@ def test_a_forged_note_of_an_erasure_takes_no_comment_off_its_page(settings: Set
 
 def test_a_row_under_the_id_of_an_erased_comment_is_erased_and_stops_nothing(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock)
-    Moderation(settings).forget(id, **by(clock))
+    Moderation.open(settings).forget(id, **by(clock))
     forge(settings, "UPDATE revision SET state = 'waiting', body = 'Forged.' WHERE comment = ?", id)
 
     moderation = start(settings, clock)
 
-    assert moderation.queue() == []
+    assert moderation.review.queue() == []
     assert published(settings, id).removed == "yes"
     other = a_published(settings, lambda: datetime.now(UTC) + timedelta(days=1), body="Goes on.")
     assert published(settings, other).body == "Goes on."
@@ -342,7 +337,7 @@ def test_a_row_under_the_id_of_an_erased_comment_is_erased_and_stops_nothing(set
 def test_a_message_that_is_back_is_erased_with_the_way_to_answer_it(settings: Settings, clock: Clock) -> None:
     with browser(intake.application(settings)) as client:
         receipt = client.post("/comments/message", data=MESSAGE).headers["location"]
-        Moderation(settings)
+        Moderation.open(settings)
         back_up(settings)
         client.post(receipt, data={"action": "delete"})
     start(settings, clock)
@@ -366,5 +361,5 @@ def test_one_that_waits_can_still_be_judged_after_a_restart(settings: Settings, 
 
     moderation = start(settings, clock)
 
-    [item] = moderation.queue()
+    [item] = moderation.review.queue()
     assert the_one_waiting(moderation, item.revision.id).revision.body == "Waits."

@@ -29,10 +29,9 @@ from postbox.desk.sessions import SignIn
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import Inbox
-from tests.support.intake import ARTICLE, BROKEN, a_place, environment
-from tests.support.log import listens
-from tests.support.place import ROOT, Place
-from tests.support.whole_way import PATIENCE_SECONDS, free_port, wait_until
+from tests.support.intake import BROKEN
+from tests.support.place import ARTICLE, ROOT, Place, a_place
+from tests.support.process import PATIENCE_SECONDS, environment, free_port, listens, wait_until
 
 NAME, WORDS, REASON, ADDRESS, IP = "Xanthippe", "blisterpearl", "quillwort", "canary@mail.example", "198.51.100.77"
 TYPED = [NAME, WORDS, REASON, ADDRESS, IP, "198.51.100", "mail.example"]
@@ -155,7 +154,7 @@ def test_the_desks_log_names_nobody_whatever_it_answers(settings: Settings) -> N
         reader.post("/comments/message", data={"name": NAME, "contact": ADDRESS, "message": WORDS})
         for number in range(4):
             reader.post("/comments", data=FORM | {"comment": f"{WORDS} {number}"})
-    names = [item.name for item in Moderation(settings).queue()]
+    names = [item.name for item in Moderation.open(settings).review.queue()]
     link = SignIn(settings.desk).issue(datetime.now(UTC))
 
     with running(settings, "desk") as (client, file):
@@ -194,7 +193,7 @@ def test_the_desks_log_names_nobody_whatever_it_answers(settings: Settings) -> N
     assert ("/sign-in", "POST", 401) in refusals(file)
     [fault] = [it for it in lines(file) if it["event"] == "fault"]
     assert (fault["level"], fault["error"]) == ("error", "UndefinedError")
-    assert fault["place"].startswith("postbox.desk.context.DeskContext.page:")
+    assert fault["place"].startswith("postbox.desk.context.DeskRequest.page:")
 
 
 def test_what_stops_the_inbox_is_told_by_its_name_and_place_and_not_by_its_words(settings: Settings) -> None:
@@ -270,7 +269,7 @@ def test_a_librarys_own_words_stay_out_and_its_place_is_told() -> None:
     first, second = lines(stream.getvalue())
     test = "test_a_librarys_own_words_stay_out_and_its_place_is_told"
     assert (first["event"], first["logger"], first["said_in"]) == ("library", "asyncio", f"test_log.{test}")
-    assert (second["error"], second["place"].rpartition(":")[0]) == ("ValueError", f"tests.test_log.{test}")
+    assert (second["error"], second["place"].rpartition(":")[0]) == ("ValueError", f"{__name__}.{test}")
     assert NAME not in stream.getvalue()
     assert WORDS not in stream.getvalue()
 

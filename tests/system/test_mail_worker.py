@@ -30,14 +30,16 @@ from contract.templates import environment
 from postbox.desk import app as desk
 from postbox.mail.smtp import Mailer
 from postbox.mail.worker import CAP_PAUSE, MAX_QUESTIONS, MAX_TO_ADDRESS, MailWorker
-from postbox.moderation.service import NOTICE_DELAY
+from postbox.moderation.publisher import NOTICE_DELAY
+from postbox.moderation.service import Moderation
+from postbox.privacy.retention import tidy
 from postbox.public import app as intake
 from postbox.settings import Settings
 from postbox.store.outbox import PAUSES
-from tests.support.intake import environment as environment_of
-from tests.support.mail import DroppingInData, Taking, html_of, running, text_of
-from tests.support.moderation import forge
-from tests.support.notices import NOW, House, a_place, links
+from postbox.store.unit_of_work import Store
+from tests.support.mail import DroppingInData, House, Taking, a_place, html_of, links, running, text_of
+from tests.support.process import environment as environment_of
+from tests.support.store import NOW, forge
 
 HOUR = timedelta(hours=1)
 PATIENCE_SECONDS = 30
@@ -51,8 +53,8 @@ class Post(House):
         self.now = NOW
         theme = environment(FileSystemLoader(settings.theme / "templates"))
         mailer = Mailer(self.settings, theme, step_seconds=5, clock=lambda: self.now)
-        self.delivery = MailWorker(self.settings, mailer=mailer, clock=lambda: self.now)
-        self.outbox = self.moderation.outbox
+        self.delivery = MailWorker(Store(self.settings), mailer=mailer, clock=lambda: self.now)
+        self.outbox = self.moderation.work.outbox
 
     def deliver(self, after: timedelta = timedelta(0)) -> bool:
         """Send what is due after a while; return whether all is well."""
@@ -90,7 +92,7 @@ def subjects(server: Taking) -> list[str]:
 
 def kept(settings: Settings) -> str:
     """Return what the desk keeps on disk of what it sent and will send."""
-    outbox = House(settings).moderation.outbox
+    outbox = House(settings).moderation.work.outbox
     return "\n".join(outbox._connection.iterdump())
 
 
@@ -267,7 +269,7 @@ def test_what_is_refused_for_now_is_sent_later_under_the_same_id(settings: Setti
     with running(server) as port:
         post = Post(settings, port)
         post.send()
-        [item] = post.moderation.queue()
+        [item] = post.moderation.review.queue()
         expected = post.mail("comment", item.name)["Message-ID"]
 
         assert not post.deliver()
@@ -560,6 +562,7 @@ def test_nothing_is_kept_of_what_was_sent_the_day_before(settings: Settings) -> 
         assert 'INSERT INTO "outbox"' in kept(settings)
 
         post.deliver(timedelta(days=1))
+        tidy(Moderation.open(settings), now=post.now)
 
     assert 'INSERT INTO "outbox"' not in kept(settings)
 
@@ -665,7 +668,8 @@ DELIVERER = """
 import asyncio, os
 from postbox.mail.worker import MailWorker
 from postbox.settings import read
-delivery = MailWorker(read(os.environ))
+from postbox.store.unit_of_work import Store
+delivery = MailWorker(Store(read(os.environ)))
 print("ready", flush=True)
 asyncio.run(delivery.run())
 """

@@ -23,9 +23,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.log import listens
 from tests.support.place import ROOT
-from tests.support.whole_way import PATIENCE_SECONDS, free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, free_port, listens, wait_until
 
 ARTICLE = "big-toe-and-glutes"
 SERVICES = ("site-press", "site-intake", "site-desk")

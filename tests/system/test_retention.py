@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 from contract.manifest import dumps
 from postbox.desk import app as desk
 from postbox.desk.sessions import SignIn
-from postbox.moderation.service import Moderation, ModerationError
+from postbox.moderation.errors import ModerationError
+from postbox.moderation.service import Moderation
 from postbox.privacy.retention import Tidied, tidy
 from postbox.public import app as intake
 from postbox.settings import Settings
@@ -22,11 +23,8 @@ from postbox.store.database import transaction
 from postbox.store.messages import Enquiry, Messages
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
-from tests.support.desk import latest
-from tests.support.inbox import submission_meta
-from tests.support.intake import browser, shown
+from tests.support.intake import browser
 from tests.support.moderation import (
-    ARTICLE,
     SITE,
     a_place,
     a_published,
@@ -36,11 +34,13 @@ from tests.support.moderation import (
     everywhere,
     file_of,
     files,
-    forge,
     published,
     the_one_waiting,
 )
-from tests.support.whole_way import PATIENCE_SECONDS
+from tests.support.pages import shown
+from tests.support.place import ARTICLE
+from tests.support.process import PATIENCE_SECONDS
+from tests.support.store import forge, latest, submission_meta
 
 Clock = Callable[[], datetime]
 
@@ -63,12 +63,12 @@ def settings(tmp_path: Path) -> Settings:
 
 def tidied(settings: Settings, clock: Clock, *, days: float) -> Tidied:
     """Tidy so many days after the clock's time."""
-    return tidy(settings, Moderation(settings), now=clock() + timedelta(days=days))
+    return tidy(Moderation.open(settings), now=clock() + timedelta(days=days))
 
 
 def judge(settings: Settings, clock: Clock, decision: str, id: str, **more: str) -> None:
     """Decide on what waits of a comment."""
-    moderation = Moderation(settings)
+    moderation = Moderation.open(settings)
     getattr(moderation, decision)(the_one_waiting(moderation, id).name, **by(clock), **more)
 
 
@@ -167,7 +167,7 @@ def test_a_refused_change_goes_and_the_published_comment_stays_its_writers(setti
     inbox = Inbox(settings.inbox)
     with transaction(inbox.connection):
         inbox.delete(id)
-    Moderation(settings).carry_out_deletions(now=clock())
+    Moderation.open(settings).carry_out_deletions(now=clock())
     assert published(settings, id).removed == "yes"
 
 
@@ -191,15 +191,15 @@ def test_its_writer_and_its_judge_still_see_what_became_of_it(settings: Settings
 
 def test_what_was_taken_off_its_page_goes_and_its_place_stays(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock, body=SECRET)
-    moderation = Moderation(settings)
-    removal = moderation.remove(ARTICLE, id, seen=moderation.seen(published(settings, id)), **by(clock))
+    moderation = Moderation.open(settings)
+    removal = moderation.remove(ARTICLE, id, seen=moderation.review.seen(published(settings, id)), **by(clock))
 
     tidied(settings, clock, days=11)
 
     assert SECRET.strip().encode() not in everywhere(settings)
     assert published(settings, id).removed == "by the site"
     with pytest.raises(ModerationError, match="cannot be undone any more"):
-        Moderation(settings).undo(removal, **by(clock))
+        Moderation.open(settings).undo(removal, **by(clock))
     assert published(settings, id).removed == "by the site"
 
 
@@ -208,9 +208,9 @@ def test_what_is_gone_cannot_be_undone_and_no_button_says_so(settings: Settings,
     id = a_waiting(settings, clock)
     judge(settings, clock, decision, id)
     tidied(settings, clock, days=11)
-    moderation, before = Moderation(settings), files(settings)
+    moderation, before = Moderation.open(settings), files(settings)
 
-    [line] = moderation.decisions.latest()
+    [line] = moderation.work.decisions.latest()
 
     assert not line.can_be_undone
     with pytest.raises(ModerationError, match="cannot be undone any more"):
@@ -221,8 +221,8 @@ def test_what_is_gone_cannot_be_undone_and_no_button_says_so(settings: Settings,
 def test_the_days_count_from_the_last_decision(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock)
     judge(settings, clock, "reject", id)
-    moderation = Moderation(settings)
-    moderation.undo(moderation.decisions.latest()[0].sequence, who="David", now=clock() + timedelta(days=5))
+    moderation = Moderation.open(settings)
+    moderation.undo(moderation.work.decisions.latest()[0].sequence, who="David", now=clock() + timedelta(days=5))
     judge(settings, lambda: clock() + timedelta(days=6), "spam", id)
 
     assert tidied(settings, clock, days=15) == NOTHING

@@ -21,9 +21,9 @@ from contract.comment import read
 from contract.thread import read_all
 from postbox.settings import Settings
 from postbox.settings import read as read_settings
-from tests.support.intake import ARTICLE, a_place, environment
-from tests.support.moderation import FORGED
-from tests.support.place import ROOT, Place
+from tests.support.place import ARTICLE, ROOT, Place, a_place
+from tests.support.process import environment
+from tests.support.store import FORGED
 
 IS_ROOT = os.geteuid() == 0
 DESK, INTAKE, INBOX_GROUP = 64_101, 64_102, 64_103  # users and a group of no name, as in a container
@@ -78,7 +78,7 @@ with contextlib.redirect_stdout(io.StringIO()):
     exec(POST)
     RECEIPT = answer.headers["location"]
     exec(DELETE)
-postbox.moderation.service.Moderation(settings).queue()
+postbox.moderation.service.Moderation.open(settings).review.queue()
 """
 
 POST = """
@@ -233,7 +233,7 @@ def test_either_may_start_first_and_both_write_the_inbox(house: House, users: st
     if IS_ROOT:
         assert file.stat().st_uid == DESK
         assert "user 64101 at the command line" in house.desk(
-            "for d in postbox.moderation.service.Moderation(settings).decisions.latest(): print(d.who)"
+            "for d in postbox.moderation.service.Moderation.open(settings).work.decisions.latest(): print(d.who)"
         )
 
 
@@ -369,8 +369,8 @@ def forge_journal(victim):
 """
 SEE = """
 try:
-    moderation = postbox.moderation.service.Moderation(settings)
-    for see in (lambda: moderation.carry_out_deletions(now=datetime.now(UTC)), moderation.queue, moderation.log, moderation.inbox.size):
+    moderation = postbox.moderation.service.Moderation.open(settings)
+    for see in (lambda: moderation.carry_out_deletions(now=datetime.now(UTC)), moderation.review.queue, moderation.work.decisions.latest, moderation.work.inbox.size):
         try: print(see())
         except Exception: traceback.print_exc(file=sys.stdout)
 except Exception:

@@ -11,9 +11,9 @@ from contract.manifest import Conversation
 from postbox.store.messages import Messages
 from postbox.store.submissions import Event
 from postbox.store.tokens import DecisionLinks
-from tests.support.mail import html_of, text_of
-from tests.support.moderation import ARTICLE, forge
-from tests.support.notices import BY, NOW, SITE, House, a_place, links
+from tests.support.mail import BY, SITE, House, a_place, html_of, links, text_of
+from tests.support.place import ARTICLE
+from tests.support.store import NOW, forge
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_comment_that_waits_is_one_mail_with_one_link(house: House) -> None:
     [link] = links(mail)
     address, _, token = link.rpartition("/")
     assert address == "https://desk.example/decide"
-    decision = DecisionLinks(house.moderation.key).read(token, NOW)
+    decision = DecisionLinks(house.moderation.store.key).read(token, NOW)
     assert decision
     assert decision.name == house.name(id)
     assert text.count("https://") == 1
@@ -117,7 +117,7 @@ def test_a_message_that_is_done_or_forgotten_is_no_mail_any_more(house: House) -
 def gathered(house: House, *rows: tuple[str, str]) -> str:
     """Have these gathered into a digest, as the eleventh and later of an hour are; return what it is about."""
     usual = [("comment", f"fill{number}.r") for number in range(10)]
-    house.moderation.outbox.take_over([*usual, *rows], NOW)
+    house.moderation.work.outbox.take_over([*usual, *rows], NOW)
     return f"{rows[0][0]}.{rows[0][1]}"
 
 
@@ -329,10 +329,10 @@ def test_an_answer_that_was_removed_or_whose_question_was_is_not_told(house: Hou
 def test_an_answer_is_told_in_the_words_that_it_has_when_it_is_told(house: House) -> None:
     id = house.published(address="tom@reader.example", events="author")
     answer = house.answer(id, "Wrong foot.")
-    comment = house.moderation.find(answer)
+    comment = house.moderation.review.find(answer)
     assert comment
 
-    house.moderation.edit(ARTICLE, answer, "Left foot.", seen=house.moderation.seen(comment), **BY)
+    house.moderation.edit(ARTICLE, answer, "Left foot.", seen=house.moderation.review.seen(comment), **BY)
 
     assert "Left foot." in text_of(house.mail("answered", answer))
 
@@ -430,8 +430,9 @@ def test_no_name_contact_or_word_forges_anything(house: House, words: str) -> No
         mail = house.mail(kind, about)
         assert set(mail.keys()) <= {
             *("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted"),
-            *("MIME-Version", "Content-Type"),
+            *("MIME-Version", "Content-Type", "Reply-To"),
         }
+        assert mail["Reply-To"] in (None, "all@evil.example")  # the one address in what was left
         assert len(mail["Subject"]) <= 120
         assert mail["Subject"].startswith(("Comment from ", "Message from "))
         assert [re.sub("/decide/.*", "", link) for link in links(mail)] in (

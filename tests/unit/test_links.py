@@ -11,43 +11,22 @@ NOT_THERE = "no such page or file"
 
 # What stands in index.html, beside a page at /there/ with the id “part” and the files of FILES.
 GOOD = [
-    '<a href="/">',
-    '<a href="">',
-    '<a href="/there/">',
-    '<a href="there/">',
-    '<a href="./there/index.html">',
-    '<a href=" /there/ ">',
-    '<a href="/there/?page=2">',
-    '<a href="/there/#part">',
-    '<a href="/there/?page=2#part">',
-    '<a href="#here"><p id="here">',
-    '<a href="/caf%C3%A9.html#d%C3%A9j%C3%A0">',
-    '<a href="/café.html#déjà">',
-    '<a href="/a%20b.png">',
-    '<a href="/?a=1&amp;b=2">',
-    f'<a href="{SITE}">',
-    f'<a href="{SITE}/there/#part">',
-    '<a href="//feet.example/there/">',
-    '<img src="/toe.png">',
-    '<img srcset="/toe.png 1x, /a%20b.png 2x">',
-    '<link imagesrcset="/toe.png 400w">',
-    '<video poster="/toe.png">',
+    '<a href="/">', '<a href="">', '<a href="/there/">', '<a href="there/">', '<a href="./there/index.html">',
+    '<a href=" /there/ ">', '<a href="/there/?page=2">', '<a href="/there/#part">', '<a href="/there/?page=2#part">',
+    '<a href="#here"><p id="here">', '<a href="/caf%C3%A9.html#d%C3%A9j%C3%A0">', '<a href="/café.html#déjà">',
+    '<a href="/a%20b.png">', '<a href="/?a=1&amp;b=2">', f'<a href="{SITE}">', f'<a href="{SITE}/there/#part">',
+    '<a href="//feet.example/there/">', '<img src="/toe.png">', '<img srcset="/toe.png 1x, /a%20b.png 2x">',
+    '<link imagesrcset="/toe.png 400w">', '<video poster="/toe.png">',
     f'<meta property="og:image" content="{SITE}/toe.png">',
     # Not ours to check
-    '<a href="https://elsewhere.example/nowhere/">',
-    '<a href="//elsewhere.example/nowhere/">',
-    '<a href="https://feet.example.org/nowhere/">',
-    '<a href="http://feet.example/nowhere/">',
-    '<a href="mailto:david@feet.example">',
-    '<a href="tel:+447504439555">',
-    '<img src="data:,">',
-    '<meta name="description" content="/nowhere/">',
-    f"<p>{SITE}/nowhere/</p>",
-    '<!-- <a href="/nowhere/"> -->',
+    '<a href="https://elsewhere.example/nowhere/">', '<a href="//elsewhere.example/nowhere/">',
+    '<a href="https://feet.example.org/nowhere/">', '<a href="http://feet.example/nowhere/">',
+    '<a href="mailto:david@feet.example">', '<a href="tel:+447504439555">', '<img src="data:,">',
+    '<meta name="description" content="/nowhere/">', f"<p>{SITE}/nowhere/</p>", '<!-- <a href="/nowhere/"> -->',
     "<script type='application/ld+json'>{\"text\": \"<a href='/nowhere/'>\"}</script>",
     # A reader's own link may not stop the build.
     '<a href="/nowhere/" rel="nofollow ugc noopener">',
-]
+]  # fmt: skip
 
 BAD = {
     '<a href="/nowhere/">': ("/nowhere/", NOT_THERE),
@@ -114,36 +93,25 @@ def test_a_link_that_leads_nowhere_is_found(output: Path, html: str) -> None:
     assert dead(output, f"<!doctype html>\n\n{html}") == [BAD[html]]
 
 
-def test_the_file_of_a_dead_link_is_named(output: Path) -> None:
-    page = output / "there/index.html"
-    page.write_text('<a href="/nowhere/">', "utf-8")
-
-    assert all_dead(output) == [("there/index.html", "/nowhere/", NOT_THERE)]
-
-
-def test_links_are_read_from_where_their_page_stands(output: Path) -> None:
+def test_links_are_read_from_where_their_page_stands_and_it_is_named(output: Path) -> None:
     (output / "there/toe.svg").touch()
+    html = '<img src="toe.svg"><img src="../toe.png"><img src="toe.png"><a href="/nowhere/">'
 
-    html = '<img src="toe.svg"><img src="../toe.png"><img src="toe.png">'
+    (output / "there/index.html").write_text(html, "utf-8")
 
-    assert dead(output, html, file="there/index.html") == [("toe.png", NOT_THERE)]
-
-
-def test_what_another_process_answers_is_left_to_it(output: Path) -> None:
-    html = '<form action="/comments"><a href="/comments/reply/toe/0001"><a href="/comments">'
-
-    assert len(dead(output, html)) == 2
-    assert not dead(output, html, except_below=("/comments",))
+    page = "there/index.html"
+    assert all_dead(output) == [(page, "toe.png", NOT_THERE), (page, "/nowhere/", NOT_THERE)]
 
 
-def test_a_file_that_only_begins_like_an_exception_is_checked(output: Path) -> None:
-    found = dead(output, '<a href="/comments.xml">', except_below=("/comments",))
+@pytest.mark.parametrize(("below", "found"), [
+    ((), ["/comments/reply/toe/0001", "/comments", "/comments.xml"]),
+    (("/comments",), ["/comments.xml"]),  # which only begins like it
+    (("",), ["/comments/reply/toe/0001", "/comments", "/comments.xml"]),
+])  # fmt: skip
+def test_what_another_process_answers_is_left_to_it(output: Path, below: tuple[str, ...], found: list[str]) -> None:
+    html = '<form action="/comments"><a href="/comments/reply/toe/0001"><a href="/comments"><a href="/comments.xml">'
 
-    assert found == [("/comments.xml", NOT_THERE)]
-
-
-def test_an_empty_exception_excepts_nothing(output: Path) -> None:
-    assert dead(output, '<a href="/nowhere/">', except_below=("",))
+    assert dead(output, html, except_below=below) == [(address, NOT_THERE) for address in found]
 
 
 def test_the_addresses_of_a_feed_are_checked(output: Path) -> None:

@@ -2,12 +2,15 @@
 
 # ruff: noqa: N802  # the names of the hooks are aiosmtpd's
 
+import asyncio
 import email
 import html
 import re
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -16,6 +19,7 @@ from typing import Any
 
 import pytest
 import trustme
+import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from hypothesis import example, given
 from hypothesis import settings as running_with
@@ -26,23 +30,16 @@ from contract.templates import environment
 from postbox.mail.message import MailDraft, one_line, plain, quoted
 from postbox.mail.smtp import Mailer, MailError
 from postbox.settings import Settings
-from tests.support.mail import DroppingInData, Taking, html_of, running, text_of
+from tests.support.mail import SITE, DroppingInData, Taking, html_of, running, text_of
+from tests.support.pages import colours
 from tests.support.place import ROOT
-from tests.support.site import a_site
-from tests.support.theme import colours
 
 THEME = environment(FileSystemLoader(ROOT / "theme/templates"))
-SITE = a_site(
-    name="From the ground up",
-    language="en-GB",
-    url="https://feet.example",
-    accent="#0e5c52",
-    accent_dark="#82d3c1",
-)
+LOOP = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # uvicorn's; the worker's tests use Python's own
 HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]
 
 
-def a_letter(**fields: str) -> MailDraft:
+def a_draft(**fields: str) -> MailDraft:
     """Return a draft with whatever is interesting about it."""
     usual = {"to": "tom@reader.example", "subject": "Hello", "text": "Hello, Tom.", "message_id": "c7.1@feet.example"}
     return MailDraft(**usual | fields)
@@ -64,16 +61,16 @@ def on_the_wire(draft: MailDraft) -> EmailMessage:
 # What a draft looks like
 
 
-def test_a_letter_is_plain_text_first_and_then_the_same_as_html() -> None:
-    message = on_the_wire(a_letter(text="One.\n\nTwo,\nand three."))
+def test_a_mail_is_plain_text_first_and_then_the_same_as_html() -> None:
+    message = on_the_wire(a_draft(text="One.\n\nTwo,\nand three."))
 
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
     assert text_of(message) == "One.\n\nTwo,\nand three.\n"
     assert "<p>One.</p>\n<p>Two,<br>and three.</p>" in html_of(message)
 
 
-def test_a_letter_has_the_headers_of_a_mail_that_a_program_sends() -> None:
-    draft = a_letter(in_reply_to="c6.1@feet.example", reply_to="ann@reader.example")
+def test_a_mail_has_the_headers_of_one_that_a_program_sends() -> None:
+    draft = a_draft(in_reply_to="c6.1@feet.example", reply_to="ann@reader.example")
 
     message = on_the_wire(draft)
 
@@ -93,48 +90,37 @@ def test_a_letter_has_the_headers_of_a_mail_that_a_program_sends() -> None:
     assert message.get_content_type() == "multipart/alternative"
 
 
-@pytest.mark.parametrize(
-    ("sender", "shown"),
-    [
-        ("david@feet.example", "From the ground up <david@feet.example>"),
-        ("David <david@feet.example>", "David <david@feet.example>"),
-        ('"David, coach" <david@feet.example>', '"David, coach" <david@feet.example>'),
-        ("Dávid, é <david@feet.example>", '"Dávid, é" <david@feet.example>'),
-    ],
-)
+@pytest.mark.parametrize(("sender", "shown"), [
+    ("david@feet.example", "From the ground up <david@feet.example>"),
+    ("David <david@feet.example>", "David <david@feet.example>"),
+    ('"David, coach" <david@feet.example>', '"David, coach" <david@feet.example>'),
+    ("Dávid, é <david@feet.example>", '"Dávid, é" <david@feet.example>'),
+])  # fmt: skip
 def test_the_sender_has_the_name_in_the_settings_or_that_of_the_site(sender: str, shown: str) -> None:
     mailer = a_mailer(Settings(mail_from=sender))
 
-    message = email.message_from_bytes(mailer.message(a_letter(), SITE).as_bytes(), policy=SMTP_POLICY)
+    message = email.message_from_bytes(mailer.message(a_draft(), SITE).as_bytes(), policy=SMTP_POLICY)
 
     assert message["From"] == shown
     assert [address.addr_spec for address in message["From"].addresses] == ["david@feet.example"]
 
 
-def test_one_click_unsubscribes_where_the_address_is_encrypted() -> None:
-    address = f"https://feet.example/comments/leave/{'a' * 120}?mail=c7"
+@pytest.mark.parametrize(("address", "post"), [
+    (f"https://feet.example/comments/leave/{'a' * 120}?mail=c7", "List-Unsubscribe=One-Click"),
+    ("http://localhost:8000/comments/leave/abc", None),
+])  # fmt: skip
+def test_one_click_unsubscribes_only_where_the_address_is_encrypted(address: str, post: str | None) -> None:
+    message = on_the_wire(a_draft(unsubscribe=address))
 
-    message = on_the_wire(a_letter(unsubscribe=address))
-
-    assert message["List-Unsubscribe"] == f"<{address}>"
-    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert (
-        f"List-Unsubscribe: <{address}>\r\n".encode()
-        in a_mailer().message(a_letter(unsubscribe=address), SITE).as_bytes()
-    )
-
-
-def test_no_one_click_is_promised_on_an_unencrypted_address() -> None:
-    message = on_the_wire(a_letter(unsubscribe="http://localhost:8000/comments/leave/abc"))
-
-    assert message["List-Unsubscribe"] == "<http://localhost:8000/comments/leave/abc>"
-    assert "List-Unsubscribe-Post" not in message
+    assert (message["List-Unsubscribe"], message["List-Unsubscribe-Post"]) == (f"<{address}>", post)
+    sent = a_mailer().message(a_draft(unsubscribe=address), SITE).as_bytes()
+    assert f"List-Unsubscribe: <{address}>\r\n".encode() in sent
 
 
 def test_a_block_that_ends_with_an_address_of_ours_is_a_link() -> None:
     text = "Read it and decide:\nhttp://127.0.0.1:8001/comment/c7?seal=a&b\n\nhttps://feet.example/articles/feet/"
 
-    message = on_the_wire(a_letter(text=text))
+    message = on_the_wire(a_draft(text=text))
 
     assert text_of(message) == f"{text}\n"
     assert re.findall(r"<a.*?</a>", html_of(message)) == [
@@ -143,19 +129,12 @@ def test_a_block_that_ends_with_an_address_of_ours_is_a_link() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://evil.example/",
-        "https://feet.example.evil.example/",
-        "https://feet.example@evil.example/",
-        "javascript:alert(1)",
-        "https://feet.example/ and more",
-        "See https://feet.example/",
-    ],
-)
+@pytest.mark.parametrize("address", [
+    "https://evil.example/", "https://feet.example.evil.example/", "https://feet.example@evil.example/",
+    "javascript:alert(1)", "https://feet.example/ and more", "See https://feet.example/",
+])  # fmt: skip
 def test_no_other_address_becomes_a_link(address: str) -> None:
-    message = on_the_wire(a_letter(text=f"Read it:\n{address}"))
+    message = on_the_wire(a_draft(text=f"Read it:\n{address}"))
 
     assert "<a" not in html_of(message)
     assert text_of(message) == f"Read it:\n{address}\n"
@@ -164,7 +143,7 @@ def test_no_other_address_becomes_a_link(address: str) -> None:
 def test_what_a_reader_wrote_stands_in_a_quotation_alone() -> None:
     words = "Hello <b>there</b>\n\nhttps://feet.example/\n\n> quoted\r\n-- \nFrom me"
 
-    message = on_the_wire(a_letter(text=f"Tom wrote:\n\n{quoted(words)}\n\nThat is all."))
+    message = on_the_wire(a_draft(text=f"Tom wrote:\n\n{quoted(words)}\n\nThat is all."))
 
     assert text_of(message) == (
         "Tom wrote:\n\n> Hello <b>there</b>\n>\n> https://feet.example/\n>\n> > quoted\n> --\n> From me\n\nThat is all.\n"
@@ -181,7 +160,7 @@ def test_every_kind_of_new_line_is_one_in_a_quotation() -> None:
 
 
 def test_the_html_loads_nothing_and_runs_nothing() -> None:
-    draft = a_letter(subject="</title><script>", text=f"<script>\n\n{quoted('<img src=//evil.example/x.png>')}")
+    draft = a_draft(subject="</title><script>", text=f"<script>\n\n{quoted('<img src=//evil.example/x.png>')}")
 
     shown = html_of(on_the_wire(draft))
 
@@ -192,8 +171,8 @@ def test_the_html_loads_nothing_and_runs_nothing() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_colours_of_a_letter_are_those_of_the_site(scheme: str) -> None:
-    light, dark = html_of(on_the_wire(a_letter())).split("@media (prefers-color-scheme: dark)")
+def test_the_colours_of_a_mail_are_those_of_the_site(scheme: str) -> None:
+    light, dark = html_of(on_the_wire(a_draft())).split("@media (prefers-color-scheme: dark)")
 
     used = set(re.findall(r"#[0-9a-f]{3,6}\b", light if scheme == "light" else dark))
 
@@ -207,7 +186,7 @@ def test_the_colours_of_a_letter_are_those_of_the_site(scheme: str) -> None:
 def test_text_is_wrapped_at_76_columns_and_quotations_inside_their_prefix() -> None:
     words = "somewhat longer words than others " * 20
 
-    lines = text_of(on_the_wire(a_letter(text=f"{words.strip()}\n\n{quoted(words)}"))).split("\n")
+    lines = text_of(on_the_wire(a_draft(text=f"{words.strip()}\n\n{quoted(words)}"))).split("\n")
 
     assert max(map(len, lines)) <= 76
     paragraph, quotation = (lines[: lines.index("")], lines[lines.index("") + 1 : -1])
@@ -219,7 +198,7 @@ def test_text_is_wrapped_at_76_columns_and_quotations_inside_their_prefix() -> N
 def test_wide_letters_count_twice_and_combining_ones_not_at_all() -> None:
     wide, combined = " ".join(["漢字"] * 20), " ".join(["e\u0301e\u0301"] * 25)
 
-    lines = text_of(on_the_wire(a_letter(text=f"{wide}\n\n{combined}"))).split("\n")
+    lines = text_of(on_the_wire(a_draft(text=f"{wide}\n\n{combined}"))).split("\n")
 
     assert lines == [" ".join(["漢字"] * 15), " ".join(["漢字"] * 5), "", combined, ""]
 
@@ -227,39 +206,28 @@ def test_wide_letters_count_twice_and_combining_ones_not_at_all() -> None:
 def test_a_long_address_stays_whole_on_its_line() -> None:
     address = f"https://feet.example/decide/{'a' * 200}"
 
-    lines = text_of(on_the_wire(a_letter(text=f"{'Read it and decide ' * 6}\n{address}"))).split("\n")
+    lines = text_of(on_the_wire(a_draft(text=f"{'Read it and decide ' * 6}\n{address}"))).split("\n")
 
     assert address in lines
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "a" * 10_000,
-        "é" * 10_000,
-        "\u0645\u0631\u062d\u0628\u0627 " * 2_000,
-        "👩‍👩‍👧‍👦" * 1_000,
-        "." * 1_000 + "\n.\n..\nFrom me\n" + "." * 1_000,
-        "=" * 2_000,
-        " " * 10_000 + "x",
-        "\ud800 \0 \x1b[31m \x85 \u2028 \x0c \u202e",
-        "",
-    ],
-)
+@pytest.mark.parametrize("words", [
+    "a" * 10_000, "é" * 10_000, "\u0645\u0631\u062d\u0628\u0627 " * 2_000, "👩‍👩‍👧‍👦" * 1_000,
+    "." * 1_000 + "\n.\n..\nFrom me\n" + "." * 1_000, "=" * 2_000, " " * 10_000 + "x",
+    "\ud800 \0 \x1b[31m \x85 \u2028 \x0c \u202e", "",
+])  # fmt: skip
 def test_any_words_travel_as_short_lines_of_ascii(words: str) -> None:
-    data = a_mailer().message(a_letter(subject=words, text=quoted(words)), SITE).as_bytes()
+    data = a_mailer().message(a_draft(subject=words, text=quoted(words)), SITE).as_bytes()
 
     assert data.isascii()
     assert max(map(len, data.split(b"\r\n"))) <= 200
-    assert b"\n" not in data.replace(b"\r\n", b"")
-    assert b"\r" not in data.replace(b"\r\n", b"")
-    assert b"\0" not in data
+    assert not {*b"\n\r\0"} & {*data.replace(b"\r\n", b"")}
 
 
 def test_long_words_arrive_whole() -> None:
     words = "é" * 10_000
 
-    message = on_the_wire(a_letter(text=quoted(words)))
+    message = on_the_wire(a_draft(text=quoted(words)))
 
     assert text_of(message) == f"> {words}\n"
     assert words in html_of(message)
@@ -269,20 +237,15 @@ def test_long_words_arrive_whole() -> None:
 
 HOSTILE = st.text(st.sampled_from('ab>\n\r\0\x0b\x85\u2028\u2029\u202e\ufeff\ud800é=?:; <@.,"漢') | st.characters())
 INJECTIONS = [
-    "Tom\nBcc: all@reader.example",
-    "Tom\r\n\r\n<h1>Dear reader</h1>",
-    "Tom\u2028Bcc: all@reader.example\x85To: x",
-    "=?utf-8?q?Tom=0ABcc:_all@reader.example?=",
-    "=?utf-8?b?VG9tDQpCY2M6IGFsbEByZWFkZXIuZXhhbXBsZQ==?=",
-    "x" * 60 + " =\u200b?utf-8?q?=0ABcc:_a?=",
-    "é" * 50 + "\n Bcc: all@reader.example",
-    "\u202eelpmaxe.live\u2066",
-]
+    "Tom\nBcc: all@reader.example", "Tom\r\n\r\n<h1>Dear reader</h1>", "Tom\u2028Bcc: all@reader.example\x85To: x",
+    "=?utf-8?q?Tom=0ABcc:_all@reader.example?=", "=?utf-8?b?VG9tDQpCY2M6IGFsbEByZWFkZXIuZXhhbXBsZQ==?=",
+    "x" * 60 + " =\u200b?utf-8?q?=0ABcc:_a?=", "é" * 50 + "\n Bcc: all@reader.example", "\u202eelpmaxe.live\u2066",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", INJECTIONS)
 def test_a_name_or_a_subject_adds_no_header(words: str) -> None:
-    message = on_the_wire(a_letter(subject=f"{words} wrote", text=f"{one_line(words)} wrote:\n\n{quoted(words)}"))
+    message = on_the_wire(a_draft(subject=f"{words} wrote", text=f"{one_line(words)} wrote:\n\n{quoted(words)}"))
 
     assert list(message.keys()) == HEADERS
     assert re.fullmatch(r"[^\n\r]+ wrote", message["Subject"])
@@ -297,7 +260,7 @@ def test_a_name_or_a_subject_adds_no_header(words: str) -> None:
 def test_whatever_a_reader_wrote_the_headers_and_the_blocks_are_ours(subject: str, words: str) -> None:
     text = f"Before.\n\n{quoted(words)}\n\nAfter.\nhttps://feet.example/"
 
-    message = on_the_wire(a_letter(subject=subject, text=text))
+    message = on_the_wire(a_draft(subject=subject, text=text))
 
     assert list(message.keys()) == HEADERS
     assert message["Subject"] == one_line(subject, 120).replace("=?", "= ?").strip()
@@ -312,7 +275,7 @@ def test_whatever_a_reader_wrote_the_headers_and_the_blocks_are_ours(subject: st
 @running_with(deadline=None)
 @given(HOSTILE)
 def test_a_quotation_in_html_says_what_the_text_says(words: str) -> None:
-    message = on_the_wire(a_letter(text=quoted(words)))
+    message = on_the_wire(a_draft(text=quoted(words)))
 
     shown = re.search(r"<blockquote dir=\"auto\">(.*)</blockquote>", html_of(message), re.DOTALL)
 
@@ -320,19 +283,10 @@ def test_a_quotation_in_html_says_what_the_text_says(words: str) -> None:
     assert html.unescape(shown[1].replace("<br>", " ")).split() == re.sub("(?m)^> ?", "", text_of(message)).split()
 
 
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("Tom", "Tom"),
-        (" Tom \n\t Smith ", "Tom Smith"),
-        ("T\u202eo\u200bm\0\ufeff\u00ad", "Tom"),
-        ("a\u2028b\x85c", "a b c"),
-        ("Zoë 🦶", "Zoë 🦶"),
-        ("\u200b", ""),
-        ("x" * 100, "x" * 79 + "…"),
-        ("\ud800", "\ufffd"),
-    ],
-)
+@pytest.mark.parametrize(("words", "line"), [
+    ("Tom", "Tom"), (" Tom \n\t Smith ", "Tom Smith"), ("T\u202eo\u200bm\0\ufeff\u00ad", "Tom"),
+    ("a\u2028b\x85c", "a b c"), ("Zoë 🦶", "Zoë 🦶"), ("\u200b", ""), ("x" * 100, "x" * 79 + "…"), ("\ud800", "\ufffd"),
+])  # fmt: skip
 def test_a_name_in_a_sentence_is_one_line_without_invisible_signs(words: str, line: str) -> None:
     assert one_line(words) == line
 
@@ -342,33 +296,23 @@ def test_a_name_in_a_sentence_is_one_line_without_invisible_signs(words: str, li
     ["", "x", "a@b.example, c@d.example", "a@b.example\nBcc: c@d.example", "Tom <a@b.example>", "é@b.example"],
 )
 def test_a_reply_goes_nowhere_that_is_not_one_address(reply_to: str) -> None:
-    assert list(on_the_wire(a_letter(reply_to=reply_to)).keys()) == HEADERS
+    assert list(on_the_wire(a_draft(reply_to=reply_to)).keys()) == HEADERS
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"to": ""},
-        {"to": "tom"},
-        {"to": "a@b.example, c@d.example"},
-        {"to": "a@b.example\nBcc: c@d.example"},
-        {"to": "a@b.example>"},
-        {"to": "tom@127.0.0.1"},
-        {"to": "\ud800@reader.example"},
-        {"message_id": "x"},
-        {"message_id": "../x@feet.example"},
-        {"message_id": "a@b\n@c"},
-        {"in_reply_to": "=?utf-8?q?=0A?=@feet.example"},
-        {"unsubscribe": "mailto:x@feet.example"},
-        {"unsubscribe": "https://feet.example/>, <https://evil.example/"},
-        {"unsubscribe": "https://feet.example/?=?utf-8?q?=0A?="},
-    ],
-)
-def test_a_letter_that_cannot_be_addressed_is_refused_for_good(tmp_path: Path, fields: dict[str, str]) -> None:
+@pytest.mark.parametrize("fields", [
+    {"to": ""}, {"to": "tom"}, {"to": "a@b.example, c@d.example"}, {"to": "a@b.example\nBcc: c@d.example"},
+    {"to": "a@b.example>"}, {"to": "tom@127.0.0.1"}, {"to": "\ud800@reader.example"}, {"message_id": "x"},
+    {"message_id": "../x@feet.example"}, {"message_id": "a@b\n@c"},
+    {"in_reply_to": "=?utf-8?q?=0A?=@feet.example"},
+    {"unsubscribe": "mailto:x@feet.example"},
+    {"unsubscribe": "https://feet.example/>, <https://evil.example/"},
+    {"unsubscribe": "https://feet.example/?=?utf-8?q?=0A?="},
+])  # fmt: skip
+def test_a_draft_that_cannot_be_addressed_is_refused_for_good(tmp_path: Path, fields: dict[str, str]) -> None:
     mailer = a_mailer(Settings(var=tmp_path))
 
     with pytest.raises(MailError, match="is not") as refusal:
-        mailer.send(a_letter(**fields), SITE)
+        send(mailer, a_draft(**fields))
 
     assert refusal.value.is_permanent
     assert not list(tmp_path.iterdir())
@@ -377,73 +321,26 @@ def test_a_letter_that_cannot_be_addressed_is_refused_for_good(tmp_path: Path, f
 # Words in which nothing can be clicked
 
 
-@pytest.mark.parametrize(
-    "link",
-    [
-        "https://evil.example/path?x=1#y",
-        "HTTP://EVIL",
-        "ftp://x",
-        "www.evil.example",
-        "www.x",
-        "evil.com",
-        "evil.com/path",
-        "EVIL.CO.UK",
-        "sub.evil.example:8080/x",
-        "(evil.com)",
-        "“evil.com”",
-        "well.evil.com,",
-        "end.Next",
-        "bücher.example",
-        "пример.рф",
-        "例え.テスト",
-        "उदाहरण.भारत",
-        "xn--bcher-kva.xn--p1ai",
-        "💩.la",
-        "evil．com",
-        "evil。com",
-        "evil｡com",
-        "evil․com",
-        "ｅｖｉｌ．ｃｏｍ",
-        "evil\u200b.\u2060com",
-        "ev\u00adil.c\u00adom",
-        "evil.c\ufe0fom",
-        "tom@evil.example",
-        "tom＠evil.example",
-        "a@b",
-        "mailto:tom@evil.example",
-        "mailto:tom",
-        "tel:+447504439555",
-        "tel:(07504)439555",
-        "sms:123",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "//evil/x",
-        r"\\evil\share",
-        r"C:\x",
-        "localhost:8000",
-        "192.168.0.1",
-        "[here](https://evil.example)",
-        "<https://evil.example>",
-        "href=//evil.example",
-        "x" * 10_000 + ".com",
-    ],
-)
+@pytest.mark.parametrize("link", [
+    "https://evil.example/path?x=1#y", "HTTP://EVIL", "ftp://x", "www.evil.example", "www.x", "evil.com",
+    "evil.com/path", "EVIL.CO.UK", "sub.evil.example:8080/x", "(evil.com)", "“evil.com”", "well.evil.com,",
+    "end.Next", "bücher.example", "пример.рф", "例え.テスト", "उदाहरण.भारत", "xn--bcher-kva.xn--p1ai", "💩.la", "evil．com",
+    "evil。com", "evil｡com", "evil․com", "ｅｖｉｌ．ｃｏｍ", "evil\u200b.\u2060com", "ev\u00adil.c\u00adom", "evil.c\ufe0fom",
+    "tom@evil.example", "tom＠evil.example", "a@b", "mailto:tom@evil.example", "mailto:tom", "tel:+447504439555",
+    "tel:(07504)439555", "sms:123", "javascript:alert(1)", "data:text/html,x", "//evil/x", r"\\evil\share", r"C:\x",
+    "localhost:8000", "192.168.0.1", "[here](https://evil.example)", "<https://evil.example>", "href=//evil.example",
+    "x" * 10_000 + ".com",
+])  # fmt: skip
 def test_what_could_be_clicked_is_taken_out(link: str) -> None:
     assert plain(f"See {link} now\nor {link}") == "See [link] now\nor [link]"
     assert plain(link) == "[link]"
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "Thank you. It helped, e.g. on stairs (i.e. going down) at 10:15 p.m.",
-        "1.5 km, 22.11.2026, v2.0, £3.50, 50:50, 1/2, and/or",
-        "Well… no... not 100%! “Really?” :-) @David",
-        "Event: mind the gap. Ünïcödé, 漢字。漢字、한국어 مرحبا",
-        "",
-        " \n\n spaced \t out",
-    ],
-)
+@pytest.mark.parametrize("words", [
+    "Thank you. It helped, e.g. on stairs (i.e. going down) at 10:15 p.m.",
+    "1.5 km, 22.11.2026, v2.0, £3.50, 50:50, 1/2, and/or", "Well… no... not 100%! “Really?” :-) @David",
+    "Event: mind the gap. Ünïcödé, 漢字。漢字、한국어 مرحبا", "", " \n\n spaced \t out",
+])  # fmt: skip
 def test_words_that_are_no_link_stay_as_they_are(words: str) -> None:
     assert plain(words) == words
 
@@ -490,6 +387,14 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loop() -> Iterator[None]:
+    """One event loop for all, as in the desk, so that TLS can take leave after a mail is sent."""
+    with LOOP:
+        yield
+        LOOP.run(asyncio.sleep(0.2))
+
+
 def server_tls(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
     """Return how a server with a certificate for a name encrypts."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -504,19 +409,24 @@ def client_tls(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
+def send(mailer: Mailer, draft: MailDraft) -> None:
+    """Send a draft."""
+    LOOP.run(mailer.send(draft, SITE))
+
+
 def failure(mailer: Mailer, draft: MailDraft | None = None) -> MailError:
     """Send what cannot be sent and return why."""
     with pytest.raises(MailError) as caught:
-        mailer.send(draft or a_letter(), SITE)
+        send(mailer, draft or a_draft())
     return caught.value
 
 
-def test_a_server_gets_the_letter_as_it_was_composed() -> None:
+def test_a_server_gets_the_mail_as_it_was_composed() -> None:
     handler, words = Taking(), "\n.\n..\nFrom me\né\n" + "x" * 5_000
-    draft = a_letter(subject="Zoë wrote", text=f"Zoë wrote:\n\n{quoted(words)}")
+    draft = a_draft(subject="Zoë wrote", text=f"Zoë wrote:\n\n{quoted(words)}")
 
     with running(handler) as port:
-        a_mailer(settings_for(port)).send(draft, SITE)
+        send(a_mailer(settings_for(port)), draft)
 
     [envelope] = handler.taken
     assert (envelope.mail_from, envelope.rcpt_tos) == ("david@feet.example", ["tom@reader.example"])
@@ -528,20 +438,24 @@ def test_a_server_gets_the_letter_as_it_was_composed() -> None:
     assert html_of(received) == html_of(on_the_wire(draft))
 
 
-def test_a_server_that_answers_late_still_takes_it() -> None:
-    handler = Taking(delay=0.5)
+def test_the_machine_gives_the_host_of_the_senders_address_as_its_name() -> None:
+    class Greeted(Taking):
+        async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+            names.append(session.host_name)
+            return await super().handle_DATA(server, session, envelope)
 
+    names: list[str | None] = []
+
+    with running(Greeted()) as port:
+        send(a_mailer(settings_for(port)), a_draft())
+
+    assert names == ["feet.example"]
+
+
+@pytest.mark.parametrize("handler", [Taking(delay=0.5), DroppingAfterData()], ids=["answers late", "hangs up after"])
+def test_what_was_taken_is_taken_however_late_and_whatever_happens_then(handler: Taking) -> None:
     with running(handler) as port:
-        a_mailer(settings_for(port)).send(a_letter(), SITE)
-
-    assert len(handler.taken) == 1
-
-
-def test_what_was_taken_is_taken_whatever_happens_then() -> None:
-    handler = DroppingAfterData()
-
-    with running(handler) as port:
-        a_mailer(settings_for(port)).send(a_letter(), SITE)
+        send(a_mailer(settings_for(port)), a_draft())
 
     assert len(handler.taken) == 1
 
@@ -554,7 +468,7 @@ def test_a_password_travels_encrypted_to_a_server_whose_certificate_is_checked(
 
     with running(handler, authenticator=handler.sign_in, **options) as port:
         settings = settings_for(port, scheme=scheme, user="david%40feet:p%40ss%3Aw%2Frd%20%231@")
-        a_mailer(settings, tls=client_tls(authority)).send(a_letter(), SITE)
+        send(a_mailer(settings, tls=client_tls(authority)), a_draft())
 
     assert handler.users == ["david@feet"]
     assert handler.encrypted == [True]
@@ -575,14 +489,14 @@ def test_an_authority_of_ones_own_is_named_by_the_environment(
     handler = Taking()
 
     with running(handler, tls_context=server_tls(authority)) as port:
-        a_mailer(settings_for(port, scheme="smtp+starttls")).send(a_letter(), SITE)
+        send(a_mailer(settings_for(port, scheme="smtp+starttls")), a_draft())
 
     assert handler.encrypted == [True]
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 @pytest.mark.parametrize("fault", ["unknown authority", "another name"])
-def test_no_letter_goes_to_a_server_with_a_wrong_certificate(authority: trustme.CA, scheme: str, fault: str) -> None:
+def test_no_mail_goes_to_a_server_with_a_wrong_certificate(authority: trustme.CA, scheme: str, fault: str) -> None:
     signer = authority if fault == "another name" else trustme.CA()
     name = "mx.example" if fault == "another name" else "127.0.0.1"
     handler = Taking()
@@ -595,18 +509,26 @@ def test_no_letter_goes_to_a_server_with_a_wrong_certificate(authority: trustme.
     assert not handler.taken
 
 
-def test_no_letter_goes_to_a_server_that_does_not_offer_encryption(authority: trustme.CA) -> None:
-    handler = Taking()
+@pytest.mark.parametrize(("answers", "scheme", "user", "words"), [
+    ({}, "smtp+starttls", "", "STARTTLS"),  # which this server does not offer
+    ({}, "smtp", "david:hunter2@", "AUTH"),  # nor to sign in
+    ({"mail": "553 5.7.1 You are not david"}, "smtp", "", "553 5.7.1 You are not david"),
+])  # fmt: skip
+def test_what_a_server_cannot_do_or_refuses_to_us_is_no_fault_of_the_letter(
+    authority: trustme.CA, answers: dict[str, Any], scheme: str, user: str, words: str
+) -> None:
+    handler = Taking(**answers)
 
     with running(handler) as port:
-        error = failure(a_mailer(settings_for(port, scheme="smtp+starttls"), tls=client_tls(authority)))
+        error = failure(a_mailer(settings_for(port, scheme=scheme, user=user), tls=client_tls(authority)))
 
-    assert "STARTTLS" in str(error)
+    assert str(error).startswith(f"127.0.0.1:{port}: ")
+    assert words in str(error)
     assert not error.is_permanent
     assert not handler.taken
 
 
-def test_a_wrong_password_is_no_fault_of_the_letter_and_is_not_told(authority: trustme.CA) -> None:
+def test_a_wrong_password_is_no_fault_of_the_mail_and_is_not_told(authority: trustme.CA) -> None:
     handler = Taking()
 
     with running(handler, authenticator=handler.sign_in, auth_required=True, tls_context=server_tls(authority)) as port:
@@ -619,28 +541,25 @@ def test_a_wrong_password_is_no_fault_of_the_letter_and_is_not_told(authority: t
     assert not handler.taken
 
 
-def test_a_server_that_lets_nobody_sign_in_is_no_fault_of_the_letter() -> None:
-    with running(Taking()) as port:
-        error = failure(a_mailer(settings_for(port, user="david:hunter2@")))
+def test_a_connection_dropped_half_way_is_tried_again() -> None:
+    with running(Taking(), kind=DroppingInData) as port:
+        error = failure(a_mailer(settings_for(port)), a_draft(text=quoted("words " * 100_000)))
 
-    assert "AUTH" in str(error)
+    assert str(error).startswith(f"127.0.0.1:{port}: ")
     assert not error.is_permanent
 
 
-@pytest.mark.parametrize(
-    ("answers", "words", "is_permanent"),
-    [
-        ({"rcpt": "450 4.2.1 Try later"}, "450 4.2.1 Try later", False),
-        ({"rcpt": "550 5.1.1 No such user here"}, "550 5.1.1 No such user here", True),
-        ({"rcpt": "530 5.7.0 Authentication required"}, "530 5.7.0 Authentication required", False),
-        ({"rcpt": "421 4.3.2 Going down"}, "421 4.3.2 Going down", False),
-        ({"data": "451 4.3.0 Try later"}, "451 4.3.0 Try later", False),
-        ({"data": "554 5.7.1 Looks like spam"}, "554 5.7.1 Looks like spam", True),
-        ({"data": "550-One\r\n550 Two"}, "550 One Two", True),
-        ({"data": "554 \x1b[31m\u202eé" + "x" * 400}, "554 [31mé" + "x" * 290 + "…", True),
-        ({"data": "nonsense"}, "", False),
-    ],
-)
+@pytest.mark.parametrize(("answers", "words", "is_permanent"), [
+    ({"rcpt": "450 4.2.1 Try later"}, "450 4.2.1 Try later", False),
+    ({"rcpt": "550 5.1.1 No such user here"}, "550 5.1.1 No such user here", True),
+    ({"rcpt": "530 5.7.0 Authentication required"}, "530 5.7.0 Authentication required", False),
+    ({"rcpt": "421 4.3.2 Going down"}, "421 4.3.2 Going down", False),
+    ({"data": "451 4.3.0 Try later"}, "451 4.3.0 Try later", False),
+    ({"data": "554 5.7.1 Looks like spam"}, "554 5.7.1 Looks like spam", True),
+    ({"data": "550-One\r\n550 Two"}, "550 One Two", True),
+    ({"data": "554 \x1b[31m\u202eé" + "x" * 400}, "554 [31mé" + "x" * 290 + "…", True),
+    ({"data": "nonsense"}, "", False),
+])  # fmt: skip
 def test_a_refusal_says_the_servers_words_and_whether_to_try_again(
     answers: dict[str, str], words: str, is_permanent: bool
 ) -> None:
@@ -652,22 +571,6 @@ def test_a_refusal_says_the_servers_words_and_whether_to_try_again(
     assert words in str(error)
     assert error.is_permanent is is_permanent
     assert not handler.taken
-
-
-def test_our_own_address_refused_is_no_fault_of_the_letter() -> None:
-    with running(Taking(mail="553 5.7.1 You are not david")) as port:
-        error = failure(a_mailer(settings_for(port)))
-
-    assert str(error) == f"127.0.0.1:{port}: 553 5.7.1 You are not david"
-    assert not error.is_permanent
-
-
-def test_a_connection_dropped_half_way_is_tried_again() -> None:
-    with running(Taking(), kind=DroppingInData) as port:
-        error = failure(a_mailer(settings_for(port)), a_letter(text=quoted("words " * 100_000)))
-
-    assert str(error).startswith(f"127.0.0.1:{port}: ")
-    assert not error.is_permanent
 
 
 def test_a_server_that_does_not_listen_is_tried_again() -> None:
@@ -687,18 +590,22 @@ def test_a_server_that_never_greets_is_given_up_after_a_step(scheme: str) -> Non
 
         error = failure(a_mailer(settings, step_seconds=0.2))
 
-    assert "timed out" in str(error)
+    assert "Timed out" in str(error)
     assert not error.is_permanent
 
 
-def test_a_server_that_drips_is_given_up_in_the_end() -> None:
+def test_a_server_that_drips_is_given_up_in_the_end_and_hung_up_on() -> None:
     def drip() -> None:
         connection, _ = dripping.accept()
-        with connection:
-            while not done.wait(0.05):
+        connection.settimeout(0.05)
+        with connection, suppress(ConnectionError):
+            for _ in range(200):
                 connection.sendall(b"220-")
+                with suppress(TimeoutError):
+                    heard.append(connection.recv(1))
+                    return
 
-    done = threading.Event()
+    heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as dripping:
         thread = threading.Thread(target=drip)
         thread.start()
@@ -706,45 +613,26 @@ def test_a_server_that_drips_is_given_up_in_the_end() -> None:
 
         error = failure(a_mailer(settings_for(port), step_seconds=5, max_seconds=0.5))
 
-        done.set()
-        thread.join(10)
+        thread.join(20)
     assert str(error) == f"127.0.0.1:{port}: not done after 0.5 seconds"
     assert not error.is_permanent
-
-
-def test_no_thread_stays_behind() -> None:
-    before = set(threading.enumerate())
-
-    with running(Taking()) as port:
-        mailer = a_mailer(settings_for(port))
-        for _ in range(5):
-            mailer.send(a_letter(), SITE)
-
-    left = set(threading.enumerate()) - before
-    for thread in left:
-        thread.join(10)
-    assert not any(thread.is_alive() for thread in left)
+    assert heard == [b""]
 
 
 # No server
 
 
-def test_without_a_server_a_letter_is_a_file_that_sorts_by_time(tmp_path: Path) -> None:
+def test_without_a_server_a_mail_is_a_file_that_sorts_by_time(tmp_path: Path) -> None:
     times = iter(datetime(2026, 11, day, 10, 15, tzinfo=UTC) for day in (9, 9, 22, 22))
     mailer = a_mailer(Settings(var=tmp_path), clock=lambda: next(times))
 
     for id in ("z.1@feet.example", "a.1@feet.example"):
-        mailer.send(a_letter(message_id=id), SITE)
+        send(mailer, a_draft(message_id=id))
 
     files = sorted((tmp_path / "mail").iterdir())
-    assert [file.name for file in files] == [
-        "20261109T101500.000000Z-z.1.eml",
-        "20261122T101500.000000Z-a.1.eml",
-    ]
-    assert [email.message_from_bytes(file.read_bytes())["Message-ID"] for file in files] == [
-        "<z.1@feet.example>",
-        "<a.1@feet.example>",
-    ]
+    ids = [email.message_from_bytes(file.read_bytes())["Message-ID"] for file in files]
+    assert [file.name for file in files] == ["20261109T101500.000000Z-z.1.eml", "20261122T101500.000000Z-a.1.eml"]
+    assert ids == ["<z.1@feet.example>", "<a.1@feet.example>"]
     assert (tmp_path / "mail").stat().st_mode & 0o077 == 0
 
 

@@ -11,7 +11,7 @@ from jinja2 import DictLoader, UndefinedError
 
 from contract.manifest import BuildStatus, Conversation, dumps, load
 from contract.templates import day, environment
-from tests.support.site import a_site
+from tests.support.facts import a_site
 
 
 def draw(template: str, name: str = "page.html", **variables: Any) -> str:
@@ -39,27 +39,15 @@ def test_the_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
 FACTS = asdict(a_site(conversations={"feet": Conversation("Feet", "/articles/feet/", "2027-01-01T00:00:00+00:00")}))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        json.dumps(FACTS | {"fax": "none"}),
-        json.dumps({name: fact for name, fact in FACTS.items() if name != "name_length"}),
-        json.dumps({name: fact for name, fact in FACTS.items() if name != "conversations"}),
-        json.dumps(FACTS | {"conversations": ["feet"]}),
-        json.dumps(FACTS | {"conversations": {"feet": {"title": "Feet"}}}),
-        json.dumps(FACTS | {"conversations": {"feet": "Feet"}}),
-        "[]",
-        "null",
-        "{}",
-        "",
-        json.dumps(FACTS)[:-1],
-        json.dumps(FACTS, ensure_ascii=False).replace("Feet", "\udcff"),
-    ],
-    ids=[
-        *["a fact more", "a fact less", "no conversations", "a list of them", "half a conversation", "none"],
-        *["a list", "nothing", "no facts", "empty", "cut off", "not UTF-8"],
-    ],
-)
+@pytest.mark.parametrize("text", [
+    json.dumps(FACTS | {"fax": "none"}),
+    json.dumps({name: fact for name, fact in FACTS.items() if name != "name_length"}),
+    json.dumps({name: fact for name, fact in FACTS.items() if name != "conversations"}),
+    json.dumps(FACTS | {"conversations": ["feet"]}),
+    json.dumps(FACTS | {"conversations": {"feet": {"title": "Feet"}}}),
+    json.dumps(FACTS | {"conversations": {"feet": "Feet"}}), "[]", "null", "{}", "", json.dumps(FACTS)[:-1],
+    json.dumps(FACTS, ensure_ascii=False).replace("Feet", "\udcff"),
+], ids=[*["a fact more", "a fact less", "no conversations", "a list of them", "half a conversation", "none"], *["a list", "nothing", "no facts", "empty", "cut off", "not UTF-8"]])  # fmt: skip
 def test_another_versions_or_a_damaged_file_is_refused_with_the_cure(tmp_path: Path, text: str) -> None:
     path = tmp_path / "site.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -75,13 +63,12 @@ def test_no_file_yet_is_an_error_of_the_system(tmp_path: Path) -> None:
         load(tmp_path / "site.json")
 
 
-@pytest.mark.parametrize("name", ["page.html", "feed.xml", "part/macro.html", "PAGE.HTML", "without-extension"])
-def test_a_commenter_called_script_is_escaped(name: str) -> None:
-    assert draw("{{ author }}", name, author="<script>") == "&lt;script&gt;"
-
-
-def test_plain_text_is_not_escaped() -> None:
-    assert draw("{{ author }}", "robots.txt", author="Tom & Ada") == "Tom & Ada"
+@pytest.mark.parametrize(("name", "drawn"), [
+    *[(name, "&lt;script&gt; &amp;") for name in ("page.html", "feed.xml", "part/macro.html", "PAGE.HTML", "without-extension")],
+    ("robots.txt", "<script> &"),
+])  # fmt: skip
+def test_a_commenter_called_script_is_escaped_but_in_plain_text(name: str, drawn: str) -> None:
+    assert draw("{{ author }}", name, author="<script> &") == drawn
 
 
 @pytest.mark.parametrize("template", ["{{ nothing }}", "{{ site.nothing }}", "{% if nothing %}{% endif %}"])
@@ -94,16 +81,13 @@ def test_a_line_with_only_a_tag_leaves_none_behind() -> None:
     assert draw("a\n  {% if true %}\nb\n  {% endif %}\nc") == "a\nb\nc"
 
 
-@pytest.mark.parametrize(
-    ("template", "drawn"),
-    [
-        ("{{ words | reader_html }}", "<p><em>Zoë</em> &lt;b&gt;</p>\n"),
-        ("{{ date | day(zone) }}", "22 November 2026"),
-        ("{{ words | tojson }}", '"*Zoë* \\u003cb\\u003e"'),
-        ("{{ site.styles }}", "a>b{content:'&'}"),
-        ("{{ site.style }}", "a&gt;b{content:&#39;&amp;&#39;}"),
-    ],
-)
+@pytest.mark.parametrize(("template", "drawn"), [
+    ("{{ words | reader_html }}", "<p><em>Zoë</em> &lt;b&gt;</p>\n"),
+    ("{{ date | day(zone) }}", "22 November 2026"),
+    ("{{ words | tojson }}", '"*Zoë* \\u003cb\\u003e"'),
+    ("{{ site.styles }}", "a>b{content:'&'}"),
+    ("{{ site.style }}", "a&gt;b{content:&#39;&amp;&#39;}"),
+])  # fmt: skip
 def test_the_theme_has_what_it_calls(template: str, drawn: str) -> None:
     site = a_site(style="a>b{content:'&'}")
     date = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -111,16 +95,13 @@ def test_the_theme_has_what_it_calls(template: str, drawn: str) -> None:
     assert draw(template, words="*Zoë* <b>", date=date, zone="Europe/London", site=site) == drawn
 
 
-@pytest.mark.parametrize(
-    ("date", "shown"),
-    [
-        (datetime(2026, 6, 30, 22, 59, 59, tzinfo=UTC), "30 June 2026"),
-        (datetime(2026, 6, 30, 23, 0, tzinfo=UTC), "1 July 2026"),
-        (datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), "31 December 2026"),
-        (datetime(2027, 1, 1, tzinfo=UTC), "1 January 2027"),
-        (datetime(2026, 7, 1, 0, 30, tzinfo=timezone(timedelta(hours=2))), "30 June 2026"),
-    ],
-)
+@pytest.mark.parametrize(("date", "shown"), [
+    (datetime(2026, 6, 30, 22, 59, 59, tzinfo=UTC), "30 June 2026"),
+    (datetime(2026, 6, 30, 23, 0, tzinfo=UTC), "1 July 2026"),
+    (datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), "31 December 2026"),
+    (datetime(2027, 1, 1, tzinfo=UTC), "1 January 2027"),
+    (datetime(2026, 7, 1, 0, 30, tzinfo=timezone(timedelta(hours=2))), "30 June 2026"),
+])  # fmt: skip
 def test_a_day_is_the_day_in_london(date: datetime, shown: str) -> None:
     assert day(date, "Europe/London") == shown
 
@@ -146,25 +127,12 @@ def test_the_state_of_the_press_is_read_as_it_was_written(tmp_path: Path) -> Non
     assert BuildStatus.load(tmp_path / "press.json") == press
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "null",
-        "[]",
-        BuildStatus().dumps()[:-1],
-        '{"finished": 1}',
-        '{"seconds": "1"}',
-        '{"faults": "one"}',
-        '{"faults": [1]}',
-        '{"live": []}',
-        '{"live": {"abcd": null}}',
-        '{"watching": null}',
-        '{"another": 1}',
-        "\x00",
-        None,
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "", "null", "[]",
+    BuildStatus().dumps()[:-1],
+    '{"finished": 1}', '{"seconds": "1"}', '{"faults": "one"}', '{"faults": [1]}', '{"live": []}',
+    '{"live": {"abcd": null}}', '{"watching": null}', '{"another": 1}', "\x00", None,
+])  # fmt: skip
 def test_of_a_press_whose_state_is_missing_or_damaged_nothing_is_known(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "press.json").write_text(text, "utf-8")

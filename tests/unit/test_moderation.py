@@ -16,19 +16,16 @@ from hypothesis import strategies as st
 
 from contract.comment import Comment, dumps, read
 from contract.thread import read_all
-from postbox.moderation import service as moderation
-from postbox.moderation.service import Moderation, ModerationError
+from postbox.moderation import publisher
+from postbox.moderation.errors import ModerationError
+from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
 from postbox.web.forms import parse
 from postbox.web.validation import check
-from tests.support.inbox import submission_meta
 from tests.support.moderation import (
-    ARTICLE,
-    FORGED,
     SITE,
-    Clock,
     a_place,
     a_published,
     a_waiting,
@@ -39,11 +36,12 @@ from tests.support.moderation import (
     everywhere,
     file_of,
     files,
-    forge,
     published,
     settings,
     the_one_waiting,
 )
+from tests.support.place import ARTICLE
+from tests.support.store import FORGED, Clock, forge, submission_meta
 
 __all__ = ["settings"]  # fixtures
 
@@ -55,38 +53,38 @@ def states(settings: Settings) -> list[tuple[str, int, str, str]]:
 
 def test_an_approved_comment_is_a_file_that_reads_back_as_it_was_written(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock, author="Zoë", body="Id: 0001\n\nIs-Author: yes", reply_to="0001")
-    [item] = Moderation(settings).queue()
+    [item] = Moderation.open(settings).review.queue()
 
-    Moderation(settings).approve(item.name, **by(clock))
+    Moderation.open(settings).approve(item.name, **by(clock))
 
     comment = read(settings.comments / "big-toe-and-glutes" / f"{id}.md")
     assert (comment.id, comment.author, comment.body) == (id, "Zoë", "Id: 0001\n\nIs-Author: yes")
     assert (comment.reply_to, comment.date, comment.is_author) == ("0001", clock(), False)
     assert read_all(settings.comments)[1] == []
-    assert Moderation(settings).queue() == []
+    assert Moderation.open(settings).review.queue() == []
 
 
 def test_a_rejected_comment_leaves_no_file_and_waits_no_more(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock)
-    [item] = Moderation(settings).queue()
+    [item] = Moderation.open(settings).review.queue()
 
-    Moderation(settings).reject(item.name, **by(clock))
+    Moderation.open(settings).reject(item.name, **by(clock))
 
     assert not list(settings.comments.glob(f"*/*{id}*"))
-    assert Moderation(settings).queue() == []
+    assert Moderation.open(settings).review.queue() == []
     with pytest.raises(ModerationError, match="does not wait"):
-        Moderation(settings).approve(item.name, **by(clock))
+        Moderation.open(settings).approve(item.name, **by(clock))
 
 
 def test_words_that_changed_since_they_were_seen_are_not_published(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock, body="Kind words.")
-    [seen] = Moderation(settings).queue()
+    [seen] = Moderation.open(settings).review.queue()
     inbox = Inbox(settings.inbox)
     with transaction(inbox.connection):
         inbox.connection.execute("UPDATE revision SET body = 'Unkind words.' WHERE comment = ?", (id,))
 
-    with pytest.raises(ModerationError, match="has changed since; read"):
-        Moderation(settings).approve(seen.name, **by(clock))
+    with pytest.raises(ModerationError, match="has changed since you read it"):
+        Moderation.open(settings).approve(seen.name, **by(clock))
 
     assert not list(settings.comments.glob(f"*/{id}.md"))
 
@@ -97,25 +95,25 @@ def test_a_row_that_says_published_publishes_nothing(settings: Settings, clock: 
     with transaction(inbox.connection):
         inbox.set_state(id, 1, "published")
 
-    Moderation(settings)
+    Moderation.open(settings)
 
     assert not list(settings.comments.glob(f"*/{id}.md"))
 
 
 def test_a_reply_to_what_is_not_published_is_not_published_either(settings: Settings, clock: Clock) -> None:
     a_waiting(settings, clock, reply_to="9999")
-    [item] = Moderation(settings).queue()
+    [item] = Moderation.open(settings).review.queue()
 
     with pytest.raises(ModerationError, match="answers 9999, which is not published"):
-        Moderation(settings).approve(item.name, **by(clock))
+        Moderation.open(settings).approve(item.name, **by(clock))
 
 
 def test_an_article_id_that_leaves_the_folder_is_refused(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock, article="../../articles")
-    [item] = Moderation(settings).queue()
+    [item] = Moderation.open(settings).review.queue()
 
     with pytest.raises(ValueError, match="Article"):
-        Moderation(settings).approve(item.name, **by(clock))
+        Moderation.open(settings).approve(item.name, **by(clock))
 
     assert not list(settings.content.rglob(f"{id}.md"))
 
@@ -125,8 +123,8 @@ def test_a_crash_at_any_step_is_repaired_at_the_next_start_once(
     settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     id = a_waiting(settings, clock)
-    moderator = Moderation(settings)
-    [item] = moderator.queue()
+    moderator = Moderation.open(settings)
+    [item] = moderator.review.queue()
 
     class CrashError(BaseException):
         pass
@@ -136,17 +134,17 @@ def test_a_crash_at_any_step_is_repaired_at_the_next_start_once(
 
     with monkeypatch.context() as patch:
         if step == "write":
-            patch.setattr(moderation, "write", crash)
+            patch.setattr(publisher, "write", crash)
         elif step == "set_state":
             patch.setattr(Inbox, "set_state", crash)
         else:  # the third transaction marks the decision as carried out
-            patch.setattr(moderation, "transaction", _crash_on_call(3, crash))
+            patch.setattr(publisher, "transaction", _crash_on_call(3, crash))
         with pytest.raises(CrashError):
             moderator.approve(item.name, **by(clock))
-    repaired = Moderation(settings)
+    repaired = Moderation.open(settings)
 
     assert read(settings.comments / "big-toe-and-glutes" / f"{id}.md").author == "Tom"
-    assert repaired.queue() == []
+    assert repaired.review.queue() == []
     assert Inbox(settings.inbox).revisions(id)[0].state == "published"
 
 
@@ -164,7 +162,7 @@ def _crash_on_call(number: int, crash: Callable[..., None]) -> Callable[..., obj
 
 
 def test_a_file_appears_whole_and_leaves_no_draft_behind(tmp_path: Path) -> None:
-    moderation.write(tmp_path / "a" / "b.md", "Words\r\nand “quotes”\n")
+    publisher.write(tmp_path / "a" / "b.md", "Words\r\nand “quotes”\n")
 
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.md"]
     assert (tmp_path / "a" / "b.md").read_bytes() == "Words\r\nand “quotes”\n".encode()
@@ -179,7 +177,7 @@ def test_a_change_takes_the_place_of_the_published_words_and_keeps_the_first_dat
     id = a_published(settings, clock, body="One.")
     change(settings, lambda: clock() + timedelta(days=3), id, "Two.")
     assert published(settings, id).body == "One."
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
 
     moderator.approve(the_one_waiting(moderator, id).name, **by(clock))
 
@@ -189,22 +187,22 @@ def test_a_change_takes_the_place_of_the_published_words_and_keeps_the_first_dat
 
 def test_a_change_made_between_reading_and_deciding_is_not_published_with_it(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock, body="Kind words.")
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     seen = the_one_waiting(moderator, id)
     change(settings, clock, id, "Unkind words.")
 
     for decide in (moderator.approve, moderator.reject, moderator.spam):
-        with pytest.raises(ModerationError, match=f"has changed since; read {id}"):
+        with pytest.raises(ModerationError, match=f"{id} has changed since you read it"):
             decide(seen.name, **by(clock))
 
-    assert moderator.decisions.latest() == []
+    assert moderator.work.decisions.latest() == []
     assert [state for _, _, state, _ in states(settings)] == ["replaced", "waiting"]
 
 
 def test_a_rejected_change_leaves_the_published_words(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock, body="One.")
     change(settings, clock, id, "Two.")
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
 
     moderator.reject(the_one_waiting(moderator, id).name, reason="No.", **by(clock))
 
@@ -214,7 +212,7 @@ def test_a_rejected_change_leaves_the_published_words(settings: Settings, clock:
 
 @pytest.mark.parametrize("name", ["", ".", "abcd", "abcd.", "nobody.0123456789abcdef", "*.x", "../x.y", "\0.\0", "é.ü"])
 def test_a_name_of_nothing_is_refused(settings: Settings, clock: Clock, name: str) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
 
     for decide in (moderator.approve, moderator.reject, moderator.spam):
         with pytest.raises(ModerationError, match="does not wait"):
@@ -223,19 +221,19 @@ def test_a_name_of_nothing_is_refused(settings: Settings, clock: Clock, name: st
 
 def test_a_name_is_another_with_another_key(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock)
-    name = the_one_waiting(Moderation(settings), id).name
+    name = the_one_waiting(Moderation.open(settings), id).name
     (settings.desk / "key").write_bytes(b"another")
 
-    assert the_one_waiting(Moderation(settings), id).name != name
+    assert the_one_waiting(Moderation.open(settings), id).name != name
 
 
 # Answer, edit, remove
 
 
 def test_an_answer_bears_the_authors_mark_and_stands_below_what_it_answers(settings: Settings, clock: Clock) -> None:
-    Moderation(settings).answer(ARTICLE, "0001", "My words.", **by(clock))
+    Moderation.open(settings).answer(ARTICLE, "0001", "My words.", **by(clock))
 
-    answer = next(c for c in Moderation(settings).all_published() if c.body == "My words.")
+    answer = next(c for c in Moderation.open(settings).review.all_published() if c.body == "My words.")
     assert (answer.author, answer.is_author, answer.reply_to, answer.date) == ("David", True, "0001", clock())
     assert read_all(settings.comments)[1] == []
 
@@ -248,7 +246,7 @@ def test_no_reader_can_earn_the_authors_mark(settings: Settings, clock: Clock) -
 
 @pytest.mark.parametrize("id", ["9999", "../0001", "*", "**", ""])
 def test_what_is_not_published_cannot_be_answered_edited_or_removed(settings: Settings, clock: Clock, id: str) -> None:
-    moderator, before = Moderation(settings), files(settings)
+    moderator, before = Moderation.open(settings), files(settings)
 
     with pytest.raises(ModerationError, match="is not published"):
         moderator.answer(ARTICLE, id, "Words.", **by(clock))
@@ -257,26 +255,26 @@ def test_what_is_not_published_cannot_be_answered_edited_or_removed(settings: Se
     with pytest.raises(ModerationError, match="is not published any more"):
         moderator.remove(ARTICLE, id, seen="", **by(clock))
 
-    assert moderator.find(id) is None
+    assert moderator.review.find(id) is None
     assert files(settings) == before
 
 
 @pytest.mark.parametrize("words", ["", " \n", "bell\x07", "x" * 60_000])
 def test_an_answer_that_breaks_a_rule_is_refused_and_not_recorded(settings: Settings, clock: Clock, words: str) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
 
     with pytest.raises(ModerationError, match="Body"):
         moderator.answer(ARTICLE, "0001", words, **by(clock))
 
-    assert moderator.decisions.latest() == []
+    assert moderator.work.decisions.latest() == []
 
 
 def test_the_author_edits_his_own_words_and_nobody_elses(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
 
-    moderator.edit(ARTICLE, "0002", "Better.", seen=moderator.seen(published(settings, "0002")), **by(clock))
+    moderator.edit(ARTICLE, "0002", "Better.", seen=moderator.review.seen(published(settings, "0002")), **by(clock))
     with pytest.raises(ModerationError, match="is a reader's"):
-        moderator.edit(ARTICLE, "0001", "Better.", seen=moderator.seen(published(settings, "0001")), **by(clock))
+        moderator.edit(ARTICLE, "0001", "Better.", seen=moderator.review.seen(published(settings, "0001")), **by(clock))
 
     own = published(settings, "0002")
     assert (own.body, own.author, own.is_author, own.reply_to) == ("Better.", "David", True, "0001")
@@ -284,13 +282,13 @@ def test_the_author_edits_his_own_words_and_nobody_elses(settings: Settings, clo
 
 
 def test_words_that_changed_since_are_neither_edited_nor_removed(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation(settings)
-    seen = moderator.seen(published(settings, "0002"))
+    moderator = Moderation.open(settings)
+    seen = moderator.review.seen(published(settings, "0002"))
     moderator.edit(ARTICLE, "0002", "Better.", seen=seen, **by(clock))
 
-    with pytest.raises(ModerationError, match="has changed since; read it again"):
+    with pytest.raises(ModerationError, match="has changed since you read it"):
         moderator.edit(ARTICLE, "0002", "Best.", seen=seen, **by(clock))
-    with pytest.raises(ModerationError, match="has changed since; read it again"):
+    with pytest.raises(ModerationError, match="has changed since you read it"):
         moderator.remove(ARTICLE, "0002", seen=seen, **by(clock))
 
     assert published(settings, "0002").body == "Better."
@@ -299,21 +297,21 @@ def test_words_that_changed_since_are_neither_edited_nor_removed(settings: Setti
 def test_a_removed_comment_leaves_its_place_without_a_word_and_its_replies_stand(
     settings: Settings, clock: Clock
 ) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
 
-    moderator.remove(ARTICLE, "0001", seen=moderator.seen(published(settings, "0001")), **by(clock))
+    moderator.remove(ARTICLE, "0001", seen=moderator.review.seen(published(settings, "0001")), **by(clock))
 
     removed = published(settings, "0001")
     assert (removed.removed, removed.author, removed.body) == ("by the site", "", "")
-    assert moderator.find("0001") is None
+    assert moderator.review.find("0001") is None
     conversations, problems = read_all(settings.comments)
     assert [entry.comment.id for entry in conversations[ARTICLE]] == ["0001", "0002"]
     assert problems == []
 
 
 def test_a_reply_to_a_removed_comment_can_be_published(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation(settings)
-    moderator.remove(ARTICLE, "0002", seen=moderator.seen(published(settings, "0002")), **by(clock))
+    moderator = Moderation.open(settings)
+    moderator.remove(ARTICLE, "0002", seen=moderator.review.seen(published(settings, "0002")), **by(clock))
 
     id = a_published(settings, clock, reply_to="0002")
 
@@ -325,8 +323,8 @@ def test_a_change_that_waited_when_its_comment_was_removed_can_still_be_publishe
 ) -> None:
     id = a_published(settings, clock, body="Unkind.")
     change(settings, clock, id, "Kind.")
-    moderator = Moderation(settings)
-    moderator.remove(ARTICLE, id, seen=moderator.seen(published(settings, id)), **by(clock))
+    moderator = Moderation.open(settings)
+    moderator.remove(ARTICLE, id, seen=moderator.review.seen(published(settings, id)), **by(clock))
 
     moderator.approve(the_one_waiting(moderator, id).name, **by(clock))
 
@@ -340,12 +338,12 @@ def decisions(moderator: Moderation, id: str) -> dict[str, Callable[[], int]]:
     """Return every decision that can be taken on a comment now, but those that erase."""
     by: dict[str, Any] = {"who": "David", "now": datetime(2026, 11, 22, tzinfo=UTC)}
     found: dict[str, Callable[[], int]] = {}
-    if names := [item.name for item in moderator.history(id) if item.revision.state == "waiting"]:
+    if names := [item.name for item in moderator.review.history(id) if item.revision.state == "waiting"]:
         found["publish"] = lambda: moderator.approve(names[0], **by)
         found["reject"] = lambda: moderator.reject(names[0], reason="No.", **by)
         found["spam"] = lambda: moderator.spam(names[0], **by)
-    if comment := moderator.find(id):
-        seen = moderator.seen(comment)
+    if comment := moderator.review.find(id):
+        seen = moderator.review.seen(comment)
         found["answer"] = lambda: moderator.answer(ARTICLE, id, "Mine.", **by)
         found["remove"] = lambda: moderator.remove(ARTICLE, id, seen=seen, **by)
         if comment.is_author:
@@ -370,18 +368,19 @@ STEPS = st.lists(
 def test_every_decision_can_be_undone_to_the_byte_whatever_came_before(steps: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = a_place(Path(folder))
-        moderator, now = Moderation(settings), datetime(2026, 11, 22, tzinfo=UTC)
+        moderator, now = Moderation.open(settings), datetime(2026, 11, 22, tzinfo=UTC)
         clock = lambda: now  # noqa: E731
         for number, (step, one, other) in enumerate(steps):
             ids = sorted(
-                {r.id for r in moderator.inbox.everything()} | {path.stem for path in settings.comments.rglob("*.md")}
+                {r.id for r in moderator.work.inbox.everything()}
+                | {path.stem for path in settings.comments.rglob("*.md")}
             )
             id = ids[one % len(ids)]
             match step:
                 case "post" | "reply":
                     a_waiting(settings, clock, body=f"Words {number}.", reply_to=id if step == "reply" else None)
                 case "change":
-                    if moderator.history(id):
+                    if moderator.review.history(id):
                         with suppress(ValueError):
                             change(settings, clock, id, f"Words {number}.")
                 case "decide" | "try":
@@ -394,7 +393,7 @@ def test_every_decision_can_be_undone_to_the_byte_whatever_came_before(steps: li
                                 moderator.undo(sequence, **by(clock))
                                 assert (files(settings), states(settings)) == before
                 case "undo":
-                    for chosen in moderator.decisions.latest()[other % 10 :][:1]:
+                    for chosen in moderator.work.decisions.latest()[other % 10 :][:1]:
                         before = files(settings), states(settings)
                         with suppress(ModerationError):
                             moderator.undo(chosen.sequence, **by(clock))
@@ -402,23 +401,23 @@ def test_every_decision_can_be_undone_to_the_byte_whatever_came_before(steps: li
                             continue
                         assert (files(settings), states(settings)) == before
                 case "delete":
-                    if moderator.history(id):
+                    if moderator.review.history(id):
                         delete(settings, id)
                         moderator.carry_out_deletions(now=now)
-                        assert moderator.find(id) is None
+                        assert moderator.review.find(id) is None
                 case "forget":
                     with suppress(ModerationError):  # a shipped one that was forgotten before
                         moderator.forget(id, **by(clock))
-                    assert moderator.find(id) is None
+                    assert moderator.review.find(id) is None
             assert_page_and_inbox_agree(settings)
 
 
 def test_what_a_hand_made_of_a_file_comes_back_to_the_byte(settings: Settings, clock: Clock) -> None:
     by_hand = file_of(settings, "0001").read_bytes().replace(b"\n", b"\r\n")
     file_of(settings, "0001").write_bytes(b"\xef\xbb\xbf" + by_hand)
-    before, moderator = files(settings), Moderation(settings)
+    before, moderator = files(settings), Moderation.open(settings)
 
-    sequence = moderator.remove(ARTICLE, "0001", seen=moderator.seen(published(settings, "0001")), **by(clock))
+    sequence = moderator.remove(ARTICLE, "0001", seen=moderator.review.seen(published(settings, "0001")), **by(clock))
     moderator.undo(sequence, **by(clock))
 
     assert files(settings) == before
@@ -427,12 +426,12 @@ def test_what_a_hand_made_of_a_file_comes_back_to_the_byte(settings: Settings, c
 def test_a_publication_that_was_answered_since_is_not_undone(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock)
     reply = a_published(settings, clock, reply_to=id)
-    moderator = Moderation(settings)
-    of_reply, of_comment = moderator.decisions.latest()
+    moderator = Moderation.open(settings)
+    of_reply, of_comment = moderator.work.decisions.latest()
 
     with pytest.raises(ModerationError, match="answered since; remove it instead"):
         moderator.undo(of_comment.sequence, **by(clock))
-    moderator.remove(ARTICLE, reply, seen=moderator.seen(published(settings, reply)), **by(clock))
+    moderator.remove(ARTICLE, reply, seen=moderator.review.seen(published(settings, reply)), **by(clock))
     with pytest.raises(ModerationError, match="answered since"):  # its place would answer nothing
         moderator.undo(of_comment.sequence, **by(clock))
 
@@ -442,9 +441,9 @@ def test_a_publication_that_was_answered_since_is_not_undone(settings: Settings,
 
 
 def test_an_answer_that_was_answered_since_is_not_undone(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     sequence = moderator.answer(ARTICLE, "0001", "Mine.", **by(clock))
-    a_published(settings, clock, reply_to=moderator.decisions.latest()[0].comment)
+    a_published(settings, clock, reply_to=moderator.work.decisions.latest()[0].comment)
 
     with pytest.raises(ModerationError, match="answered since"):
         moderator.undo(sequence, **by(clock))
@@ -452,9 +451,9 @@ def test_an_answer_that_was_answered_since_is_not_undone(settings: Settings, clo
 
 def test_only_the_last_decision_on_a_comment_is_undone_and_only_once(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock)
-    moderator = Moderation(settings)
-    first = moderator.decisions.latest()[0].sequence
-    last = moderator.remove(ARTICLE, id, seen=moderator.seen(published(settings, id)), **by(clock))
+    moderator = Moderation.open(settings)
+    first = moderator.work.decisions.latest()[0].sequence
+    last = moderator.remove(ARTICLE, id, seen=moderator.review.seen(published(settings, id)), **by(clock))
 
     with pytest.raises(ModerationError, match="something was decided since"):
         moderator.undo(first, **by(clock))
@@ -464,17 +463,17 @@ def test_only_the_last_decision_on_a_comment_is_undone_and_only_once(settings: S
             moderator.undo(sequence, **by(clock))
 
     assert published(settings, id).author == "Tom"
-    assert not any(decision.can_be_undone for decision in moderator.decisions.latest())
+    assert not any(decision.can_be_undone for decision in moderator.work.decisions.latest())
 
 
 def test_a_decision_undone_after_its_writers_change_lets_only_the_change_wait(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock, body="One.")
     change(settings, clock, id, "Two.")
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
 
-    moderator.undo(moderator.decisions.latest()[0].sequence, **by(clock))
+    moderator.undo(moderator.work.decisions.latest()[0].sequence, **by(clock))
 
-    assert [item.revision.body for item in moderator.queue()] == ["Two."]
+    assert [item.revision.body for item in moderator.review.queue()] == ["Two."]
     assert not file_of(settings, id).exists()
 
 
@@ -484,9 +483,9 @@ def test_a_decision_undone_after_its_writers_change_lets_only_the_change_wait(se
 def test_of_a_forgotten_comment_no_word_is_left_in_any_file(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock, author="Secretname", body="Secretwords. " * 200)
     change(settings, clock, id, "Secretchange. " * 200)
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     moderator.reject(the_one_waiting(moderator, id).name, reason="Secretreason", **by(clock))
-    removed = moderator.remove(ARTICLE, id, seen=moderator.seen(published(settings, id)), **by(clock))
+    removed = moderator.remove(ARTICLE, id, seen=moderator.review.seen(published(settings, id)), **by(clock))
     moderator.undo(removed, **by(clock))
     assert everywhere(settings).count(b"Secretwords") > 1
 
@@ -498,7 +497,7 @@ def test_of_a_forgotten_comment_no_word_is_left_in_any_file(settings: Settings, 
 
 
 def test_a_shipped_comment_can_be_forgotten_and_its_reply_stands(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     assert b"passed away" in everywhere(settings)
 
     moderator.forget("0001", **by(clock))
@@ -507,13 +506,13 @@ def test_a_shipped_comment_can_be_forgotten_and_its_reply_stands(settings: Setti
     assert b"Alexis" not in file_of(settings, "0001").read_bytes()
     assert [e.comment.id for e in read_all(settings.comments)[0][ARTICLE]] == ["0001", "0002"]
     with pytest.raises(ModerationError, match="cannot be undone"):
-        moderator.undo(moderator.decisions.latest()[0].sequence, **by(clock))
+        moderator.undo(moderator.work.decisions.latest()[0].sequence, **by(clock))
 
 
 @pytest.mark.parametrize("decide", ["none", "reject", "spam"])
 def test_what_was_never_published_can_be_forgotten(settings: Settings, clock: Clock, decide: str) -> None:
     id = a_waiting(settings, clock, body="Secretwords.")
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     if decide != "none":
         getattr(moderator, decide)(the_one_waiting(moderator, id).name, **by(clock))
 
@@ -521,13 +520,13 @@ def test_what_was_never_published_can_be_forgotten(settings: Settings, clock: Cl
 
     assert b"Secretwords" not in everywhere(settings)
     assert not file_of(settings, id).exists()
-    assert moderator.queue() == []
+    assert moderator.review.queue() == []
 
 
 def test_the_authors_own_answer_can_be_forgotten(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     moderator.answer(ARTICLE, "0001", "Secretwords.", **by(clock))
-    moderator.forget(moderator.decisions.latest()[0].comment, **by(clock))
+    moderator.forget(moderator.work.decisions.latest()[0].comment, **by(clock))
 
     assert b"Secretwords" not in everywhere(settings)
 
@@ -537,7 +536,7 @@ def test_nothing_is_forgotten_of_what_is_not_there(settings: Settings, clock: Cl
     before = files(settings)
 
     with pytest.raises(ModerationError, match="is no comment here"):
-        Moderation(settings).forget(id, **by(clock))
+        Moderation.open(settings).forget(id, **by(clock))
 
     assert files(settings) == before
 
@@ -546,7 +545,7 @@ def test_a_wish_takes_a_comment_off_its_page_at_once_and_its_replies_stand(setti
     id = a_published(settings, clock, author="Secretname", body="Secretwords.")
     reply = a_published(settings, clock, reply_to=id)
     delete(settings, id)
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
 
     granted = moderator.carry_out_deletions(now=clock())
 
@@ -554,7 +553,7 @@ def test_a_wish_takes_a_comment_off_its_page_at_once_and_its_replies_stand(setti
     assert [e.comment.id for e in read_all(settings.comments)[0][ARTICLE]][-2:] == [id, reply]
     assert published(settings, id).removed == "yes"
     assert b"Secret" not in everywhere(settings)
-    [decision, *_] = moderator.decisions.latest()
+    [decision, *_] = moderator.work.decisions.latest()
     assert (decision.action, decision.who, decision.comment, decision.can_be_undone) == (
         "delete",
         "its writer",
@@ -567,19 +566,19 @@ def test_a_comment_deleted_while_it_waited_or_after_it_was_removed_is_gone_too(
     settings: Settings, clock: Clock
 ) -> None:
     waiting, removed = a_waiting(settings, clock, body="Secret."), a_published(settings, clock, body="Secret.")
-    moderator = Moderation(settings)
-    moderator.remove(ARTICLE, removed, seen=moderator.seen(published(settings, removed)), **by(clock))
+    moderator = Moderation.open(settings)
+    moderator.remove(ARTICLE, removed, seen=moderator.review.seen(published(settings, removed)), **by(clock))
     for id in (waiting, removed):
         delete(settings, id)
 
     assert moderator.carry_out_deletions(now=clock()) == 2
     assert b"Secret" not in everywhere(settings)
-    assert moderator.queue() == []
+    assert moderator.review.queue() == []
 
 
 def test_what_was_deleted_between_reading_and_deciding_is_not_published(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock)
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     name = the_one_waiting(moderator, id).name
     delete(settings, id)
 
@@ -594,12 +593,12 @@ def test_what_was_deleted_between_reading_and_deciding_is_not_published(settings
 
 def test_the_log_says_who_decided_what_and_when_the_latest_first(settings: Settings, clock: Clock) -> None:
     ids = [a_waiting(settings, clock) for _ in range(3)]
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     moderator.approve(the_one_waiting(moderator, ids[0]).name, who="David", now=clock())
     moderator.reject(the_one_waiting(moderator, ids[1]).name, reason="No.", who="Ann", now=clock() + timedelta(hours=1))
     moderator.spam(the_one_waiting(moderator, ids[2]).name, who="David", now=clock() + timedelta(hours=2))
 
-    log = moderator.decisions.latest()
+    log = moderator.work.decisions.latest()
 
     assert [(d.comment, d.action, d.who, d.reason, d.decided - clock()) for d in log] == [
         (ids[2], "spam", "David", "", timedelta(hours=2)),
@@ -608,18 +607,18 @@ def test_the_log_says_who_decided_what_and_when_the_latest_first(settings: Setti
     ]
     assert {d.article for d in log} == {ARTICLE}
     assert all(d.can_be_undone for d in log)
-    assert moderator.decisions.latest(limit=1, offset=1) == log[1:2]
+    assert moderator.work.decisions.latest(limit=1, offset=1) == log[1:2]
 
 
 def test_a_refused_decision_is_not_in_the_log(settings: Settings, clock: Clock) -> None:
     a_waiting(settings, clock, reply_to="9999")
-    moderator = Moderation(settings)
-    [item] = moderator.queue()
+    moderator = Moderation.open(settings)
+    [item] = moderator.review.queue()
 
     with pytest.raises(ModerationError):
         moderator.approve(item.name, **by(clock))
 
-    assert moderator.decisions.latest() == []
+    assert moderator.work.decisions.latest() == []
 
 
 # A crash, and two who decide at once
@@ -639,10 +638,10 @@ def test_what_a_killed_process_had_decided_is_done_before_another_decides(
     settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     id = a_waiting(settings, clock)
-    desk, command_line = Moderation(settings), Moderation(settings)
+    desk, command_line = Moderation.open(settings), Moderation.open(settings)
     name = the_one_waiting(desk, id).name
     with monkeypatch.context() as patch:
-        patch.setattr(moderation if step == "write" else Inbox, step, crash)
+        patch.setattr(publisher if step == "write" else Inbox, step, crash)
         with pytest.raises(CrashError):
             command_line.approve(name, **by(clock))
 
@@ -651,7 +650,7 @@ def test_what_a_killed_process_had_decided_is_done_before_another_decides(
 
     assert published(settings, id).author == "Tom"
     assert [state for _, _, state, _ in states(settings)] == ["published"]
-    assert [decision.action for decision in desk.decisions.latest()] == ["publish"]
+    assert [decision.action for decision in desk.work.decisions.latest()] == ["publish"]
 
 
 @pytest.mark.parametrize("step", ["write", "forget", "close_deletion_request", "mark"])
@@ -659,19 +658,19 @@ def test_words_are_erased_even_if_a_crash_comes_between(
     settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     id = a_published(settings, clock, body="Secretwords.")
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     with monkeypatch.context() as patch:
         if step == "write":
-            patch.setattr(moderation, "write", crash)
+            patch.setattr(publisher, "write", crash)
         elif step == "mark":
-            patch.setattr(moderation, "transaction", _crash_on_call(3, crash))
+            patch.setattr(publisher, "transaction", _crash_on_call(3, crash))
         else:
             patch.setattr(Inbox, step, crash)
         with pytest.raises(CrashError):
             moderator.forget(id, **by(clock))
     del moderator
 
-    Moderation(settings)
+    Moderation.open(settings)
 
     assert b"Secretwords" not in everywhere(settings)
 
@@ -680,14 +679,14 @@ def test_the_draft_of_a_killed_process_is_the_next_ones(
     settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = a_waiting(settings, clock)
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", crash)
         with pytest.raises(CrashError):
             moderator.approve(the_one_waiting(moderator, id).name, **by(clock))
     assert len(list((settings.comments / ARTICLE).iterdir())) == 3
 
-    Moderation(settings)
+    Moderation.open(settings)
 
     assert {path.name for path in (settings.comments / ARTICLE).iterdir()} == {"0001.md", "0002.md", f"{id}.md"}
 
@@ -698,8 +697,8 @@ def test_the_draft_of_a_killed_process_is_the_next_ones(
 @pytest.mark.parametrize("statement", FORGED)
 def test_a_forged_row_touches_no_file_and_stops_nothing(settings: Settings, clock: Clock, statement: str) -> None:
     a_waiting(settings, clock)
-    before, moderator = files(settings), Moderation(settings)
-    names = {item.name for item in moderator.queue()}
+    before, moderator = files(settings), Moderation.open(settings)
+    names = {item.name for item in moderator.review.queue()}
 
     forge(settings, statement)
     for table in ("comment", "revision"):
@@ -708,12 +707,12 @@ def test_a_forged_row_touches_no_file_and_stops_nothing(settings: Settings, cloc
         if statement.startswith(f"UPDATE {table} SET id"):
             forge(settings, f"UPDATE {other} SET {others} = (SELECT {column} FROM {table})")
     moderator.carry_out_deletions(now=clock())
-    moderator.queue()
-    moderator.decisions.latest()
-    Moderation(settings).carry_out_deletions(now=clock())
+    moderator.review.queue()
+    moderator.work.decisions.latest()
+    Moderation.open(settings).carry_out_deletions(now=clock())
 
     assert files(settings) == before
-    for item in moderator.queue():
+    for item in moderator.review.queue():
         if item.name not in names:  # the author would have to publish it himself, in the words he sees
             with suppress(ModerationError):
                 moderator.approve(item.name, **by(clock))
@@ -721,8 +720,8 @@ def test_a_forged_row_touches_no_file_and_stops_nothing(settings: Settings, cloc
     assert not [path for path in files(settings) if not path.startswith("comments/")]
     for path in settings.comments.glob("*/*.md"):
         assert read(path).is_author == (path.stem == "0002")
-    for revision in moderator.inbox.everything():
-        moderator.history(revision.id)
+    for revision in moderator.work.inbox.everything():
+        moderator.review.history(revision.id)
         with suppress(ModerationError):
             moderator.forget(revision.id, **by(clock))
     assert file_of(settings, "0002").read_bytes() == before[f"comments/{ARTICLE}/0002.md"] or "0002" in statement
@@ -735,8 +734,8 @@ def test_a_forged_change_of_anothers_comment_is_published_by_nobody_but_the_auth
     other = a_waiting(settings, clock, body="Forged.")
     forge(settings, "UPDATE revision SET comment = ?, number = 2 WHERE comment = ?", id, other)
     forge(settings, "UPDATE comment SET article = 'another' WHERE id = ?", id)
-    moderator = Moderation(settings)
-    [item] = moderator.queue()
+    moderator = Moderation.open(settings)
+    [item] = moderator.review.queue()
 
     with pytest.raises(ModerationError, match="not its writer's"):
         moderator.approve(item.name, **by(clock))
@@ -745,9 +744,9 @@ def test_a_forged_change_of_anothers_comment_is_published_by_nobody_but_the_auth
 
 
 def test_a_forged_row_cannot_take_the_place_of_the_authors_answer(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     moderator.answer(ARTICLE, "0001", "Mine.", **by(clock))
-    own = moderator.decisions.latest()[0].comment
+    own = moderator.work.decisions.latest()[0].comment
     id = a_waiting(settings, clock, body="Forged.")
     forge(settings, "UPDATE comment SET id = ?, deletion = 'delete'", own)
     forge(settings, "UPDATE revision SET comment = ?", own)
@@ -776,9 +775,9 @@ def test_a_published_comment_read_back_is_the_comment_written(name: str, comment
         return
     with tempfile.TemporaryDirectory() as folder:
         settings = a_place(Path(folder))
-        moderator, now = Moderation(settings), datetime(2026, 11, 22, 10, 15, 30, 999999, tzinfo=UTC)
-        with transaction(moderator.inbox.connection):
-            id = moderator.inbox.add(submission, submission_meta(now), ())
+        moderator, now = Moderation.open(settings), datetime(2026, 11, 22, 10, 15, 30, 999999, tzinfo=UTC)
+        with transaction(moderator.work.inbox.connection):
+            id = moderator.work.inbox.add(submission, submission_meta(now), ())
 
         moderator.approve(the_one_waiting(moderator, id).name, who="David", now=now)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from postbox.moderation.service import NOTICE_DELAY, Moderation
+from postbox.moderation.publisher import NOTICE_DELAY
+from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import connect, transaction
 from postbox.store.decisions import MIGRATIONS
@@ -67,7 +68,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def told(settings: Settings) -> list[tuple[str, str]]:
     """Return what the outbox of a place will tell, one after the other."""
-    outbox, found = Moderation(settings).outbox, []
+    outbox, found = Moderation.open(settings).work.outbox, []
     while row := outbox.next(NOW + HOUR):
         outbox.drop(row)
         found.append((row.kind, row.about))
@@ -76,9 +77,9 @@ def told(settings: Settings) -> list[tuple[str, str]]:
 
 def test_a_published_comment_is_told_to_its_writer(settings: Settings, clock: Clock) -> None:
     id = a_waiting(settings, clock)
-    name = the_one_waiting(Moderation(settings), id).name
+    name = the_one_waiting(Moderation.open(settings), id).name
 
-    Moderation(settings).approve(name, **by(clock))
+    Moderation.open(settings).approve(name, **by(clock))
 
     assert told(settings) == [("published", name)]
 
@@ -95,7 +96,7 @@ def test_a_change_of_an_answer_is_no_second_answer(settings: Settings, clock: Cl
     told(settings)
     change(settings, clock, id, "Better words.")
 
-    Moderation(settings).approve(the_one_waiting(Moderation(settings), id).name, **by(clock))
+    Moderation.open(settings).approve(the_one_waiting(Moderation.open(settings), id).name, **by(clock))
 
     assert [kind for kind, _ in told(settings)] == ["published"]
 
@@ -104,7 +105,7 @@ def test_the_authors_answer_is_told(settings: Settings, clock: Clock) -> None:
     id = a_published(settings, clock)
     told(settings)
 
-    Moderation(settings).answer("big-toe-and-glutes", id, "Thank you.", **by(clock))
+    Moderation.open(settings).answer("big-toe-and-glutes", id, "Thank you.", **by(clock))
 
     [(kind, about)] = told(settings)
     assert kind == "answered"
@@ -112,11 +113,11 @@ def test_the_authors_answer_is_told(settings: Settings, clock: Clock) -> None:
 
 
 def test_nothing_else_that_is_decided_is_told(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation(settings)
+    moderator = Moderation.open(settings)
     comment = published(settings, "0001")
     moderator.reject(the_one_waiting(moderator, a_waiting(settings, clock)).name, **by(clock))
     moderator.spam(the_one_waiting(moderator, a_waiting(settings, clock)).name, **by(clock))
-    moderator.remove(comment.article, "0001", seen=moderator.seen(comment), **by(clock))
+    moderator.remove(comment.article, "0001", seen=moderator.review.seen(comment), **by(clock))
 
     assert told(settings) == []
 
@@ -124,18 +125,18 @@ def test_nothing_else_that_is_decided_is_told(settings: Settings, clock: Clock) 
 def test_a_decision_that_cannot_be_recorded_tells_nobody(
     settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = the_one_waiting(Moderation(settings), a_waiting(settings, clock)).name
+    name = the_one_waiting(Moderation.open(settings), a_waiting(settings, clock)).name
     log = sqlite3.connect(settings.desk / "desk.sqlite")
     log.execute("CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     log.commit()
 
     with pytest.raises(sqlite3.Error, match="disk full"):
-        Moderation(settings).approve(name, **by(clock))
+        Moderation.open(settings).approve(name, **by(clock))
 
     log.execute("DROP TRIGGER full")
     log.commit()
-    assert Moderation(settings).decisions.latest() == []
-    assert [item.name for item in Moderation(settings).queue()] == [name]
+    assert Moderation.open(settings).work.decisions.latest() == []
+    assert [item.name for item in Moderation.open(settings).review.queue()] == [name]
 
 
 def test_a_desk_of_the_version_before_gains_the_outbox(settings: Settings, clock: Clock) -> None:

@@ -10,39 +10,16 @@ from postbox.public import rate_limit
 from postbox.public.rate_limit import Rate, network
 
 
-def test_so_many_are_let_through_at_once_and_the_next_is_told_how_long() -> None:
-    three_a_minute = Rate(3, 60)
+@pytest.mark.parametrize(("rate", "posts", "waits"), [
+    (Rate(3, 60), ["tom 0"] * 4, [0, 0, 0, 20]),
+    (Rate(3, 60), [*["tom 0"] * 3, "tom 19", "tom 20", "tom 20", "tom 40", *["tom 1000"] * 4], [0, 0, 0, 1, 0, 20, 0, 0, 0, 0, 20]),
+    (Rate(1, 60), ["tom 0", *[f"tom {now}" for now in range(1, 60)], "tom 60.001"], [0, *range(59, 0, -1), 0]),
+    (Rate(1, 60), ["tom 0", "ann 0"], [0, 0]),
+], ids=["so many at once", "then as the bucket runs out", "asking costs nothing", "each sender has its own"])  # fmt: skip
+def test_who_posts_too_often_is_told_how_long_to_wait(rate: Rate, posts: list[str], waits: list[float]) -> None:
+    told = [rate.wait(sender, float(now)) for sender, now in map(str.split, posts)]
 
-    waits = [three_a_minute.wait("tom", 0) for _ in range(4)]
-
-    assert waits == [0, 0, 0, 20]
-
-
-def test_after_the_wait_there_is_room_for_one() -> None:
-    three_a_minute = Rate(3, 60)
-    for _ in range(3):
-        three_a_minute.wait("tom", 0)
-
-    waits = [three_a_minute.wait("tom", now) for now in (19, 20, 20, 40, 1000, 1000, 1000, 1000)]
-
-    assert waits == pytest.approx([1, 0, 20, 0, 0, 0, 0, 20])
-
-
-def test_asking_while_there_is_no_room_costs_nothing() -> None:
-    one_a_minute = Rate(1, 60)
-    one_a_minute.wait("tom", 0)
-
-    for now in range(1, 60):
-        assert one_a_minute.wait("tom", now) == pytest.approx(60 - now)
-
-    assert one_a_minute.wait("tom", 60.001) == 0
-
-
-def test_one_senders_posts_are_not_anothers() -> None:
-    one_a_minute = Rate(1, 60)
-    one_a_minute.wait("tom", 0)
-
-    assert one_a_minute.wait("ann", 0) == 0
+    assert told == pytest.approx(waits)
 
 
 def test_a_flood_of_senders_takes_bounded_memory_and_forgets_the_idle_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,22 +57,16 @@ def test_a_rate_that_would_let_nobody_in_is_refused_at_the_start(limit: int, sec
         Rate(limit, seconds)
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("192.0.2.1", "192.0.2.254", True),
-        ("192.0.2.1", "192.0.3.1", False),
-        ("2001:db8:1::1", "2001:db8:1:ffff::1", True),
-        ("2001:db8:1::1", "2001:db8:2::1", False),
-        ("::ffff:192.0.2.1", "192.0.2.77", True),
-        ("::ffff:192.0.2.1", "::ffff:198.51.100.1", False),
-        ("::ffff:c000:0201", "192.0.2.77", True),
-        ("fe80::1%eth0", "fe80::2", True),
-        ("", "192.0.2.1", False),
-        ("unix:", "testclient", False),
-        ("192.0.2.1, 198.51.100.1", "192.0.2.1", False),
-    ],
-)
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ("192.0.2.1", "192.0.2.254", True), ("192.0.2.1", "192.0.3.1", False),
+    ("2001:db8:1::1", "2001:db8:1:ffff::1", True),
+    ("2001:db8:1::1", "2001:db8:2::1", False),
+    ("::ffff:192.0.2.1", "192.0.2.77", True),
+    ("::ffff:192.0.2.1", "::ffff:198.51.100.1", False),
+    ("::ffff:c000:0201", "192.0.2.77", True), ("fe80::1%eth0", "fe80::2", True), ("", "192.0.2.1", False),
+    ("unix:", "testclient", False),
+    ("192.0.2.1, 198.51.100.1", "192.0.2.1", False),
+])  # fmt: skip
 def test_one_network_is_one_sender(one: str, other: str, same: bool) -> None:
     assert (network(one) == network(other)) is same
 

@@ -85,96 +85,52 @@ def test_no_word_is_lost(marks: list[str]) -> None:
     assert [word for word in words if word.casefold() not in seen.casefold()] == []
 
 
-@pytest.mark.parametrize(
-    ("text", "html"),
-    [
-        ("One.\n\nTwo.", "<p>One.</p>\n<p>Two.</p>\n"),
-        ("One\nTwo  \nThree\\\nFour", "<p>One<br>\nTwo<br>\nThree<br>\nFour</p>\n"),
-        ("*a* _b_ **c** __d__", "<p><em>a</em> <em>b</em> <strong>c</strong> <strong>d</strong></p>\n"),
-        ("`a <b> & c`", "<p><code>a &lt;b&gt; &amp; c</code></p>\n"),
-        ("```\na\n\nb\n```\nc", "<pre><code>a\n\nb\n</code></pre>\n<p>c</p>\n"),
-        ("> a\nb\n\nc", "<blockquote>\n<p>a<br>\nb</p>\n</blockquote>\n<p>c</p>\n"),
-        ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
-        ("1. a\n2. b\n3. c", "<ol>\n<li>a</li>\n<li>b</li>\n<li>c</li>\n</ol>\n"),
-        ("3) a\n4) b", '<ol start="3">\n<li>a</li>\n<li>b</li>\n</ol>\n'),
-        ("a\n- b", "<p>a</p>\n<ul>\n<li>b</li>\n</ul>\n"),
-        ("- a\n  - b", "<ul>\n<li>a\n<ul>\n<li>b</li>\n</ul>\n</li>\n</ul>\n"),
-        ("&lt;b&gt; &copy; \\*a\\*", "<p>&lt;b&gt; © *a*</p>\n"),
-        ("", ""),
-    ],
-)
+@pytest.mark.parametrize(("text", "html"), [
+    ("One.\n\nTwo.", "<p>One.</p>\n<p>Two.</p>\n"),
+    ("One\nTwo  \nThree\\\nFour", "<p>One<br>\nTwo<br>\nThree<br>\nFour</p>\n"),
+    ("*a* _b_ **c** __d__", "<p><em>a</em> <em>b</em> <strong>c</strong> <strong>d</strong></p>\n"),
+    ("`a <b> & c`", "<p><code>a &lt;b&gt; &amp; c</code></p>\n"),
+    ("```\na\n\nb\n```\nc", "<pre><code>a\n\nb\n</code></pre>\n<p>c</p>\n"),
+    ("> a\nb\n\nc", "<blockquote>\n<p>a<br>\nb</p>\n</blockquote>\n<p>c</p>\n"),
+    ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
+    ("1. a\n2. b\n3. c", "<ol>\n<li>a</li>\n<li>b</li>\n<li>c</li>\n</ol>\n"),
+    ("3) a\n4) b", '<ol start="3">\n<li>a</li>\n<li>b</li>\n</ol>\n'),
+    ("a\n- b", "<p>a</p>\n<ul>\n<li>b</li>\n</ul>\n"),
+    ("- a\n  - b", "<ul>\n<li>a\n<ul>\n<li>b</li>\n</ul>\n</li>\n</ul>\n"),
+    ("&lt;b&gt; &copy; \\*a\\*", "<p>&lt;b&gt; © *a*</p>\n"),
+    ("", ""),
+])  # fmt: skip
 def test_what_is_allowed_has_its_meaning(text: str, html: str) -> None:
     assert render(text) == html
 
 
-@pytest.mark.parametrize(
-    ("text", "href"),
-    [
-        ("[a](https://a.example)", "https://a.example"),
-        ("[a](http://a.example:8080/b?c=d#e)", "http://a.example:8080/b?c=d#e"),
-        ("[a](HTTPS://A.EXAMPLE/)", "HTTPS://A.EXAMPLE/"),
-        ("[a](<https://a.example/b c>)", "https://a.example/b%20c"),
-        ("[a](https://münchen.example/ä)", "https://xn--mnchen-3ya.example/%C3%A4"),
-        ("[a](mailto:a@b.example)", "mailto:a@b.example"),
-        ("<https://a.example/>", "https://a.example/"),
-        ("<a@b.example>", "mailto:a@b.example"),
-    ],
-)
+@pytest.mark.parametrize(("text", "href"), [
+    ("[a](https://a.example)", "https://a.example"),
+    ("[a](http://a.example:8080/b?c=d#e)", "http://a.example:8080/b?c=d#e"),
+    ("[a](HTTPS://A.EXAMPLE/)", "HTTPS://A.EXAMPLE/"),
+    ("[a](<https://a.example/b c>)", "https://a.example/b%20c"),
+    ("[a](https://münchen.example/ä)", "https://xn--mnchen-3ya.example/%C3%A4"),
+    ("[a](mailto:a@b.example)", "mailto:a@b.example"),
+    ("<https://a.example/>", "https://a.example/"),
+    ("<a@b.example>", "mailto:a@b.example"),
+])  # fmt: skip
 def test_an_address_of_the_web_or_of_mail_is_a_link(text: str, href: str) -> None:
     html = Html(render(text))
 
     assert html.elements == [("p", {}), ("a", {"href": href, "rel": REL})]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[a]({filename}../b.md)",
-        "[a]({static}/b.png)",
-        "{attach}b.png",
-        "[a](//a.example/)",
-        "[a](/privacy/)",
-        "[a](b.html)",
-        "[a](#b)",
-        "[a]()",
-        "[a]( )",
-        "[](<>)",
-        "[a](javascript:alert(1))",
-        "[a](JaVaScRiPt:alert(1))",
-        "[a](data:text/html,b)",
-        "[a](vbscript:b)",
-        "[a](ftp://a.example/)",
-        "[a](https:a.example)",
-        "[a](https:///b)",
-        "[a](https://)",
-        "[a](http://[)",
-        "[a](https://david@a.example/)",
-        "[a](https://david:pass@a.example/)",
-        "[a](mailto:)",
-        "[a](mailto:a@b.example?bcc=c@d.example)",
-        '[a](https://a.example "b")',
-        "[a][b]",
-        "()",
-        "[b]: https://a.example",
-        "https://a.example/",
-        "<b>a</b>",
-        "<script>alert(1)</script>",
-        "<img src=a onerror=alert(1)>",
-        "<!-- a -->",
-        "<javascript:alert(1)>",
-        "![a](b.png)",
-        "![a](data:image/png;base64,b)",
-        "# a",
-        "###### a",
-        "| a | b |",
-        "***",
-        "~~a~~",
-        "Title: a",
-        "[^1]: a",
-        "{{ 1 }}",
-        "[TOC]",
-    ],
-)
+@pytest.mark.parametrize("text", [
+    "[a]({filename}../b.md)", "[a]({static}/b.png)", "{attach}b.png", "[a](//a.example/)", "[a](/privacy/)",
+    "[a](b.html)", "[a](#b)", "[a]()", "[a]( )", "[](<>)", "[a](javascript:alert(1))", "[a](JaVaScRiPt:alert(1))",
+    "[a](data:text/html,b)", "[a](vbscript:b)", "[a](ftp://a.example/)", "[a](https:a.example)", "[a](https:///b)",
+    "[a](https://)", "[a](http://[)", "[a](https://david@a.example/)", "[a](https://david:pass@a.example/)",
+    "[a](mailto:)", "[a](mailto:a@b.example?bcc=c@d.example)", '[a](https://a.example "b")', "[a][b]", "()",
+    "[b]: https://a.example", "https://a.example/", "<b>a</b>", "<script>alert(1)</script>",
+    "<img src=a onerror=alert(1)>", "<!-- a -->", "<javascript:alert(1)>", "![a](b.png)",
+    "![a](data:image/png;base64,b)", "# a", "###### a", "| a | b |", "***", "~~a~~", "Title: a", "[^1]: a", "{{ 1 }}",
+    "[TOC]",
+])  # fmt: skip
 def test_anything_else_stays_as_typed(text: str) -> None:
     html = Html(render(text))
 
@@ -182,19 +138,14 @@ def test_anything_else_stays_as_typed(text: str) -> None:
     assert html.text == f"{text}\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("a\n===", ["a", "==="]),
-        ("a\n---", ["a", "---"]),
-        ("| a | b |\n|---|---|\n| 1 | 2 |", ["| a | b |", "|---|---|", "| 1 | 2 |"]),
-        ("    a", ["a"]),
-        ("![a](https://a.example/b.png)", ["!a"]),
-        ("```python\nx = 1\n```", ["python", "x = 1"]),
-        ("~~~ David", ["David"]),
-        ("a\0b", ["a\ufffdb"]),
-    ],
-)
+@pytest.mark.parametrize(("text", "lines"), [
+    ("a\n===", ["a", "==="]), ("a\n---", ["a", "---"]),
+    ("| a | b |\n|---|---|\n| 1 | 2 |", ["| a | b |", "|---|---|", "| 1 | 2 |"]),
+    ("    a", ["a"]),
+    ("![a](https://a.example/b.png)", ["!a"]),
+    ("```python\nx = 1\n```", ["python", "x = 1"]),
+    ("~~~ David", ["David"]), ("a\0b", ["a\ufffdb"]),
+])  # fmt: skip
 def test_what_other_markdown_would_hide_can_be_read(text: str, lines: list[str]) -> None:
     html = Html(render(text))
 
@@ -202,20 +153,15 @@ def test_what_other_markdown_would_hide_can_be_read(text: str, lines: list[str])
     assert {element for element, _ in html.elements} <= {"p", "br", "a", "pre", "code"}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "".join("> " * depth + f"Q{depth}Z\n" for depth in range(25)),
-        "\n".join("  " * depth + f"- Q{depth}Z" for depth in range(25)),
-        "\n".join("   " * depth + f"1. Q{depth}Z" for depth in range(25)),
-        "\n".join("> - " * depth + f"Q{depth}Z\n" for depth in range(25)),
-        "> " * 25 + " ".join(f"Q{word}Z" for word in range(25)),
-        "- " * 25 + " ".join(f"Q{word}Z" for word in range(25)),
-        "*_" * 25 + " ".join(f"Q{word}Z" for word in range(25)) + "_*" * 25,
-        "[" * 25 + " ".join(f"Q{word}Z" for word in range(25)) + "](https://a.example)" * 25,
-    ],
-    ids=["quotes", "lists", "numbers", "both", "quotes at once", "lists at once", "emphasis", "links"],
-)
+@pytest.mark.parametrize("text", [
+    "".join("> " * depth + f"Q{depth}Z\n" for depth in range(25)),
+    "\n".join("  " * depth + f"- Q{depth}Z" for depth in range(25)),
+    "\n".join("   " * depth + f"1. Q{depth}Z" for depth in range(25)),
+    "\n".join("> - " * depth + f"Q{depth}Z\n" for depth in range(25)),
+    "> " * 25 + " ".join(f"Q{word}Z" for word in range(25)), "- " * 25 + " ".join(f"Q{word}Z" for word in range(25)),
+    "*_" * 25 + " ".join(f"Q{word}Z" for word in range(25)) + "_*" * 25,
+    "[" * 25 + " ".join(f"Q{word}Z" for word in range(25)) + "](https://a.example)" * 25,
+], ids=["quotes", "lists", "numbers", "both", "quotes at once", "lists at once", "emphasis", "links"])  # fmt: skip
 def test_no_word_is_lost_25_deep(text: str) -> None:
     html = Html(render(text))
 

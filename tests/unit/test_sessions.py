@@ -8,7 +8,7 @@ import pytest
 
 from postbox.desk.sessions import MIGRATIONS, SignIn
 from postbox.store.database import connect
-from tests.support.sign_in import Clock
+from tests.support.store import Clock
 
 
 def a_session(sign_in: SignIn, now: datetime) -> str:

@@ -15,7 +15,7 @@ from postbox.store.database import connect, transaction
 from postbox.store.submissions import MIGRATIONS, Inbox, InboxError, SubmissionMeta
 from postbox.store.tokens import KEY_BYTES, new_id, secret
 from postbox.store.writer import GroupCommit
-from tests.support.inbox import DAMAGED, a_submission, add, submission_meta
+from tests.support.store import DAMAGED, a_submission, add, submission_meta
 
 Clock = Callable[[], datetime]
 
@@ -87,7 +87,7 @@ def test_a_receipt_opens_its_own_comment_and_no_other(tmp_path: Path, clock: Clo
     assert [waiting.id for waiting in inbox.by_receipt(receipt)] == [mine]
     assert inbox.by_receipt(forged) == []
     assert inbox.by_receipt(mine) == []
-    assert inbox.by_receipt("ünïcode-\ud800".encode("utf-8", "replace").decode()) == []
+    assert inbox.by_receipt("ünïcode.\ud800".encode("utf-8", "replace").decode()) == []
 
 
 def adding(now: datetime, key: bytes = b"once", **fields: str) -> Callable[[Inbox], str]:
@@ -367,16 +367,23 @@ def test_a_link_in_place_of_the_database_is_not_followed(tmp_path: Path) -> None
     [
         "CREATE TRIGGER evil AFTER INSERT ON revision BEGIN DELETE FROM revision; END",
         "CREATE VIEW evil AS SELECT 1",
-        "CREATE TABLE evil (word)",
-        "DROP INDEX revision_by_state",
-        "ALTER TABLE revision ADD COLUMN evil TEXT",
     ],
 )
-def test_a_database_with_more_or_less_in_it_than_we_made_is_refused(tmp_path: Path, statement: str) -> None:
+def test_a_database_that_runs_code_of_anothers_making_is_refused(tmp_path: Path, statement: str) -> None:
     Inbox(tmp_path).connection.execute(statement)
 
     with pytest.raises(InboxError, match="not of our making; put the last good copy there"):
         Inbox(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "statement", ["ANALYZE", "PRAGMA optimize", "CREATE TABLE more (word)", "DROP INDEX revision_by_state"]
+)
+def test_what_a_maintainer_does_to_a_database_leaves_it_usable(tmp_path: Path, statement: str) -> None:
+    add(Inbox(tmp_path), datetime(2026, 11, 22, tzinfo=UTC))
+    Inbox(tmp_path).connection.execute(statement)
+
+    assert Inbox(tmp_path).size() == 1
 
 
 def test_a_rollback_journal_which_we_never_leave_is_refused(tmp_path: Path) -> None:

@@ -19,35 +19,20 @@ from starlette.testclient import TestClient
 
 from contract.comment import path_of, read
 from postbox.desk import app as desk
-from postbox.desk.context import DeskContext
+from postbox.desk.context import DeskRequest
 from postbox.desk.sessions import SignIn
+from postbox.moderation.review import Review
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
 from postbox.store.tokens import DecisionLinks
-from tests.support.desk import (
-    ARTICLE,
-    EMPTY,
-    FORGERIES,
-    HOSTILE,
-    a_published,
-    change,
-    client,
-    everything,
-    forge,
-    latest,
-    name_of,
-    published,
-    seen,
-    send,
-    settings,
-    signed_in,
-)
-from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, answers, free_port, postbox, run, wait_until
+from tests.support.desk import EMPTY, a_published, change, client, everything, name_of, published, seen, send, signed_in
+from tests.support.place import ARTICLE, Place
+from tests.support.process import PATIENCE_SECONDS, answers, free_port, postbox, run, wait_until
+from tests.support.store import FORGERIES, HOSTILE, forge, latest
 
-__all__ = ["client", "settings"]  # fixtures
+__all__ = ["client"]  # fixtures
 
 
 FORM = "application/x-www-form-urlencoded"
@@ -300,7 +285,7 @@ def test_publish_and_answer_does_both_and_undoes_both(david: TestClient, setting
 
     page = david.get(david.post(f"/comment/{id}", data=form).headers["location"]).text
 
-    [answer] = [comment for comment in Moderation(settings).all_published() if comment.reply_to == id]
+    [answer] = [comment for comment in Moderation.open(settings).review.all_published() if comment.reply_to == id]
     assert (answer.author, answer.is_author, answer.body) == ("David", True, "Thank you,\n\nTom.")
     assert "Published the comment by <bdi>Tom</bdi>" in page
     assert "Published the answer by <bdi>David</bdi>" in page
@@ -344,7 +329,7 @@ def test_a_comment_that_changed_since_it_was_seen_is_shown_again_with_every_word
     assert answer.status_code == 409
     assert everything(settings) == before
     assert "<title>Error: " in answer.text
-    assert "This comment has changed since you read it. Nothing was done; read what it says now." in answer.text
+    assert "This comment has changed since you read it; read what it says now. Nothing was done." in answer.text
     assert "<p>Unkind words.</p>" in answer.text
     assert f'name="name" value="{name_of(settings, id)}"' in answer.text
     assert html.escape(typed["answer"]) in answer.text
@@ -354,7 +339,7 @@ def test_a_comment_that_changed_since_it_was_seen_is_shown_again_with_every_word
 def test_a_comment_that_was_decided_meanwhile_is_not_decided_again(david: TestClient, settings: Settings) -> None:
     id = send(settings)
     name = name_of(settings, id)
-    Moderation(settings).reject(name, who="Ann", now=datetime.now(UTC))
+    Moderation.open(settings).reject(name, who="Ann", now=datetime.now(UTC))
 
     answer = david.post(f"/comment/{id}", data={"action": "publish", "name": name})
 
@@ -434,7 +419,7 @@ def test_those_that_are_ticked_are_decided_each_on_its_own(
     assert answer.status_code == 409
     assert [latest(settings, id).state for id in ids] == [state, "waiting", state, "waiting"]
     assert (
-        f'<a href="/comment/{ids[1]}"><bdi>Reader 1</bdi></a>: This comment has changed since you read it.'
+        f'<a href="/comment/{ids[1]}"><bdi>Reader 1</bdi></a>: This comment has changed since you read it;'
         in answer.text
     )
     assert "the comment by <bdi>Reader 0</bdi>" in answer.text
@@ -462,7 +447,7 @@ def test_to_decide_on_none_says_what_to_do(david: TestClient, settings: Settings
     answer = david.post("/", data={"action": "publish", "back": "/?page=1"})
 
     assert answer.status_code == 422
-    assert "Tick the comments that you want to decide together." in answer.text
+    assert "Select the comments that you want to decide together." in answer.text
 
 
 @pytest.mark.parametrize("action", ["remove", "edit", "answer", "publish and answer", "", "approve"])
@@ -517,7 +502,9 @@ def test_a_published_comment_is_answered(david: TestClient, settings: Settings) 
     form = {"action": "answer", "name": seen(settings, "0001"), "answer": "Thank you, Alexis."}
     assert david.post("/comment/0001", data=form).status_code == 303
 
-    [answer] = [comment for comment in Moderation(settings).all_published() if comment.body == "Thank you, Alexis."]
+    [answer] = [
+        comment for comment in Moderation.open(settings).review.all_published() if comment.body == "Thank you, Alexis."
+    ]
     assert (answer.reply_to, answer.author, answer.is_author) == ("0001", "David", True)
 
 
@@ -562,7 +549,7 @@ def test_a_refused_decision_on_a_published_comment_keeps_every_word(
 def test_a_comment_that_left_its_page_meanwhile_is_said_to_be_gone(david: TestClient, settings: Settings) -> None:
     id = a_published(settings)
     name = seen(settings, id)
-    Moderation(settings).remove(ARTICLE, id, seen=name, who="Ann", now=datetime.now(UTC))
+    Moderation.open(settings).remove(ARTICLE, id, seen=name, who="Ann", now=datetime.now(UTC))
 
     answer = david.post(f"/comment/{id}", data={"action": "answer", "name": name, "answer": "My words"})
 
@@ -592,7 +579,7 @@ def test_the_log_says_who_decided_what_and_when_and_undoes_it(david: TestClient,
 
 def test_what_cannot_be_undone_any_more_says_so(david: TestClient, settings: Settings) -> None:
     id = a_published(settings)
-    Moderation(settings).answer(ARTICLE, id, "Thank you.", who="David", now=datetime.now(UTC))
+    Moderation.open(settings).answer(ARTICLE, id, "Thank you.", who="David", now=datetime.now(UTC))
     before = everything(settings)
 
     answered = david.post("/undo", data={"sequences": "1"})
@@ -607,7 +594,7 @@ def test_what_cannot_be_undone_any_more_says_so(david: TestClient, settings: Set
 def test_the_log_is_paged(david: TestClient, settings: Settings) -> None:
     for _ in range(21):
         id = send(settings)
-        Moderation(settings).spam(name_of(settings, id), who="David", now=datetime.now(UTC))
+        Moderation.open(settings).spam(name_of(settings, id), who="David", now=datetime.now(UTC))
 
     assert david.get("/log").text.count("Marked the comment by") == 20
     assert david.get("/log?page=2").text.count("Marked the comment by") == 1
@@ -625,9 +612,9 @@ def test_the_way_back_leads_nowhere_but_to_the_lists(david: TestClient, settings
 def test_one_comment_shows_all_that_became_of_it_with_the_same_buttons(david: TestClient, settings: Settings) -> None:
     id = send(settings, body="The first words.")
     change(settings, id, body="The second words.")
-    Moderation(settings).reject(name_of(settings, id), reason="Say more.", who="David", now=datetime.now(UTC))
+    Moderation.open(settings).reject(name_of(settings, id), reason="Say more.", who="David", now=datetime.now(UTC))
     rejected = david.get(f"/comment/{id}").text
-    Moderation(settings).undo(1, who="David", now=datetime.now(UTC))
+    Moderation.open(settings).undo(1, who="David", now=datetime.now(UTC))
 
     waiting = david.get(f"/comment/{id}").text
 
@@ -834,7 +821,7 @@ def test_every_answer_is_private_and_under_a_policy_without_scripts(
         david.post("/sign-in", data={"token": "x"}),
     ]
     with monkeypatch.context() as patch:
-        patch.setattr(Moderation, "queue", None)
+        patch.setattr(Review, "queue", None)
         answers_.append(david.get("/"))
     answers_ += [david.post("/sign-out", data=EMPTY), david.get("/"), david.get("/nothing")]
 
@@ -866,7 +853,7 @@ def test_every_answer_is_private_and_under_a_policy_without_scripts(
         ({"data": {f"f{number}": "" for number in range(50)}}, 400, "more than 40 fields"),
         ({"content": b"action=%ff", "headers": {"content-type": FORM}}, 400, "UTF-8"),
         ({"content": b"name=a&name=b", "headers": {"content-type": FORM}}, 400, "twice"),
-        ({"data": {"action": "nothing"}}, 400, "That form is none of the desk"),
+        ({"data": {"action": "nothing"}}, 400, "That page is out of date"),
     ],
 )
 def test_a_form_that_no_page_of_ours_sends_is_refused_with_a_sentence(
@@ -881,17 +868,15 @@ def test_a_form_that_no_page_of_ours_sends_is_refused_with_a_sentence(
     assert everything(settings) == before
 
 
-@pytest.mark.parametrize("what", ["facts", "theme", "inbox"])
+@pytest.mark.parametrize("what", ["theme", "inbox"])
 def test_a_fault_of_ours_is_no_500_and_names_nothing(
     david: TestClient, settings: Settings, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: object, **kwargs: object) -> None:
         raise sqlite3.DatabaseError("file is not a database")
 
-    if what == "facts":
-        settings.site.write_text("{}")
-    elif what == "theme":
-        monkeypatch.setattr(DeskContext, "page", broken)
+    if what == "theme":
+        monkeypatch.setattr(DeskRequest, "page", broken)
     else:
         monkeypatch.setattr(Inbox, "waiting", broken)
 
@@ -901,6 +886,12 @@ def test_a_fault_of_ours_is_no_500_and_names_nothing(
     assert "This could not be done just now. Try again in a minute." in answer.text
     assert "not a database" not in answer.text
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_damaged_facts_leave_the_last_good_ones_in_use(david: TestClient, settings: Settings) -> None:
+    settings.site.write_text("{}")
+
+    assert david.get("/").status_code == 200
 
 
 def test_a_full_disk_keeps_the_words(david: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -977,8 +968,8 @@ def queued(served: tuple[Place, Settings, str]) -> Iterator[Settings]:
     send(settings, author="Mallory", body=f"https://{'x' * 200}.example/", held=["it has 1 link"], ago=10)
     change(settings, changed, author="Zoë", body="On the *second* step.")
     yield settings
-    moderation = Moderation(settings)
-    for item in moderation.queue():
+    moderation = Moderation.open(settings)
+    for item in moderation.review.queue():
         moderation.spam(item.name, who="David", now=datetime.now(UTC))
 
 
@@ -996,7 +987,7 @@ def test_a_comment_goes_through_the_desk_by_thumb(page: Page, queued: Settings) 
     expect(status).to_contain_text("Published the answer by David")
     page.get_by_role("link", name="Published").click()
     expect(page.get_by_role("article", name="David").first).to_contain_text("in reply to Tom")
-    assert {c.body for c in Moderation(queued).all_published()} >= {
+    assert {c.body for c in Moderation.open(queued).review.all_published()} >= {
         "The flat ones,\n\nTom.",
         "Thank you.\n\nWhich shoes?",
     }
@@ -1049,8 +1040,8 @@ def test_several_are_decided_at_once_by_keyboard(page: Page, queued: Settings) -
 def test_a_link_in_a_mail_is_used_by_keyboard_without_a_session(
     browser: Browser, served: tuple[Place, Settings, str], queued: Settings
 ) -> None:
-    item = next(item for item in Moderation(queued).queue() if item.revision.author == "Tom")
-    token = DecisionLinks(Moderation(queued).key).issue(item.name, datetime.now(UTC))
+    item = next(item for item in Moderation.open(queued).review.queue() if item.revision.author == "Tom")
+    token = DecisionLinks(Moderation.open(queued).store.key).issue(item.name, datetime.now(UTC))
     page = browser.new_page(java_script_enabled=False, base_url=served[2])
     page.goto(f"/decide/{token}")
     way = []

@@ -17,27 +17,12 @@ from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
 from postbox.store.tokens import DecisionLinks
-from tests.support.desk import (
-    ARTICLE,
-    EMPTY,
-    FORGERIES,
-    HOSTILE,
-    a_published,
-    change,
-    client,
-    everything,
-    forge,
-    latest,
-    name_of,
-    published,
-    seen,
-    send,
-    settings,
-    signed_in,
-)
-from tests.support.whole_way import wait_until
+from tests.support.desk import EMPTY, a_published, change, client, everything, name_of, published, seen, send, signed_in
+from tests.support.place import ARTICLE
+from tests.support.process import wait_until
+from tests.support.store import FORGERIES, HOSTILE, forge, latest
 
-__all__ = ["client", "settings"]  # fixtures
+__all__ = ["client"]  # fixtures
 
 ACTIONS = ["publish", "publish and answer", "reject", "spam"]
 WORDS = {"answer": "My <answer>", "reason": "My & reason"}
@@ -46,7 +31,7 @@ WORDS = {"answer": "My <answer>", "reason": "My & reason"}
 def link(settings: Settings, id: str, *, days_ago: float = 0) -> str:
     """Return the address in a mail about the latest revision of a comment."""
     then = datetime.now(UTC) - timedelta(days=days_ago)
-    return f"/decide/{DecisionLinks(Moderation(settings).key).issue(name_of(settings, id), then)}"
+    return f"/decide/{DecisionLinks(Moderation.open(settings).store.key).issue(name_of(settings, id), then)}"
 
 
 def buttons(page: str) -> list[str]:
@@ -167,7 +152,7 @@ def test_a_decision_is_carried_out_said_and_can_be_taken_back(
     assert decided.status_code == 303
     assert latest(settings, id).state == state
     assert latest(settings, id).reason == ("Say more." if action == "reject" else "")
-    assert {decision.who for decision in Moderation(settings).decisions.latest()} == {"David, by email"}
+    assert {decision.who for decision in Moderation.open(settings).work.decisions.latest()} == {"David, by email"}
     for _ in range(2):  # a reload
         page = client.get(decided.headers["location"]).text
         assert sentence in page
@@ -176,7 +161,9 @@ def test_a_decision_is_carried_out_said_and_can_be_taken_back(
     undone = client.post(address, data={"action": "undo", "sequences": sequences(page)})
 
     assert latest(settings, id).state == "waiting"
-    assert not [comment for comment in Moderation(settings).all_published() if comment.id not in ("0001", "0002")]
+    assert not [
+        comment for comment in Moderation.open(settings).review.all_published() if comment.id not in ("0001", "0002")
+    ]
     page = client.get(undone.headers["location"]).text
     assert "Undid the last decision on the comment by <bdi>Tom</bdi>" in page
     assert "publish" in buttons(page)
@@ -185,7 +172,7 @@ def test_a_decision_is_carried_out_said_and_can_be_taken_back(
 def test_what_the_page_says_stays_true_whatever_is_decided_since(client: TestClient, settings: Settings) -> None:
     id, by = send(settings), {"who": "David", "now": datetime.now(UTC)}
     done = client.post(link(settings, id), data={"action": "publish"}).headers["location"]
-    moderation = Moderation(settings)
+    moderation = Moderation.open(settings)
 
     moderation.undo(1, **by)  # type: ignore[arg-type]
     waiting = client.get(done).text
@@ -266,12 +253,12 @@ def test_a_link_takes_back_no_decision_but_its_own(client: TestClient, settings:
     client.post(addresses[0], data={"action": "publish"})
     client.post(addresses[1], data={"action": "publish and answer", "answer": "Thank you."})
     a_published(settings, author="Zoë")
-    moderation = Moderation(settings)
+    moderation = Moderation.open(settings)
     moderation.remove(ARTICLE, "0001", seen=seen(settings, "0001"), who="David", now=datetime.now(UTC))
     before = everything(settings)
 
     everyone = ",".join(
-        str(decision.sequence) for decision in moderation.decisions.latest() if decision.comment != mine
+        str(decision.sequence) for decision in moderation.work.decisions.latest() if decision.comment != mine
     )
     page = client.get(f"{addresses[0]}?done={everyone}")
     client.post(addresses[0], data={"action": "undo", "sequences": everyone})
@@ -286,7 +273,10 @@ def test_a_link_takes_back_no_answer_that_was_published_with_another_revision(
     client: TestClient, settings: Settings
 ) -> None:
     id = send(settings)
-    moderation, by = Moderation(settings), {"who": "David, by email", "now": datetime.now(UTC) - timedelta(hours=1)}
+    moderation, by = (
+        Moderation.open(settings),
+        {"who": "David, by email", "now": datetime.now(UTC) - timedelta(hours=1)},
+    )
     moderation.approve(name_of(settings, id), **by)  # type: ignore[arg-type]
     answer = moderation.answer(ARTICLE, id, "Thank you.", **by)  # type: ignore[arg-type]
     change(settings, id, body="Better words.")
@@ -315,7 +305,7 @@ def test_what_was_decided_since_cannot_be_taken_back(client: TestClient, setting
     id = send(settings)
     address = link(settings, id)
     done = client.post(address, data={"action": "publish"}).headers["location"]
-    Moderation(settings).answer(ARTICLE, id, "Thank you.", who="David", now=datetime.now(UTC))
+    Moderation.open(settings).answer(ARTICLE, id, "Thank you.", who="David", now=datetime.now(UTC))
 
     answer = client.post(address, data={"action": "undo", "sequences": sequences(client.get(done).text)})
 

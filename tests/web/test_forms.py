@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.testclient import TestClient
 from starlette.types import Message
 
-from postbox.web.forms import PRIVATE, Refused, read_form, refuse_other_sites
+from postbox.web.forms import PRIVATE, Refused, SameSite, read_form
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -116,20 +118,43 @@ async def _gone() -> Message:
     ],
 )
 def test_only_a_page_of_the_same_site_may_post(headers: dict[str, str], is_ours: bool) -> None:
-    headers = {"host": "feet.example"} | headers
+    client = TestClient(guarded(), base_url="https://feet.example")
 
-    if is_ours:
-        refuse_other_sites(headers)
-    else:
-        with pytest.raises(Refused, match="another site") as refused:
-            refuse_other_sites(headers)
-        assert refused.value.status == 403
+    assert client.post("/", headers=headers).status_code == (200 if is_ours else 403)
+    assert client.put("/", headers=headers).status_code == (200 if is_ours else 403)
+    assert client.get("/", headers=headers).status_code == 200
+
+
+def test_what_programs_post_to_may_be_posted_to_from_anywhere() -> None:
+    client = TestClient(guarded(), base_url="https://feet.example")
+
+    assert client.post("/a/stop", headers={"sec-fetch-site": "cross-site"}).status_code == 200
 
 
 def test_another_sites_form_is_refused_before_it_is_read() -> None:
-    status, _ = refusal(a_request(b"x" * 1000, content_type="text/plain", sec_fetch_site="cross-site"))
+    async def never() -> Message:
+        raise AssertionError
 
-    assert status == 403
+    answers: list[Message] = []
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    headers = [(b"host", b"feet.example"), (b"sec-fetch-site", b"cross-site")]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+    asyncio.run(guarded()(scope, never, send))
+
+    assert answers[0]["status"] == 403
+
+
+def guarded() -> SameSite:
+    """Return an application that answers everything, behind the guard."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        return Response(str(error), error.status)
+
+    return SameSite(Response("ok"), refused, "/stop")
 
 
 @settings(deadline=None)

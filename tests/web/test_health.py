@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,17 +21,10 @@ from postbox.store.database import connect, transaction
 from postbox.store.decisions import MIGRATIONS
 from postbox.store.submissions import Inbox
 from postbox.web import health
-from tests.support.intake import FORM, a_place, browser
-from tests.support.place import Place
+from tests.support.intake import FORM, browser
 
 APPLICATIONS = {"intake": intake.application, "desk": desk.application, "preview": preview.application}
 each_process = pytest.mark.parametrize("process", APPLICATIONS)
-
-
-@pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
-    """Settings of a place of one's own."""
-    return a_place(shipped, tmp_path)
 
 
 @pytest.fixture

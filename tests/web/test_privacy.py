@@ -24,9 +24,9 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from press.errors import BuildError
-from tests.support.intake import FORM, environment
+from tests.support.intake import FORM
 from tests.support.place import Place
-from tests.support.whole_way import PATIENCE_SECONDS, free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, environment, free_port, wait_until
 
 # The page
 
@@ -207,17 +207,17 @@ class Reader:
         )
         assert answer.status_code == 303
         receipt = self.canaries.plant(
-            f"receipt_{what}", answer.headers["location"].rpartition("/")[2].partition("-")[2]
+            f"receipt_{what}", answer.headers["location"].rpartition("/")[2].partition(".")[2]
         )
-        id = answer.headers["location"].rpartition("/")[2].partition("-")[0]
+        id = answer.headers["location"].rpartition("/")[2].partition(".")[0]
         inbox = Inbox(self.settings.inbox)
         subscription = Subscriptions(inbox).of(id)
         assert subscription
         token = Subscriptions(inbox).token(subscription)
-        self.canaries.plant(f"mail_token_{what}", token.partition("-")[2])
+        self.canaries.plant(f"mail_token_{what}", token.partition(".")[2])
         if is_confirmed:
             self.client.post(f"/comments/mail/{token}", data={"action": "choose", "author": "yes"})
-        self.client.get(f"/comments/receipt/{id}-{receipt}/kept.json")
+        self.client.get(f"/comments/receipt/{id}.{receipt}/kept.json")
         return id
 
     def change(self, id: str, what: str) -> None:
@@ -235,7 +235,7 @@ class Reader:
         }
         answer = self.client.post("/comments/message", data=fields)
         assert answer.status_code == 303
-        self.canaries.plant(f"receipt_{what}", answer.headers["location"].partition("-")[2])
+        self.canaries.plant(f"receipt_{what}", answer.headers["location"].partition(".")[2])
 
     def trouble(self) -> None:
         """Ask for what is not there, and send what is refused; none of it may be told to the log."""
@@ -258,10 +258,10 @@ class Reader:
 
 def moderate(settings: Settings, canaries: Canaries, reader: Reader) -> None:
     """Let readers send, and decide on some of it, as in earnest."""
-    moderation = Moderation(settings)
+    moderation = Moderation.open(settings)
 
     def decide(id: str, decision: str, **more: str) -> None:
-        [item] = [item for item in moderation.history(id) if item.revision.state == "waiting"]
+        [item] = [item for item in moderation.review.history(id) if item.revision.state == "waiting"]
         getattr(moderation, decision)(item.name, who=canaries.word("who"), now=datetime.now(UTC), **more)
 
     shown = reader.comment("shown", is_public=True)
@@ -275,9 +275,11 @@ def moderate(settings: Settings, canaries: Canaries, reader: Reader) -> None:
     moderation.forget(forgotten, who="David", now=datetime.now(UTC))
     removed = reader.comment("removed")
     decide(removed, "approve")
-    comment = moderation.find(removed)
+    comment = moderation.review.find(removed)
     assert comment
-    moderation.remove(comment.article, removed, seen=moderation.seen(comment), who="David", now=datetime.now(UTC))
+    moderation.remove(
+        comment.article, removed, seen=moderation.review.seen(comment), who="David", now=datetime.now(UTC)
+    )
     deleted = reader.comment("deleted")
     reader.client.post(f"/comments/receipt/{Inbox(settings.inbox).receipt(deleted)}", data={"action": "delete"})
     reader.comment("waiting")
@@ -332,7 +334,7 @@ def test_nothing_private_comes_out_of_the_build_the_files_or_the_logs(place: Pla
             "/",
             "/published",
             "/log",
-            *(f"/comment/{item.revision.id}" for item in Moderation(settings).queue()),
+            *(f"/comment/{item.revision.id}" for item in Moderation.open(settings).review.queue()),
         ):
             assert david.get(address).status_code == 200
         template = settings.theme / "templates/contact_form.html"
@@ -341,13 +343,12 @@ def test_nothing_private_comes_out_of_the_build_the_files_or_the_logs(place: Pla
         settings.site.write_text("{}", "utf-8")
         unlucky = canaries.word("unlucky")
         assert reader.client.post(f"/comments/message?{unlucky}", data={"name": unlucky}).status_code == 503
-        assert david.get(f"/?{unlucky}").status_code == 503
+        assert david.get(f"/?{unlucky}").status_code == 200
         template.write_text(whole, "utf-8")
         settings.site.write_text(site, "utf-8")
     place.build()
 
     assert '"fault", "error": "UndefinedError"' in (logs / "intake").read_text("utf-8")
-    assert '"fault", "error": "ValueError"' in (logs / "desk").read_text("utf-8")
     found = found_in(files_below(*public), canaries)
     assert {what for what, _, _ in found} == {"public_name_shown", "public_words_shown"}
     assert {form for _, form, _ in found} == {"itself", "quoted"}
@@ -378,7 +379,7 @@ def test_nothing_private_comes_out_of_the_build_the_files_or_the_logs(place: Pla
         assert whats <= {own, own.replace("address", "mail_token")}
 
     long_after = datetime.now(UTC) + timedelta(days=4000)
-    tidy(settings, Moderation(settings), now=long_after)
+    tidy(Moderation.open(settings), now=long_after)
 
     kept = {what for what, *_ in found_in(files_below(settings.inbox, settings.desk), canaries)}
     published, waiting = (

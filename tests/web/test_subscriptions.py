@@ -9,19 +9,21 @@ from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import EVENTS, Subscription, Subscriptions
-from tests.support.intake import FORM, client, decide, revisions, settings, shown
+from tests.support.intake import FORM, client, decide
 from tests.support.intake import sent as sent_comment
+from tests.support.pages import shown
+from tests.support.store import revisions
 
-__all__ = ["client", "settings"]  # fixtures
+__all__ = ["client"]  # fixtures
 
 ADDRESS = "tom@feet.example"
-TOKEN = re.compile(r"[0-9a-z]{12}-[0-9a-f]{32}")
+TOKEN = re.compile(r"[0-9a-z]{12}\.[\w-]{22}")
 
 
 def sent(client: TestClient, settings: Settings, **fields: str) -> Subscription:
     """Send a comment with an address; return its subscription."""
     receipt = sent_comment(client, **({"email": ADDRESS} | fields))
-    subscription = subscriptions(settings).of(receipt.split("/")[-1].partition("-")[0])
+    subscription = subscriptions(settings).of(receipt.split("/")[-1].partition(".")[0])
     assert subscription
     return subscription
 
@@ -162,10 +164,10 @@ def test_never_again_holds_for_every_comment_and_keeps_no_address(client: TestCl
 def test_a_token_is_good_for_its_own_comment_and_address_only(client: TestClient, settings: Settings) -> None:
     first, second = sent(client, settings, comment="One."), sent(client, settings, comment="Two.")
     token = subscriptions(settings).token(first)
-    swapped = f"{second.comment}-{token.partition('-')[2]}"
+    swapped = f"{second.comment}.{token.partition('.')[2]}"
     receipt = Inbox(settings.inbox).receipt(first.comment)
 
-    for forged in (swapped, receipt, f"{first.comment}-", token[:-1], f"{token}0", "ä" * 40):
+    for forged in (swapped, receipt, f"{first.comment}.", token[:-1], f"{token}0", "ä" * 40):
         client.post(f"/comments/mail/{forged}", data={"action": "never"})
         client.post(f"/comments/mail/{forged}/stop")
 

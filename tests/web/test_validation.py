@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from postbox.store.messages import Enquiry
 from postbox.web.forms import Refused, parse
 from postbox.web.validation import check, check_enquiry, length
+from tests.support.facts import a_site
 from tests.support.place import a_comment
-from tests.support.site import a_site
 
 SITE = a_site(name_length=5, comment_length=10)
 NAME = {"name": "Tom"}
@@ -100,10 +100,6 @@ def test_a_text_is_as_long_as_a_browser_says(text: str, units: int) -> None:
         (
             NAME | {"comment": "One\ntwo\x1b["},
             {"comment": "Comment has a character that cannot be shown (U+001B) after “One\ntwo”. Delete it"},
-        ),
-        (
-            NAME | {"comment": "a\u2028b"},
-            {"comment": "Comment has a character that cannot be shown (U+2028) after “a”. Delete it"},
         ),
         (
             NAME | {"comment": "\uffff"},
@@ -209,8 +205,11 @@ def test_a_message_says_how_to_answer_it(contact: str) -> None:
         ({"contact": "12345"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
         ({"contact": "ring me"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
         ({"contact": "tom@feet"}, "Enter an email address in the correct format, like name@example.com"),
-        ({"contact": "0" * 255}, "Phone or email must be 254 characters or fewer"),
-        ({"contact": "07700 900123\x07"}, "Phone or email has a character that cannot be shown (U+0007)"),
+        ({"contact": "0" * 255}, "Phone number or email address must be 254 characters or fewer"),
+        (
+            {"contact": "07700 900123\x07"},
+            "Phone number or email address has a character that cannot be shown (U+0007)",
+        ),
         ({"message": " \n "}, "Enter your message"),
         ({"message": "x" * 4001}, "Message must be 4,000 characters or fewer"),
     ],

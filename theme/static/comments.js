@@ -1,9 +1,9 @@
 // Makes the form of a conversation easier; without this script each step is a page of the intake. loader.js fetches it.
 {
   const form = document.getElementById("join");
-  const { article, reply_to: replyTo, key, opened, name, comment, email } = form.elements;
+  const { article, reply_to: replyTo, key, name, comment, email } = form.elements;
   const fields = [name, comment, email].filter(Boolean); // an address is asked for only where it is used
-  const words = [...fields, key, opened];
+  const words = [...fields, key];
   const most = Number(comment.dataset.most);
   const heading = document.getElementById("join-title");
   const actions = form.querySelector(".actions");
@@ -71,7 +71,6 @@
       key.value = "";
     }
     if (!comment.value || comment.value === draft[1]) words.forEach((field, i) => (field.value ||= draft[i] || ""));
-    opened.value ||= Math.floor(performance.timeOrigin / 1000);
     if (link) {
       heading.replaceChildren(...link.cloneNode(true).childNodes);
       actions.append(cancel);
@@ -156,6 +155,7 @@
     use();
     const body = new URLSearchParams(new FormData(form));
     if (event.submitter) body.set(event.submitter.name, event.submitter.value);
+    body.set("seconds", Math.floor(performance.now() / 1000)); // since the page was opened, by one clock
     sending(true);
     let answer, page;
     try {

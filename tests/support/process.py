@@ -1,4 +1,4 @@
-"""Shared by tests: whole_way."""
+"""Processes of ours as they run in earnest: their environment, ports, start and end."""
 
 import contextlib
 import os
@@ -12,8 +12,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
+from postbox.settings import Settings
 from tests.support.place import ROOT, Place
 
 PATIENCE_SECONDS = 20
@@ -53,6 +55,13 @@ def postbox(place: Place, *arguments: str) -> str:
     return output
 
 
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    """Return the environment that makes a process of ours read these settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("POSTBOX_")}
+    ours = {f"POSTBOX_{name.upper()}": str(value) for name, value in asdict(settings).items()}
+    return kept | ours | {"PYTHONPATH": str(ROOT)} | more
+
+
 def free_port() -> int:
     """Return a port that nothing listens on, nor on the next, which the desk takes; below those of outgoing connections."""
     for _ in range(100):
@@ -81,3 +90,10 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"waited {PATIENCE_SECONDS} s until {what}")
+
+
+def listens(port: int) -> bool:
+    """Tell whether something listens on a port."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

@@ -1,4 +1,4 @@
-"""Shared by tests: site."""
+"""Facts of a site, as the build hands them over."""
 
 from dataclasses import MISSING, fields
 from typing import Any

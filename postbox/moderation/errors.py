@@ -1,0 +1,27 @@
+"""Refusals of moderation: a code each, and the words for it in one place."""
+
+_WORDS = {
+    "not waiting": "{comment} does not wait any more; it was decided or deleted since you read it",
+    "changed": "{comment} has changed since you read it; read what it says now",
+    "unanswerable": "{comment} answers {cause}, which is not published; reject it, or publish that first",
+    "not theirs": "{comment} would replace a comment that is not its writer's; reject it",
+    "not published": "{comment} is not published any more",
+    "a reader's": "{comment} is a reader's; only its writer can change it",
+    "answered": "It has been answered since; remove it instead",
+    "not undoable": "That cannot be undone any more; something was decided since",
+    "unknown": "{comment} is no comment here",
+    "broken": "{comment} cannot be published: {cause}",
+    "nobody": "nothing is kept about {comment}",
+}
+
+
+class ModerationError(ValueError):
+    """A decision that cannot be carried out; ``code`` says why, ``str()`` what to do, naming the comment by its id."""
+
+    def __init__(self, code: str, id: str = "", cause: str = "") -> None:
+        self.code, self._cause = code, cause
+        super().__init__(self.about(id))
+
+    def about(self, comment: str) -> str:
+        """Return the words with a name for the comment that its reader knows."""
+        return _WORDS[self.code].format(comment=comment, cause=self._cause)

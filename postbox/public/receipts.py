@@ -1,0 +1,108 @@
+"""Receipt of a comment: the private page on which its writer sees what became of it, changes it or deletes it."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from contract.manifest import Conversation
+from contract.thread import Entry
+from postbox.public.comments import as_entry, held, published
+from postbox.public.context import Errors, Handlers, posting
+from postbox.store.submissions import Inbox, InboxError, Revision, Submission
+from postbox.store.subscriptions import Subscriptions
+from postbox.web.forms import PRIVATE, Refused
+from postbox.web.validation import check, form_values
+
+
+class ReceiptPages(Handlers):
+    """Handlers of the receipt."""
+
+    async def show(self, request: Request) -> Response:
+        """Show a comment's writer what became of it."""
+        return self._page(self._own(request), {}, {})
+
+    @posting
+    async def change(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
+        """Keep a writer's change, delete the comment or stop its mail; then show the receipt again."""
+        context, revisions, action = self._context, self._own(request), fields.get("action")
+        id, latest = revisions[0].id, revisions[-1]
+        place = {"article": latest.article, "reply_to": latest.reply_to or ""}
+        submission, wrong = check({**fields, **place}, context.site)
+        try:
+            if action == "delete":
+                await context.write(lambda inbox: inbox.delete(id))
+            elif action == "stop":
+                await context.write(lambda inbox: Subscriptions(inbox).stop(id))
+            elif errors := errors or wrong:
+                return self._page(revisions, fields, errors, status=422)
+            elif action == "preview":
+                answered = published(context, latest.article, latest.reply_to or "")
+                preview = as_entry("preview", latest.article, submission, revisions[0].received, answered)
+                return self._page(revisions, fields, {}, preview=preview)
+            else:
+                await context.write(lambda inbox: self._keep_change(inbox, id, submission, fields))
+        except InboxError as error:
+            return self._page(context.inbox.revisions(id), fields, {"": str(error)}, status=409)
+        except (sqlite3.Error, OSError) as error:
+            return self._page(revisions, fields, context.sorry("comment", error), status=503)
+        return context.redirect(f"/receipt/{context.inbox.receipt(id)}")
+
+    async def export(self, request: Request) -> Response:
+        """Hand a comment's writer all that is kept with it."""
+        revisions = self._own(request)
+        subscription = Subscriptions(self._context.inbox).of(revisions[0].id)
+        kept = {
+            "id": revisions[0].id,
+            "revisions": [_exported(revision) for revision in revisions],
+            "email": asdict(subscription) if subscription else None,
+        }
+        name = f"comment-{revisions[0].id}.json"
+        headers = self._context.site.headers | PRIVATE | {"Content-Disposition": f'attachment; filename="{name}"'}
+        return JSONResponse(kept, headers=headers)
+
+    def _keep_change(self, inbox: Inbox, id: str, submission: Submission, fields: Mapping[str, str]) -> None:
+        now = self._context.clock()
+        inbox.change(id, submission, now, held(self._context, inbox, id, submission, fields, now))
+
+    def _own(self, request: Request) -> list[Revision]:
+        revisions = self._context.inbox.by_receipt(request.path_params["receipt"])
+        if not revisions:
+            raise Refused(404, "That link doesn’t work. The comment may have been deleted.")
+        return revisions
+
+    def _page(
+        self,
+        revisions: list[Revision],
+        values: Mapping[str, str],
+        errors: Errors,
+        *,
+        preview: Entry | None = None,
+        status: int = 200,
+    ) -> Response:
+        context, latest = self._context, revisions[-1]
+        answered = published(context, latest.article, latest.reply_to or "")
+        on_page = [revision.state for revision in revisions if revision.state in ("published", "removed")]
+        entry = as_entry(latest.id, latest.article, latest, revisions[0].received, answered) if latest.body else None
+        return context.page(
+            "receipt.html",
+            status,
+            conversation=context.site.conversations.get(latest.article, Conversation("", "/")),
+            latest=latest,
+            is_published=on_page[-1:] == ["published"],
+            subscription=Subscriptions(context.inbox).of(latest.id),
+            receipt=context.inbox.receipt(latest.id),
+            entry=entry,
+            preview=preview,
+            values=values or form_values(latest),
+            errors=errors,
+        )
+
+
+def _exported(revision: Revision) -> dict[str, object]:
+    state = "rejected" if revision.state == "spam" else revision.state
+    place = {"article": revision.article, "reply_to": revision.reply_to}
+    why = {"held": revision.held, "reason": revision.reason}
+    return {"received": revision.received.isoformat(), "state": state, **place, **revision.words, **why}
