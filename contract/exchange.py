@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from contract.comment import DATE, DATE_FORMAT, REMOVED, Comment, CommentError
+from contract.comment import DATE, DATE_FORMAT, READER_FIELDS, REMOVED, Comment, CommentError
 
 LINE_BYTES = 512 * 1024
 STATES = ("published", "waiting", "removed")
-TEXTS = ("id", "article", "reply_to", "author", "website", "date", "removed", "body", "state")
+TEXTS = ("id", "article", "state", "reply_to", "website", "date", "removed", *READER_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,12 @@ def dumps(exchanged: Exchanged) -> str:
         "article": comment.article,
         "state": state,
         "reply_to": comment.reply_to,
-        "author": comment.author,
         "is_author": comment.is_author,
         "website": comment.website,
         "date": comment.date and comment.date.strftime(DATE_FORMAT),
         "removed": comment.removed,
         "held": exchanged.held,
-        "body": comment.body,
+        **comment.words,
     }
     return json.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False)
 
@@ -75,7 +74,7 @@ def loads(line: str) -> Exchanged:
         raise CommentError(f"state is one of {', '.join(STATES)}")
     if (state == "removed") != bool(fields.get("removed")):
         raise CommentError(f"where state is removed, removed says by whom: {' or '.join(REMOVED)}")
-    texts = {key: fields.get(key, "") for key in ("id", "article", "author", "removed", "body")}
+    texts = {key: fields.get(key, "") for key in ("id", "article", "removed", *READER_FIELDS)}
     comment = Comment(
         **texts,
         reply_to=fields.get("reply_to") or None,

@@ -66,12 +66,12 @@ class Addresses:
             soup: a cleaned text; changed in place.
             here: its old address.
         """
-        for image in soup.find_all("img"):
-            yield from self._image(image, here)
         wanted = {str(a["href"])[1:] for a in soup.find_all("a", href=True) if str(a["href"]).startswith("#")}
         there = self._anchors(soup, wanted)
         for link in soup.find_all("a"):
             yield from self._link(link, here, there)
+        for image in soup.find_all("img"):
+            yield from self._image(image, here)
 
     def _anchors(self, soup: BeautifulSoup, wanted: set[str]) -> set[str]:
         """Keep the ids that a link of this text leads to, and no others."""
@@ -108,7 +108,7 @@ class Addresses:
             return ""
         if parts.scheme not in ("http", "https"):
             return _encoded(href) if parts.scheme in ("mailto", "tel") else ""
-        if attachment := self.attachments.get(file_key(address)) or self._sized(address):
+        if attachment := self._attachment(address):
             return (
                 f"{{static}}/{quote(place)}"
                 if (place := self.fetch(attachment))
@@ -134,9 +134,7 @@ class Addresses:
             host = urlsplit(address).netloc
         except ValueError:
             address = host = ""
-        attachment = self.attachments.get(file_key(address)) or self._sized(address)
-        if attachment is None and self.is_own(host):
-            attachment = Attachment(place="", key="", url=address)
+        attachment = self._attachment(address)
         place = self.fetch(attachment) if attachment else ""
         alt = _alternative(image, attachment)
         if place and alt and is_image(place):
@@ -161,12 +159,16 @@ class Addresses:
             image.replace_with(shown)
         yield f"image made {'link' if where else 'words'}, as {why}: {address[:300]}"
 
-    def _sized(self, address: str) -> Attachment | None:
-        """Return the original of an image in another size."""
+    def _attachment(self, address: str) -> Attachment | None:
+        """Return the uploaded file that an address means: itself, or an image in another size of it."""
+        if found := self.attachments.get(file_key(address)):
+            return found
         original = SIZE.sub("", file_key(address))
         found = self.attachments.get(original)
         if not found and (stem := re.match(r"(.*)(\.\w+)$", original)):
             found = self.attachments.get(f"{stem[1]}-scaled{stem[2]}")
+        if not found and self.is_own(urlsplit(address).netloc) and "/wp-content/uploads/" in address:
+            return Attachment(place="", key="", url=address)  # of which the export says nothing
         return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from contract.comment import CommentError
+from contract.comment import DETAILS, CommentError
 from contract.exchange import LINE_BYTES, Exchanged, loads
 from moving import records
 from moving.records import Comment, Fault, MovingError, Progress, Record
@@ -53,4 +53,5 @@ def _comment(exchanged: Exchanged, place: str) -> Comment:
         body=comment.body,
         is_html=False,
         held=exchanged.held,
+        more={name: comment.words[name] for name in DETAILS},
     )

@@ -52,6 +52,7 @@ class _Comment:
     parent: str
     state: str
     sign: int  # of its writer's name and its second
+    date: datetime | None
 
 
 @dataclass
@@ -95,7 +96,9 @@ class Index:
             self._thread_addresses.setdefault(record.key, record.address)
         elif isinstance(record, Comment):
             sign = sign_of(name_of(record.author), record.date)
-            self._comments.setdefault(record.key, _Comment(record.thread, record.parent, record.state, sign))
+            self._comments.setdefault(
+                record.key, _Comment(record.thread, record.parent, record.state, sign, record.date)
+            )
 
     def settle(self) -> None:
         """Work the names out, once all files were read."""
@@ -146,7 +149,7 @@ class Index:
         mine: dict[str, str] = {}
         twins: dict[str, dict[int, str]] = {}
         for key, comment in self._comments.items():
-            if not (article := self.threads.get(comment.thread, "")):
+            if not (article := self.threads.get(comment.thread, "")) or not ID.fullmatch(key):
                 continue
             if article not in twins:
                 stand = self.site.comments_of(article)
@@ -168,10 +171,12 @@ class Index:
 
     def _settle_replies(self) -> None:
         """Keep each reply below what it answers, if that is in the same article; break circles; find the places to keep."""
+        gone: dict[str, str] = {}
         for key, comment in self._comments.items():
             article, answered = self.threads.get(comment.thread, ""), self._comments.get(comment.parent)
             is_gone = answered is None and comment.parent != "0" and ID.fullmatch(comment.parent)
-            if is_gone and self.site.comments.get(comment.parent, article) == article:
+            is_here = self.site.comments.get(comment.parent, article) == article
+            if is_gone and is_here and gone.setdefault(comment.parent, article) == article:
                 self.names.setdefault(comment.parent, comment.parent)  # what stood there is not in the export
                 self.parents[key] = comment.parent
             elif answered and answered.thread == comment.thread:

@@ -136,26 +136,34 @@ class _Cutter:
         )
         self._text, self._line, self._at = "", 1, 0
         self._open, self._is_head, self._tail = "", True, ""
+        self._ending = ""  # of the CDATA or comment that is open
 
     def feed(self, text: str) -> Iterator[_Piece | Fault]:
         self._text += text
         self._tail = (self._tail + text)[-200:]
-        while found := self._mark.search(self._text, self._at):
+        while self._skip() and (found := self._mark.search(self._text, self._at)):
+            self._at = found.end()
             if ending := _SKIPPED.get(found[0]):
-                if (end := self._text.find(ending, found.end())) < 0:
-                    self._at = found.start()
-                    break
-                self._at = end + 3
+                self._ending = ending
             else:
-                self._at = found.end()
                 yield from self._tag(found, closes=bool(found[1]), name=found[2])
-        else:
+        if not self._ending:
             self._at = max(self._at, len(self._text) - _TAG_CHARACTERS)
+        if not self._open and not self._is_head:
+            self._drop(self._at)
         if len(self._text) > ITEM_CHARACTERS:
             cause = f"the item is larger than {ITEM_CHARACTERS:,} characters; it is left out"
             yield Fault(place=f"{self._file}:{self._line}", cause=cause)
             self._drop(len(self._text))
-            self._open, self._is_head = "", False
+            self._open, self._is_head, self._ending = "", False, ""
+
+    def _skip(self) -> bool:
+        """Go behind the CDATA or comment that is open, if any; tell whether its end was found."""
+        if self._ending and (end := self._text.find(self._ending, self._at)) < 0:
+            self._at = max(self._at, len(self._text) - 2)
+            return False
+        self._at, self._ending = (end + 3, "") if self._ending else (self._at, "")
+        return True
 
     def close(self, root: str) -> Iterator[_Piece | Fault]:
         if self._open:
@@ -212,7 +220,7 @@ def _parsed(pieces: Iterator[_Piece | Fault], path: Path, root: str) -> Iterator
                 )
             if not piece.name and builder.root.name != root:
                 raise MovingError(
-                    f"{path}: line {piece.line}: expected <{root}>, found <{builder.root.name or 'no XML'}>; is it the right kind of export?"
+                    f"{path}: line {piece.line}: expected <{root}>, found {f'<{builder.root.name}>' if builder.root.name else 'no XML'}; is it the right kind of export?"
                 )
             if not piece.name or builder.is_done:
                 yield builder.root

@@ -20,6 +20,7 @@ from contract.reader_markdown import render
 from moving.seen import seen, words
 from moving.wording import INLINE
 
+COSTLY_SIGNS = 3000
 HEADER = "Title: x\n\n"  # as a file begins, so that nothing below is taken for one
 BLOCKS = re.compile(r"<(?:pre|table|figure|blockquote|h[1-6]|details|dl|ol[^>]* start)\b")
 UNFIT_FOR_CELLS = ("br", "p", "ul", "ol", "img", "caption", "pre", "table")
@@ -42,21 +43,15 @@ class Articles:
         self._parser = Markdown(**settings)
 
     def convert(self, soup: BeautifulSoup) -> Converted:
-        """Return the Markdown of a cleaned text: as a whole, else by its blocks, else as HTML.
-
-        Raises:
-            RecursionError: never; a text nested that deeply stays HTML.
-        """
+        """Return the Markdown of a cleaned text: as a whole, else by its blocks, else as HTML."""
         html = str(soup)
         expected = seen(html)
-        try:
+        blocks = [str(node).replace("\xa0", "&nbsp;") for node in soup.children if str(node).strip()]
+        if not any(map(_is_costly, blocks)):
             text = _Article().convert_soup(soup).strip().replace(NO_BREAK_SPACE, "&nbsp;")
-        except RecursionError:
-            text = ""
-        if self._shown(text) == expected:
-            return Converted(text, 0, is_equal=True)
-        blocks = [str(node).replace(NO_BREAK_SPACE, "&nbsp;") for node in soup.children if str(node).strip()]
-        made = [self._block(block) for block in blocks] if text else blocks
+            if self._shown(text) == expected:
+                return Converted(text, 0, is_equal=True)
+        made = [self._block(block) for block in blocks]
         for keep_lists in (False, True):
             chosen = [
                 b if keep_lists and b.startswith(("<ul", "<ol")) else m for b, m in zip(blocks, made, strict=True)
@@ -67,7 +62,7 @@ class Articles:
         return Converted(text, len(blocks), is_equal=self._shown(text) == expected)
 
     def _block(self, html: str) -> str:
-        if html.startswith(("<figure", "<details")):
+        if html.startswith(("<figure", "<details")) or _is_costly(html):
             return html
         text = _Article().convert(html).strip().replace(NO_BREAK_SPACE, "&nbsp;")
         return text if self._shown(text) == seen(html) else html
@@ -80,19 +75,16 @@ class Articles:
 def of_comment(html: str) -> tuple[str, bool]:
     """Return a reader's Markdown of a comment's cleaned HTML, and whether it is shown the same; its words always are."""
     expected = seen(html)
-    try:
-        text = _Comment().convert(html).strip().replace(NO_BREAK_SPACE, "\xa0")
-        if _without_elsewhere(expected) == _without_elsewhere(seen(render(text))):
-            return text, True
-    except RecursionError:
-        pass
+    text = _Comment().convert(html).strip().replace(NO_BREAK_SPACE, "\xa0")
+    if _without_start(expected) == _without_start(seen(render(text))):
+        return text, True
     text = _plain(html)
     return text, words(render(text)) == words(html) and not any(
         t for t in expected if isinstance(t, tuple) and t[1] != "br"
     )
 
 
-def _without_elsewhere(tokens: list[object]) -> list[object]:
+def _without_start(tokens: list[object]) -> list[object]:
     """Leave a list's missing start alone, which readers' Markdown always writes."""
     return [("<", "ol") if isinstance(t, tuple) and t[:2] == ("<", "ol") else t for t in tokens]
 
@@ -238,6 +230,11 @@ class _Comment(_Converter):
         return "\n"
 
 
+def _is_costly(html: str) -> bool:
+    """Tell of a block so full of Markdown's own signs that Python-Markdown, quadratic in them, would take minutes."""
+    return len(re.findall(r"[\[\]`*_!\\]", html)) > COSTLY_SIGNS
+
+
 def _follows(el: Tag, *names: str) -> bool:
     """Tell whether a block stands right behind one of a name, with which Markdown would make one of the two."""
     before = el.find_previous_sibling(True)
@@ -252,8 +249,5 @@ def _with(old: NavigableString, text: str) -> NavigableString:
 
 def _target(address: str) -> str:
     """Return an address as it can stand between the brackets of a link."""
-    return (
-        quote(address, safe="%/:?#@!$&'*+,;=~{}-._[]")
-        if re.search(r"[\s()<>\"\\^`|]|[^\x00-\x7f]", address)
-        else address
-    )
+    address = re.sub(r"[\s<>\"\\]", lambda sign: quote(sign[0]), address)
+    return f"<{address}>" if re.search(r"[()]", address) else address

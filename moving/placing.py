@@ -99,6 +99,8 @@ class Placing:
             changes.append(f"kept as HTML, as Markdown would show it otherwise: {body.kept} blocks")
         if not body.is_equal:
             changes.append("shown otherwise than it was: look at its page")
+        if found.is_flat:
+            changes.append(f"nested more than {wording.DEPTH} deep: its words alone are kept")
         if found.media:
             changes.append(f"players made links: {found.media}")
         changes += [f"shortcode of a plugin left as text: [{name}]" for name in sorted(found.shortcodes)]
@@ -122,7 +124,7 @@ class Placing:
 
         article, id = index.threads.get(comment.thread, ""), index.names.get(comment.key, "")
         if comment.key in index.needed:
-            self._keep_place(comment.key, comment.thread, comment.date)
+            self._keep_place(comment.key, comment.thread)
         if comment.state == records.LEFT_OUT:
             return leave_out(comment.reason)
         if not article:
@@ -141,7 +143,7 @@ class Placing:
         except CommentError as error:
             return leave_out(str(error))
         if made.reply_to:
-            self._keep_place(index.parents[comment.key], comment.thread, None)
+            self._keep_place(index.parents[comment.key], comment.thread)
         if comment.state == records.HELD or id in self._site.at_desk:
             self._hold(comment, made, name)
         else:
@@ -188,13 +190,13 @@ class Placing:
         else:
             self._report.leave_out("comment", comment.place, name, "removed there, and nothing hangs on it")
 
-    def _keep_place(self, key: str, thread: str, date: datetime | None) -> None:
+    def _keep_place(self, key: str, thread: str) -> None:
         """Keep the place of what is not published, for the replies below it."""
         index = self._index
         article, id = index.threads.get(thread, ""), index.names.get(key, "")
         known = index.comment(key)
         if key in index.needed and article and id and not (known and known.state == records.REMOVED):
-            self._write_place(id, article, index.parent_of(key), date if known else None, "yes")
+            self._write_place(id, article, index.parent_of(key), known.date if known else None, "yes")
 
     def _write_place(self, id: str, article: str, reply_to: str, date: datetime | None, removed: str) -> None:
         path = f"comments/{article}/{id}.md"
@@ -234,6 +236,7 @@ class Placing:
             website=website or None,
             date=comment.date,
             body=body.strip("\n"),
+            **comment.more,
         )
         return made, changes
 
@@ -244,7 +247,8 @@ def _words(text: str) -> tuple[str, bool]:
         raise CommentError(f"Body: use {BODY_BYTES:,} bytes at most")
     if not re.search(r"[<>&\\`*_\[\]~+#]|^\s|^-\s|^\d+[.)]|  ", text, re.MULTILINE):
         return re.sub(r"\n{3,}", "\n\n", text.strip()), True
-    return of_comment(str(wording.tree_of(wording.CLEANER.clean(wording.paragraphs(text)))))
+    html = wording.comment_html(text)
+    return of_comment(str(wording.tree_of(html)))
 
 
 def _header(post: Post, place: Place, summary: str, tags: list[str]) -> dict[str, str]:

@@ -4,8 +4,8 @@
 No record has a field for an email address, a network address or a password, so none can be written by accident.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -86,6 +86,7 @@ class Comment:
     body: str = ""
     is_html: bool = True
     held: tuple[str, ...] = ()
+    more: Mapping[str, str] = field(default_factory=dict)  # further fields that a reader fills in, by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

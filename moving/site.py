@@ -119,7 +119,7 @@ class Site:
         """Put a comment before the desk."""
         if self._is_dry or not self._inbox:
             return
-        words = Submission(article=comment.article, reply_to=comment.reply_to, author=comment.author, body=comment.body)
+        words = Submission(article=comment.article, reply_to=comment.reply_to, **comment.words)
         with transaction(self._inbox.connection):
             self._inbox.add_known(comment.id, words, received, held)
 

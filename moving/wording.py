@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import escape, unescape
+from itertools import accumulate
 
 import nh3
 from bs4 import BeautifulSoup
@@ -15,6 +16,7 @@ from bs4.element import NavigableString, PageElement, Tag
 
 BLOCK_MARK = re.compile(r"<!--\s*(/?)wp:([a-z][\w/-]*)(?:\s[^<>]*?)?(/?)\s*-->")
 MORE = re.compile(r"<!--\s*(?:more\b[^<>]*?|nextpage|noteaser)\s*-->")
+DEPTH = 60  # of elements inside each other
 CODE_SHORTCODES = "code|sourcecode|source|highlight|php|html|css|js|javascript|python|bash|sql|xml|java|ruby"
 SHORTCODE = re.compile(r"\[(/?)([a-z][a-z0-9_-]{1,40})((?:\s+[^\[\]]*)?)\]", re.IGNORECASE)
 # Text stands in these; in the others below stand only blocks.
@@ -57,6 +59,7 @@ class Wording:
     shortcodes: set[str] = field(default_factory=set)  # of plugins; their text stays
     blocks: set[str] = field(default_factory=set)  # that WordPress filled in when it was asked
     media: int = 0  # players that became links
+    is_flat: bool = False  # it was nested so deeply that its words alone are kept
 
 
 Images = Callable[[list[str]], str]  # the HTML of a gallery: of these attachments, or of all that belong to the article
@@ -71,6 +74,12 @@ def html_of(text: str, gallery: Images) -> Wording:
     if more:
         found.teaser = _whole(before, gallery, Wording())
     return found
+
+
+def comment_html(text: str) -> str:
+    """Return what a comment of WordPress or Disqus shows."""
+    html = CLEANER.clean(paragraphs(text))
+    return html if _depth(html) <= DEPTH else paragraphs(re.sub(r"<[^<>]*>", " ", html))
 
 
 def _cut(text: str) -> tuple[str, bool, str]:
@@ -88,7 +97,17 @@ def _whole(text: str, gallery: Images, found: Wording) -> str:
     text = _MEDIA.sub(lambda m: _player(m[1], m[0], found), text)
     text = _shortcodes(text, gallery, found)
     html = "".join(_blocks(text, found))
-    return CLEANER.clean(aside.back(html))
+    html = CLEANER.clean(aside.back(html))
+    if _depth(html) > DEPTH:
+        found.is_flat = True
+        html = paragraphs(re.sub(r"\s+", " ", re.sub(r"<[^<>]*>", " ", html)))
+    return html
+
+
+def _depth(html: str) -> int:
+    """Return how many elements stand inside each other at most."""
+    steps = (-1 if mark[1] else mark[2] not in ("br", "hr", "img") for mark in re.finditer(r"<(/?)(\w+)", html))
+    return max(accumulate(steps), default=0)
 
 
 class _Aside:
