@@ -80,20 +80,24 @@ def find(moderation: Moderation, who: str) -> DataSubject:
     """
     messages = moderation.work.messages
     addresses, theirs, region = [], [], _region(moderation)
-    if moderation.review.find(who) or moderation.review.history(who):  # before a number, for an id can be one
+    if moderation.review.find(who):  # before a number, for an id can be one; a forged row is not published
         return DataSubject((who,), (), (), ())
-    if message := messages.one(who):
-        return DataSubject((), (), (message,), ())
     if "@" in who:
         addresses = moderation.work.subscriptions.having(to_ascii(who) or who)
         theirs = [it for it in messages.everything() if _sent_to(who) in map(_sent_to, _addresses(it.contact))]
     elif telephone.is_number(who):
         theirs = [it for it in messages.everything() if telephone.mentions(it.contact, who, region)]
+    elif moderation.review.history(who):
+        return DataSubject((who,), (), (), ())
+    elif message := messages.one(who):
+        return DataSubject((), (), (message,), ())
     else:
         raise ModerationError("nobody", who)
     comments = tuple(it.comment for it in addresses if it.is_confirmed and moderation.review.is_a_readers(it.comment))
     mentions = _mentions(moderation, who, region) - {*comments, *(it.id for it in theirs)}
     if not addresses and not theirs and not mentions:
+        if moderation.review.history(who):  # of what waits, and has a number for its id
+            return DataSubject((who,), (), (), ())
         raise ModerationError("nobody", who)
     return DataSubject(comments, tuple(addresses), tuple(theirs), tuple(sorted(mentions)))
 
