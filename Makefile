@@ -24,6 +24,7 @@ check: lint ## lint, types, who may import whom, and the quick tests: no browser
 	@$(BIN)/python -m pytest tests/unit -m "not browser and not slow and not root" --numprocesses auto --maxprocesses 4
 
 test: lint tools node_modules ## check and test everything, the real browser included
+	@npm run --silent check
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: .venv/tests tools ## measure the pages, the intake and small builds beside their peers

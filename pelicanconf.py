@@ -5,6 +5,7 @@ Templates, feeds and structured data read every fact from here; an empty one sho
 
 import logging
 
+from contract.comment import IGNORED
 from contract.templates import JINJA_OPTIONS
 
 # The facts
@@ -28,6 +29,13 @@ TIMEZONE = "Europe/London"
 LOCALE = ["C.UTF-8", "C"]  # the same bytes on a machine of another language
 SOCIAL_IMAGES = True  # a picture for each article, where a link to it is shared
 ACCENT = ("#0e5c52", "#82d3c1")  # links and buttons, on light paper and on dark
+
+FEED_UUID = (
+    "509ad31e-ae37-4c98-b4c3-b109e63d95de"  # names the site in its feeds for ever; for another site make another
+)
+HEADER_KEYS: list[
+    str
+] = []  # keys of your own in the headers of articles and pages: "Mood" is {{ article.mood }} in a template
 
 # Comments
 
@@ -55,9 +63,10 @@ OUTPUT_PATH = "output"
 SITE_JSON = "var/site/site.json"  # what the intake reads
 PRESS_CACHE = "var/press/cache"  # what the last build knew; can be deleted at any time
 IMAGE_CACHE = "var/press/images"  # what was made of images, by the hash of their content; can be deleted at any time
-LOG_FILTER = [
-    (logging.WARNING, "Empty alt attribute for image %s in %s")
-]  # press.assets.images says where, and the cure
+LOG_FILTER = [  # of these the press says where they are, and the cure
+    (logging.WARNING, "Empty alt attribute for image %s in %s"),
+    (logging.WARNING, 'Unable to generate valid slug for %s "%s".'),
+]
 THEME = "theme"
 THEME_STATIC_PATHS: list[str] = []  # the plugin writes the script, under a name with its hash
 TEMPLATE_EXTENSIONS = [".html", ".xml", ".txt"]
@@ -65,12 +74,13 @@ JINJA_ENVIRONMENT = JINJA_OPTIONS
 PLUGINS = ["press.plugin"]
 MARKDOWN = {
     "output_format": "html5",
-    "extensions": ["markdown.extensions.extra", "markdown.extensions.meta"],
+    "extensions": ["markdown.extensions.extra", "markdown.extensions.sane_lists", "press.plugin.lists"],
     # Aligned columns as an attribute, of which press.plugin makes a class: a style attribute is a policy error.
     "extension_configs": {"markdown.extensions.extra": {"tables": {"use_align_attribute": True}}},
 }
 FORMATTED_FIELDS: list[str] = []  # the summary is plain text
 
+IGNORE_FILES = list(IGNORED)
 ARTICLE_PATHS = ["articles"]  # the default would read every comment as an article
 PAGE_PATHS = ["pages"]
 STATIC_PATHS = ["extra"]  # and what published texts link to with {static}
@@ -80,12 +90,18 @@ WITH_FUTURE_DATES = True  # press.plugin makes them drafts, by NOW
 
 ARTICLE_URL = "articles/{slug}/"
 ARTICLE_SAVE_AS = "articles/{slug}/index.html"
+ARTICLE_LANG_URL = "articles/{lang}/{slug}/"
+ARTICLE_LANG_SAVE_AS = "articles/{lang}/{slug}/index.html"
 PAGE_URL = "{slug}/"
 PAGE_SAVE_AS = "{slug}/index.html"
-DRAFT_URL = "drafts/{slug}/"
-DRAFT_SAVE_AS = ""
-DRAFT_PAGE_URL = "drafts/{slug}/"
-DRAFT_PAGE_SAVE_AS = ""
+PAGE_LANG_URL = "{lang}/{slug}/"
+PAGE_LANG_SAVE_AS = "{lang}/{slug}/index.html"
+DRAFT_URL = DRAFT_PAGE_URL = "drafts/{slug}/"
+DRAFT_LANG_URL = DRAFT_PAGE_LANG_URL = "drafts/{lang}/{slug}/"
+DRAFT_SAVE_AS = DRAFT_PAGE_SAVE_AS = DRAFT_LANG_SAVE_AS = DRAFT_PAGE_LANG_SAVE_AS = ""
+ARTICLE_TRANSLATION_ID = PAGE_TRANSLATION_ID = (
+    None  # each is listed like any other; press.plugin pairs those of one slug
+)
 AUTHOR_SAVE_AS = CATEGORY_SAVE_AS = ""
 TAG_URL = "articles/about/{slug}/"
 TAG_SAVE_AS = "articles/about/{slug}/index.html"

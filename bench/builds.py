@@ -1,4 +1,4 @@
-"""How soon a comment is on its page, and what a build costs: ``python bench/press.py`` prints tables, ``--json`` the same as JSON.
+"""Benchmark of builds, how soon a comment is on its page and what a build costs: ``python bench/press.py`` prints tables, ``--json`` the same as JSON.
 
 Ours and its peers (see ``bench/corpus.py``) build the same words in the same rounds, each round another first:
 

@@ -1,4 +1,4 @@
-"""How many comments are accepted a second, ours beside Isso's: ``python bench/intake.py`` prints a table, ``--json`` the same as JSON.
+"""Benchmark of the intake, how many comments are accepted a second, ours beside Isso's: ``python bench/intake.py`` prints a table, ``--json`` the same as JSON.
 
 Both answer the same client in the same rounds, first one then the other, each with a new database on the disk of this folder.
 Ours is ``python -m postbox intake`` with everything on and the rate limit raised out of reach.

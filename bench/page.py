@@ -1,4 +1,4 @@
-"""What a page costs its reader, ours beside its peers: ``python bench/page.py`` prints tables, ``--json`` the same as JSON.
+"""Benchmark of pages, what one costs its reader, ours beside its peers: ``python bench/page.py`` prints tables, ``--json`` the same as JSON.
 
 Ours is built from the shipped content as ``make publish`` builds it; the peers are in ``bench/peers.py``.
 All are served by one small server on loopback that compresses text with Brotli at its best, and opened in headless Chromium.

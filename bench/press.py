@@ -1,4 +1,4 @@
-"""How soon a comment is on its page, and what a build costs, ours beside its peers: ``python bench/press.py`` (see ``builds.py``)."""
+"""Benchmark of the press, how soon a comment is on its page, and what a build costs, ours beside its peers: ``python bench/press.py`` (see ``builds.py``)."""
 
 from builds import main
 

@@ -1,1 +1,1 @@
-"""What intake and press agree on: the comment and its file, the conversation, the manifest of the site. Imports neither."""
+"""Contract between intake and press: the comment and its file, the conversation, the manifest of the site. Imports neither."""

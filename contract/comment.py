@@ -17,10 +17,14 @@ What its writer fills in is declared once, in ``Words``: the form, its limits an
 fingerprint of a revision, the desk, the mail, the command line, the export, the erasure and this file follow from it.
 """
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from fnmatch import translate
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +36,9 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufff
 FILE_BYTES = 64 * 1024
 BODY_BYTES = 56 * 1024  # room for the longest header
 LINE_LENGTH = 500
+# Files that editors (Emacs, Vim, LibreOffice) and systems (macOS, Windows, NFS) leave beside others.
+IGNORED = (".#*", "._*", ".*.sw?", "#*#", "*~", ".~*", ".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*")
+_THEIRS = re.compile("|".join(map(translate, IGNORED)))
 REMOVED = ("yes", "by the site")  # by its writer, or by whoever looks after the site
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # Stricter than datetime.fromisoformat, which reads what passes.
@@ -192,8 +199,7 @@ def read(path: Path) -> Comment:
         CommentError: if the file breaks a rule or lies where another comment belongs.
         OSError: if it cannot be read.
     """
-    with path.open("rb") as file:
-        data = file.read(FILE_BYTES + 1)
+    data = read_file(path, FILE_BYTES)
     if len(data) > FILE_BYTES:
         raise CommentError(f"line 1: the file is larger than {FILE_BYTES:,} bytes; shorten it")
     try:
@@ -208,6 +214,30 @@ def read(path: Path) -> Comment:
             f"line 1: this is the place of another comment; move it to {place}, or give it an Id of its own"
         )
     return comment
+
+
+def read_file(path: Path, size: int) -> bytes:
+    """Return what stands in a file, at most a byte more than ``size``; neither a link nor a pipe is followed.
+
+    Raises:
+        CommentError: if it is no ordinary file.
+        OSError: if it cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):  # what O_NOFOLLOW says of a link, and a socket of itself
+            raise
+        raise CommentError("line 1: this is no file of its own but a link; put the file itself here") from None
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise CommentError("line 1: this is no ordinary file; delete it")
+        return file.read(size + 1)
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a file is one of an author's: editors and systems leave others (``.#0002.md``, ``._x.md``, ``x.md~``)."""
+    return not _THEIRS.match(name)
 
 
 def _faults(comment: Comment) -> Iterator[tuple[str, str]]:

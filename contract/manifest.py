@@ -35,7 +35,8 @@ class Site:
     """The facts of the site; an empty one shows nothing.
 
     ``url`` is the site's address without a closing slash; ``intake`` the path the forms post to, or empty for no forms.
-    ``script`` is the address of what makes the forms easier, where JavaScript is on; ``feed_style`` of how a feed looks.
+    ``script`` is the address of what makes the forms easier, where JavaScript is on; ``icon`` of what stands
+    for the site in a tab, ``feed_style`` of how a feed looks.
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
     ``telephone`` is dialled (E.164), ``telephone_shown`` is read; ``portrait`` is HTML.
     ``accent`` and ``accent_dark`` are the colour of links and buttons on light paper and on dark, for what has no stylesheet.
@@ -44,6 +45,7 @@ class Site:
     ``style`` is the one stylesheet, identical on every page, ``desk_style`` what the desk adds to it; ``headers`` go with every answer.
     ``article_count`` counts to three: lists are linked from the second and third article on, and no page should
     change with each further one.
+    ``pages`` are the titles of the author's pages by their address.
     ``conversations`` are by article id (for the intake; a template sees none), ``redirects`` from the paths of a former slug to today's.
     """
 
@@ -66,6 +68,7 @@ class Site:
     url: str
     intake: str
     script: str
+    icon: str
     feed_style: str
     name_length: int
     comment_length: int
@@ -81,6 +84,7 @@ class Site:
     desk_style: str
     headers: dict[str, str]
     article_count: int = 0
+    pages: dict[str, str] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""A reader's Markdown to safe HTML.
+"""Markdown of readers to safe HTML.
 
 Paragraphs with line breaks, emphasis, strong, code, quotes, lists and links; nothing else has a meaning, so it stays as typed.
 A comment never passes through the machinery that renders articles: its metadata, raw HTML and ``{filename}`` links are not for readers.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.comment import Comment, CommentError, path_of, read
+from contract.comment import FILE_BYTES, Comment, CommentError, is_ours, path_of, read, read_file
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def read_all(root: Path) -> tuple[dict[str, list[Entry]], list[Problem]]:
         A file set aside takes no other along: its replies stay, below a placeholder.
     """
     folders: dict[Path, list[Path]] = {}
-    for path in sorted(root.rglob("*.md")):
+    for path in sorted(filter(lambda path: is_ours(path.name), root.rglob("*.md"))):
         folders.setdefault(path.parent, []).append(path)
     conversations: dict[str, list[Entry]] = {}
     problems: list[Problem] = []
@@ -96,7 +96,8 @@ def gather(
     )
     for id, cause in astray.items():
         path = path_of(root, comments.pop(id).article, id)
-        before, _, _ = f"\n{path.read_text('utf-8-sig')}".partition("\nReply-To:")
+        text = read_file(path, FILE_BYTES).decode("utf-8-sig", "replace")
+        before, _, _ = f"\n{text}".partition("\nReply-To:")
         line = before.count("\n") + 1
         problems.append(Problem(path, f"line {line}: {cause}"))
     return list(comments.values()), problems

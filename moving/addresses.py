@@ -14,6 +14,7 @@ from anyascii import anyascii
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 
+from contract.header import former
 from moving.records import Attachment
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp")
@@ -23,8 +24,6 @@ SIZE = re.compile(r"-\d{1,5}x\d{1,5}(?=\.\w{1,5}$)|-scaled(?=\.\w{1,5}$)")
 FILE_NAME = re.compile(
     r"[\w.-]*\.(?:jpe?g|png|gif|webp|svg)|(?:img|dsc|dscf|dscn|image|photo|p|screenshot)[ _-]*[\d_-]+\w*", re.IGNORECASE
 )
-# What the press takes in Formerly: a path whose bytes beyond ASCII are percent-encoded, or a number of WordPress.
-FORMER_PATH = re.compile(r"/(?!/)[A-Za-z0-9._~/-]*(?:%[89A-Fa-f][0-9A-Fa-f][A-Za-z0-9._~/-]*)*")
 # The place of a file below content/, copied there; nothing where it is not to be had.
 Fetch = Callable[[Attachment], str]
 
@@ -222,10 +221,15 @@ def former_path(address: str) -> str:
         path = quote(unquote(re.sub("/{2,}", "/", parts.path), errors="strict"), safe="/-._~")
     except ValueError:
         return ""
-    number = re.fullmatch(r"(?:p|page_id)=\d{1,18}", parts.query)
-    if parts.query:
-        return f"/?{parts.query}" if number and path in ("", "/") else ""
-    return path if path not in ("", "/") and FORMER_PATH.fullmatch(path) and len(path) <= 1000 else ""
+    where = f"/?{parts.query}" if parts.query and path in ("", "/") else path
+    try:
+        return (
+            former(where)
+            if where.startswith("/") and len(where) <= 1000 and not (parts.query and where == path)
+            else ""
+        )
+    except ValueError:
+        return ""
 
 
 def _alternative(image: Tag, attachment: Attachment | None) -> str:

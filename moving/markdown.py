@@ -21,7 +21,6 @@ from moving.seen import seen, words
 from moving.wording import INLINE
 
 COSTLY_SIGNS = 3000
-HEADER = "Title: x\n\n"  # as a file begins, so that nothing below is taken for one
 BLOCKS = re.compile(r"<(?:pre|table|figure|blockquote|h[1-6]|details|dl|ol[^>]* start)\b")
 UNFIT_FOR_CELLS = ("br", "p", "ul", "ol", "img", "caption", "pre", "table")
 NO_BREAK_SPACE = "\ue002"
@@ -69,7 +68,7 @@ class Articles:
 
     def _shown(self, text: str) -> list[object]:
         self._parser.reset()
-        return seen(self._parser.convert(HEADER + text))
+        return seen(self._parser.convert(text))
 
 
 def of_comment(html: str) -> tuple[str, bool]:

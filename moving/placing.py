@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from bs4 import BeautifulSoup
 
 from contract.comment import BODY_BYTES, CONTROL, DATE_FORMAT, Comment, CommentError, dumps, is_web_address
+from contract.header import HeaderError, read
 from moving import records, wording
 from moving.addresses import file_key
 from moving.index import EMAIL, Index, Place, name_of, slug_of, tag_of
@@ -20,6 +21,7 @@ from moving.records import Attachment, Fault, Other, Post, Record, Remark
 from moving.report import Line, Report
 from moving.uploads import Uploads
 
+TEXT_BYTES = 1 << 20  # as many as the press reads
 SUMMARY_CHARACTERS = 300
 NOBODY = "Anonymous"
 KINDS = {"post": "article", "page": "page"}
@@ -75,9 +77,16 @@ class Placing:
             report.leave_out(kind, post.place, post.title, post.reason or "its number is missing")
             return
         changes: list[str] = list(place.remarks)
-        text = self._text(post, place, changes)
+        try:
+            text = self._text(post, place, changes)
+        except HeaderError as error:
+            report.leave_out(kind, post.place, post.title, f"the press would refuse it: {error}")
+            return
         if post.state == records.DRAFT:
             report.drafts.append(Line(kind, post.place, post.title, post.reason))
+        if len(text.encode()) > TEXT_BYTES:
+            report.leave_out(kind, post.place, post.title, f"its text is larger than {TEXT_BYTES:,} bytes")
+            return
         stood = self._site.has(place.path)
         if not stood:
             self._site.write(place.path, text.encode())
@@ -111,7 +120,20 @@ class Placing:
             if tag_of(tag).casefold() not in [one.casefold() for one in tags]:
                 changes.append(f"tag that has the address of another, or none: {tag}")
         header = _header(post, place, summary, tags)
-        return "".join(f"{key}: {value}\n" for key, value in header.items() if value) + f"\n{body.text}\n"
+        whole = "".join(f"{key}: {value}\n" for key, value in header.items() if value) + f"\n{body.text}\n"
+        return self._without_slips(whole, KINDS[post.kind])
+
+    def _without_slips(self, text: str, kind: str) -> str:
+        """Write lines of a text that would be taken for lines of its header so that they are not, and are seen the same."""
+        try:
+            read(text, kind, self._site.config["HEADER_KEYS"])
+        except HeaderError as error:
+            lines = text.split("\n")
+            for number, _ in error.faults:
+                lines[number - 1] = lines[number - 1].replace(":", "&#58;", 1)
+            text = "\n".join(lines)
+            read(text, kind, self._site.config["HEADER_KEYS"])
+        return text
 
     # Comments
 

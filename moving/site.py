@@ -20,7 +20,7 @@ from postbox.store.erasures import Erasures
 from postbox.store.submissions import Inbox, Submission
 
 HEADER_CHARACTERS = 64 * 1024
-OWN_FOLDERS = {"theme", "images", "files", "comments", "drafts"}
+OWN_FOLDERS = {"theme", "images", "files", "comments", "drafts", "preview"}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a maintainer needs to know, as one JSON object a line on standard error; no line names a person.
+"""Log for a maintainer: one JSON object a line on standard error; no line names a person.
 
 An event is a word with numbers and kinds beside it: never what somebody typed, where they are, or a path with an id in it.
 Of an error the type and the place are told and not the text, which may quote a reader; of a library, not its words either.

@@ -13,9 +13,8 @@ _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _PASTED_MARK = re.compile("[\ufeff\u2060]")
 _PASTED_NUMBER = re.compile("[\u202a\u202d\u2066\u2068]([+0-9(][0-9()./ \xa0-]{3,40})[\u202c\u2069]")
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")  # the direction of what follows
 _HIDING = re.compile(
-    f"{TURNING.pattern}"
+    "[\u202a-\u202e\u2066-\u2069]"  # turn the direction of what follows
     "|[\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e007f]"  # show nothing
     "|[\u200b-\u200d]{2}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2}"  # alone they form a sign, in a row they carry a message
     "|(?<=[A-Za-z\xc0-\u052f])\u200b(?=[A-Za-z\xc0-\u052f])"  # cuts a word of a script that ends words with spaces

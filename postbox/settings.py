@@ -1,4 +1,4 @@
-"""The settings of the processes: the environment, read once, at the top.
+"""Settings of the processes: the environment, read once, at the top.
 
 Each is ``POSTBOX_`` and the name of a field below in capitals, like ``POSTBOX_PORT=8080``.
 """

@@ -1,6 +1,5 @@
-"""The command line: ``python -m press publish``, ``watch``, ``serve`` and ``article``."""
+"""Command line: ``python -m press publish``, ``watch``, ``serve`` and ``article``."""
 
-import argparse
 import contextlib
 import gc
 import itertools
@@ -16,63 +15,89 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 from pelican.settings import DEFAULT_CONFIG
 from pelican.utils import slugify
 
 from press.builder import PREVIEW, Builder
-from press.errors import BuildError
+from press.errors import BuildError, place_of
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
 
 
+@click.group()
+def cli() -> None:
+    """Build the site."""
+
+
 def main() -> None:
     """Run one command; a fault is said on standard error, with status 1."""
-    parser = argparse.ArgumentParser(prog="python -m press", description="Build the site.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    summary = "write the site for the address in SITE_URL into output/"
-    commands.add_parser("publish", help=summary, description=summary).set_defaults(run=_publish)
-    summary = "serve the site on this machine, drafts included, and rebuild it on every change"
-    serve = commands.add_parser("serve", help=summary, description=summary)
-    serve.add_argument("--port", default="8000", help="8000 unless told")
-    serve.set_defaults(run=_serve)
-    summary = "write the site for the address in SITE_URL into output/, and what changes from then on"
-    commands.add_parser("watch", help=summary, description=summary).set_defaults(run=_watch)
-    summary = "begin an article: a draft with its header, in content/articles/"
-    article = commands.add_parser("article", help=summary, description=summary)
-    article.add_argument("title")
-    article.set_defaults(run=_article)
-    arguments = parser.parse_args()
     try:
-        arguments.run(arguments)
+        cli(prog_name="press")
     except (BuildError, OSError) as error:
-        sys.exit(f"{error}\nNot built; the last good output stays as it was.")
+        sys.exit(f"{place_of(error)}\nNot built; the last good output stays as it was.")
 
 
-def _publish(arguments: argparse.Namespace) -> None:
+@cli.command()
+def publish() -> None:
+    """Write the site for the address in SITE_URL into output/."""
     started = time.perf_counter()
-    with contextlib.closing(Builder(Path("publishconf.py"), {}, progress=_progress())) as press:
-        press.print_all()
+    with contextlib.closing(Builder(Path("publishconf.py"), {}, progress=_progress())) as builder:
+        builder.build_all()
+        for line in builder.held_back:
+            print(line)
     gc.freeze()  # on its way out Python would look through all of it once more
     print(f"output/ holds the site for {os.environ['SITE_URL']}, built in {time.perf_counter() - started:.2f} s")
 
 
-def _watch(arguments: argparse.Namespace) -> None:
-    with _warm("publishconf.py") as press:
-        press.print_all()
+@cli.command()
+def watch() -> None:
+    """Write the site for the address in SITE_URL into output/, and what changes from then on."""
+    with _watcher("publishconf.py") as (_, watcher):
+        watcher.build_all()
         print("watching", flush=True)
-        press.run()
+        watcher.run()
 
 
-def _serve(arguments: argparse.Namespace) -> None:
-    port = _free_port(arguments.port)
-    site_url = f"http://localhost:{port}"
-    with _warm("pelicanconf.py", SITE_URL=site_url, **PREVIEW) as press:
-        if not press.print_all():
+@cli.command()
+@click.option("--port", default="8000", help="8000 unless told")
+def serve(port: str) -> None:
+    """Serve the site on this machine, drafts included, and rebuild it on every change."""
+    number = _free_port(port)
+    site_url = f"http://localhost:{number}"
+    with _watcher("pelicanconf.py", SITE_URL=site_url, **PREVIEW) as (builder, watcher):
+        if not watcher.build_all() and not builder.has_output:
             sys.exit(1)
-        with _servers(port, site_url) as servers:
-            press.run(lambda: any(server.poll() is not None for server in servers))
+        with _servers(number, site_url) as servers:
+            watcher.run(lambda: any(server.poll() is not None for server in servers))
             sys.exit("One of the servers ended; what it said stands above.")
+
+
+@cli.command()
+@click.argument("title")
+def article(title: str) -> None:
+    """Begin an article: a draft with its header, in content/articles/."""
+    title = " ".join(title.split())
+    slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
+    if not slug:
+        sys.exit('TITLE must have a letter or a digit: make article TITLE="Shoes and what they do"')
+    path = Path("content", "articles", f"{slug}.md")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = {
+        "Title": title,
+        "Id": slug,
+        "Slug": slug,
+        "Date": f"{datetime.now().astimezone():%Y-%m-%d}",
+        "Status": "draft",
+        "Summary": f"{title}.",
+    }
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write("".join(f"{key}: {value}\n" for key, value in header.items()) + "\nWrite here.\n")
+    except FileExistsError:
+        sys.exit(f"{path} is there already; choose another title, or change that one")
+    print(f"{path}: write it, then delete the line “Status: draft” to publish it")
 
 
 @contextlib.contextmanager
@@ -104,13 +129,17 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
 
 
 @contextlib.contextmanager
-def _warm(config: str, **overrides: Any) -> Iterator[Watcher]:
-    """Make a press that watches, until the process is told to end."""
+def _watcher(config: str, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
+    """Make a builder and what watches for it, until the process is told to end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.closing(Builder(Path(config), overrides, is_watching=True, progress=_progress())) as press:
-        content, theme = press.folders
-        with watching(content, theme, Path.cwd()) as changes, contextlib.suppress(KeyboardInterrupt):
-            yield Watcher(press, changes, content / "comments", partial(print, file=sys.stderr, flush=True))
+    with contextlib.closing(Builder(Path(config), overrides, is_watching=True, progress=_progress())) as builder:
+        content, theme = builder.folders
+        with (
+            watching(content, theme, Path.cwd(), builder.image_cache) as changes,
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            say = partial(print, file=sys.stderr, flush=True)
+            yield builder, Watcher(builder, changes, content / "comments", say)
 
 
 def _progress() -> Callable[[], None]:
@@ -127,29 +156,6 @@ def _progress() -> Callable[[], None]:
             print(f"{number:,} texts and pages", end="\r", file=sys.stderr, flush=True)
 
     return count
-
-
-def _article(arguments: argparse.Namespace) -> None:
-    title = " ".join(arguments.title.split())
-    slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
-    if not slug:
-        sys.exit('TITLE must have a letter or a digit: make article TITLE="Shoes and what they do"')
-    path = Path("content", "articles", f"{slug}.md")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = {
-        "Title": title,
-        "Id": slug,
-        "Slug": slug,
-        "Date": f"{datetime.now().astimezone():%Y-%m-%d}",
-        "Status": "draft",
-        "Summary": f"{title}.",
-    }
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write("".join(f"{key}: {value}\n" for key, value in header.items()) + "\nWrite here.\n")
-    except FileExistsError:
-        sys.exit(f"{path} is there already; choose another title, or change that one")
-    print(f"{path}: write it, then delete the line “Status: draft” to publish it")
 
 
 def _free_port(text: str) -> int:

@@ -1,15 +1,18 @@
-"""The press: prints a site, and again what has changed in it.
+"""Builder: renders a site, and again what has changed in it.
 
 Pelican runs beside the output, what it made is checked, and moves into place by rename; whatever fails,
 the last good output stays as it was. What a run found out is kept for the next, in memory and in the cache.
 """
 
+import contextlib
+import fcntl
 import gc
 import os
+import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,18 +22,18 @@ from typing import Any
 from pelican.contents import Article
 
 from contract import manifest
-from press.errors import BuildError, origin, place_of, refuse
+from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
 from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
 from press.output.links import PageLinks, dead_links
-from press.plugin.plugin import converse
-from press.plugin.run import files_below, move, run, settings_of, theme_of
+from press.plugin.facts import set_conversation
+from press.plugin.run import CONTENT, content_of, files_below, fingerprint_of, move, run, settings_of
 
 PREVIEW: dict[str, Any] = {
     "PREVIEW": True,
-    "DRAFT_SAVE_AS": "drafts/{slug}/index.html",
-    "DRAFT_PAGE_SAVE_AS": "drafts/{slug}/index.html",
+    **dict.fromkeys(("DRAFT_SAVE_AS", "DRAFT_PAGE_SAVE_AS"), "drafts/{slug}/index.html"),
+    **dict.fromkeys(("DRAFT_LANG_SAVE_AS", "DRAFT_PAGE_LANG_SAVE_AS"), "drafts/{lang}/{slug}/index.html"),
 }
 HERE = Path(__file__).parent
 LIVE = 200  # comments whose time is told
@@ -44,16 +47,20 @@ def build(config: Path, **overrides: Any) -> None:
     Raises:
         BuildError: with everything that is wrong; the output is then untouched.
     """
-    with closing(Builder(config, overrides)) as press:
-        press.print_all()
+    with contextlib.closing(Builder(config, overrides)) as builder:
+        builder.build_all()
 
 
 class Builder:
-    """Prints the site that ``config`` describes.
+    """Builds the site that ``config`` describes; one at a time works in a folder.
 
     ``state`` is what others are told of it; ``due`` when the site changes by itself, for an article
     is published or a conversation closes; ``shared`` are the files that show something of more than one article,
-    the front page first. ``progress`` is called for each text and page of a whole run.
+    the front page first; ``held_back`` says which texts are not published, and until when.
+    ``progress`` is called for each text and page of a whole run.
+
+    Raises:
+        BuildError: if the settings cannot be read, or another press works here.
     """
 
     def __init__(
@@ -66,72 +73,96 @@ class Builder:
     ) -> None:
         self.due: datetime | None = None
         self.shared: list[str] = []
+        self.held_back: list[str] = []
         self._config, self._overrides, self._progress = config, overrides, progress
         self._settings = settings_of(config, overrides)
+        self._lock = _lock(Path(self._settings["PRESS_CACHE"]).parent)
+        _sweep(self._settings)
         self.state = replace(manifest.BuildStatus.load(self._told), watching=is_watching)
         self._version = version_of(HERE, HERE.parent / "contract")
         self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
-        self._prints = self._remembered_prints()
+        self._records = self._remembered_records()
         self._conversations = Conversations(
             Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations")
         )
         # Of the last good run
-        self._sheets: Pages
+        self._sources: dict[str, bytes] = self._cache.state.get("sources", {})
+        self._pages: Pages | None = None
         self._articles: dict[str, Article] = {}
         self._has_lost_ids = self._has_news = False
         self._lost_words: set[bytes] = set()  # keys in the cache
 
-    def print_all(self) -> None:
-        """Run Pelican, and print what has changed.
+    def build_all(self) -> None:
+        """Run Pelican, and write what has changed.
 
         Raises:
-            BuildError: with everything that is wrong; the output is then untouched.
+            BuildError: with everything that is wrong; the articles in the output then stay as they were.
+            OSError: if something cannot be written.
         """
         started = time.perf_counter()
         live, self._cache.live = self._cache.live, set()
         gc.disable()  # most of what a run makes stays, and to look through it for garbage takes a sixth of the time
         try:
             settings = settings_of(self._config, self._overrides)
-            printed = self._run(settings)
+            rendered = self._run(settings)
         except (BuildError, OSError) as error:
             self._cache.live = live
-            self.tell(faults=str(error).split("\n"))
+            if not self._pages and self._sources and isinstance(error, BuildError):
+                self._build_last_good(started)
+            with contextlib.suppress(OSError):  # on a full disk
+                self.tell(faults=place_of(error).split("\n"))
             raise
         finally:
             gc.enable()
         self._settings = settings
-        ids = (entry.comment.id for id in printed for entry in self._articles[id].conversation)
-        self.tell(islice(ids, LIVE), seconds=time.perf_counter() - started, faults=[])
+        self._finish(rendered, started, faults=[])
+
+    def _build_last_good(self, started: float) -> None:
+        """Build the articles as they last were right, so that one that is wrong holds back no comment and no erasure."""
+        texts = {path: known[2] for path, key in self._sources.items() if (known := self._cache.get(key))}
+        with contextlib.suppress(BuildError, OSError), content_of(self._settings, texts) as folder:
+            self._finish(self._run(self._settings, folder), started)
+
+    def _finish(self, rendered: list[str], started: float, **changes: Any) -> None:
+        ids = (entry.comment.id for id in rendered for entry in self._articles[id].conversation)
+        self.tell(islice(ids, LIVE), seconds=time.perf_counter() - started, **changes)
         self._save()
 
-    def _run(self, settings: dict[str, Any]) -> list[str]:
-        """PageRecord what has changed; return the articles whose page was printed, the latest talked about first."""
-        output, facts = Path(settings["OUTPUT_PATH"]), Path(settings["SITE_JSON"])
-        # Beside the output, for a rename does not cross file systems.
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
-            beside, staged = Path(folder, "output"), Path(folder, "site", facts.name)
-            beside.mkdir()
-            theme = theme_of(settings, self._config, self._version)
-            pages = Pages(output, beside, theme, self._prints, self._cache, self._progress)
-            handed = {"PRESS": pages, "CONVERSATIONS": self._conversations}
-            run(settings | handed | {"OUTPUT_PATH": str(beside), "SITE_JSON": str(staged)}, theme, self._cache)
-            made = set(files_below(beside))
-            for file in made - pages.prints.keys():
-                pages.read(file, beside / file)
+    def _run(self, settings: dict[str, Any], content: Path | None = None) -> list[str]:
+        """Write what has changed; return the articles whose page was, the latest talked about first.
+
+        ``content`` is where the texts lie, if that is not what the settings say.
+        """
+        output, facts = _output_of(settings), Path(settings["SITE_JSON"])
+        for folder in (output.parent, facts.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        # Each beside its place, for a rename does not cross file systems.
+        with (
+            tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as staging,
+            tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=facts.parent) as staged,
+        ):
+            fingerprint = fingerprint_of(settings, self._config, self._version)
+            pages = Pages(output, Path(staging), fingerprint, self._records, self._cache, self._progress)
+            changed = {"PRESS": pages, "CONVERSATIONS": self._conversations, "PATH": str(content or settings["PATH"])}
+            changed |= {"OUTPUT_PATH": staging, "SITE_JSON": str(Path(staged, facts.name))}
+            run(settings | changed, fingerprint, self._cache)
+            made = set(files_below(Path(staging)))
+            for file in made - pages.records.keys():
+                pages.read(file, Path(staging, file))
             refuse(_dead(settings, pages.links, pages, made | pages.files))
-            move(beside, output, pages.files)
+            move(Path(staging), output, pages.files)
             pages.settle(made)
-            facts.parent.mkdir(parents=True, exist_ok=True)
-            for path in sorted(staged.parent.iterdir()):
+            for path in sorted(Path(staged).iterdir()):
                 path.replace(facts.parent / path.name)
-        self._sheets, self._prints = pages, pages.prints
+        self._pages, self._records, self._sources = pages, pages.records, pages.sources
         self.shared = [file for file, page in pages.by_file.items() if "article" not in page.variables]
         self.due = None if settings["NOW"] else pages.context["due"]
-        shown = [article for key in ("articles", "hidden_articles", "drafts") for article in pages.context[key]]
-        self._articles = {article.id: article for article in shown}
-        sheets_made = [pages.by_file[file] for file in made & pages.by_file.keys()]
-        printed = {page.variables["article"].id for page in sheets_made if "article" in page.variables}
-        return [a.id for a in sorted(shown, key=lambda a: a.updated, reverse=True) if a.id in printed]
+        self.held_back = [f"held back: {file}, {until}" for file, until in pages.context["held_back"]]
+        visible = [article for key in ("articles", "hidden_articles", "drafts") for article in pages.context[key]]
+        self._articles = {article.id: article for article in visible}
+        pages_made = [pages.by_file[file] for file in made & pages.by_file.keys()]
+        rendered = {page.variables["article"].id for page in pages_made if "article" in page.variables}
+        return [a.id for a in sorted(visible, key=lambda a: a.updated, reverse=True) if a.id in rendered]
 
     # What a new comment changes
 
@@ -147,41 +178,58 @@ class Builder:
             article, conversation = self._articles[id], self._conversations[id]
             if article.conversation.known.digest != conversation.known.digest:
                 self._lost_words |= {*article.conversation.known.keys} - {*conversation.known.keys}
-                converse(article, conversation)
-                self._sheets.forget(article)
+                set_conversation(article, conversation)
+                self._good.forget(article)
                 changed.add(id)
         return changed
 
     @property
     def problems(self) -> list[str]:
         """The files of comments that are set aside."""
-        return [f"{os.path.relpath(problem.path)}: {problem.cause}" for problem in self._conversations.problems]
+        return [f"{shown(problem.path)}: {problem.cause}" for problem in self._conversations.problems]
 
     @property
     def folders(self) -> tuple[Path, Path]:
         """Where the words and the theme lie."""
         return Path(self._settings["PATH"]).resolve(), Path(self._settings["THEME"]).resolve()
 
+    @property
+    def image_cache(self) -> Path:
+        """Where what is made of images is kept."""
+        return Path(self._settings["IMAGE_CACHE"]).absolute()
+
+    @property
+    def _good(self) -> Pages:
+        assert self._pages, "nothing was built yet"  # noqa: S101  # there are no articles then
+        return self._pages
+
+    @property
+    def has_output(self) -> bool:
+        """Whether a site stands there, of this run or an earlier one."""
+        return (
+            Path(self._settings["OUTPUT_PATH"], "index.html").is_file() and Path(self._settings["SITE_JSON"]).is_file()
+        )
+
     def pages_of(self, article: str) -> list[str]:
         """Return the files that are an article's own: its page, then its feed."""
         files = self._articles[article].save_as, f"{self._articles[article].url}comments.xml"
-        return [file for file in files if file in self._sheets.by_file]
+        return [file for file in files if file in self._good.by_file]
 
     def size_of(self, file: str) -> int:
-        """Return how many bytes a file has that was printed, or 0."""
-        stamp = self._sheets.prints[file].stamp
+        """Return how many bytes a file has that was rendered, or 0."""
+        stamp = self._good.records[file].stamp
         return stamp[0] if stamp else 0
 
-    def print_page(self, file: str) -> bool:
-        """PageRecord one file if it has changed; tell whether it has.
+    def render_page(self, file: str) -> bool:
+        """Write one file if it has changed; tell whether it has.
 
         Raises:
             BuildError: with what is wrong; the page then stays as it was.
         """
-        pages, settings = self._sheets, self._settings
-        before = pages.prints[file]
+        pages, settings = self._good, self._settings
+        before = pages.records[file]
         try:
-            data = pages.draw(pages.by_file[file])
+            data = pages.render(pages.by_file[file])
             if data is not None:
                 refuse(_dead(settings, [file], pages, pages.files))
         except Exception as error:  # as in a run
@@ -189,7 +237,7 @@ class Builder:
             raise error if isinstance(error, BuildError) else BuildError(place_of(error)) from error
         if data is None:
             return False
-        output = Path(settings["OUTPUT_PATH"])
+        output = _output_of(settings)
         draft = output.with_name(f".{output.name}-{os.getpid()}")
         draft.write_bytes(data)
         draft.replace(output / file)
@@ -203,15 +251,15 @@ class Builder:
         if self._lost_words:
             self._save()
 
-    def check(self) -> None:
-        """Check that nothing links to a comment that has gone; its page is printed without it all the same.
+    def check(self, *, again: bool = False) -> None:
+        """Check that nothing links to a comment that has gone; its page is written without it all the same.
 
         Raises:
             BuildError: with every link that leads nowhere.
         """
-        if self._has_lost_ids:
-            refuse(_dead(self._settings, self._sheets.links, self._sheets, self._sheets.files))
+        if self._has_lost_ids or again:
             self._has_lost_ids = False
+            refuse(_dead(self._settings, self._good.links, self._good, self._good.files))
 
     # What is kept and told
 
@@ -220,9 +268,9 @@ class Builder:
         return Path(self._settings["SITE_JSON"]).with_name(manifest.STATUS_FILE)
 
     def tell(self, comments: Iterable[str] = (), **changes: Any) -> None:
-        """Tell others how it stands: which comments have just been printed, and what else has changed."""
+        """Tell others how it stands: which comments are on their page now, and what else has changed."""
         now = datetime.now(UTC).isoformat(timespec="microseconds")
-        if "seconds" in changes:  # something was printed
+        if "seconds" in changes:  # something was written
             changes["finished"] = now
         live = dict.fromkeys(comments, now)
         older = {id: time for id, time in self.state.live.items() if id not in live}
@@ -234,20 +282,22 @@ class Builder:
         draft.replace(self._told)
 
     def close(self) -> None:
-        """Keep what this process has found out for the next one, and tell that it prints no more."""
-        if self._has_news:
-            self._save()
-        if self.state.watching:
-            self.tell(watching=False)
+        """Keep what this process has found out for the next one, and tell that it watches no more."""
+        with contextlib.suppress(OSError):  # on a full disk; the next one finds out again
+            if self._has_news:
+                self._save()
+            if self.state.watching:
+                self.tell(watching=False)
         self._cache.close()
+        self._lock.close()
 
-    def _remembered_prints(self) -> dict[str, PageRecord]:
+    def _remembered_records(self) -> dict[str, PageRecord]:
         state = self._cache.state
         if state.get("output") != str(Path(self._settings["OUTPUT_PATH"]).absolute()):
             return {}
         return {
             file: PageRecord(inputs, stamp, PageLinks(*links))
-            for file, (inputs, stamp, links) in state["prints"].items()
+            for file, (inputs, stamp, links) in state["records"].items()
         }
 
     def _save(self) -> None:
@@ -255,10 +305,11 @@ class Builder:
         self._cache.live |= set(self._conversations.keys)
         self._cache.state = {
             "output": str(Path(self._settings["OUTPUT_PATH"]).absolute()),
-            "prints": {
-                file: (printed.inputs, printed.stamp, (printed.links.links, printed.links.ids))
-                for file, printed in self._prints.items()
+            "records": {
+                file: (record.inputs, record.stamp, (record.links.links, record.links.ids))
+                for file, record in self._records.items()
             },
+            "sources": self._sources,
             "conversations": self._conversations.state,
         }
         self._cache.save()
@@ -271,3 +322,44 @@ def _dead(settings: dict[str, Any], checked: Iterable[str], pages: Pages, files:
     """Yield each link that leads nowhere, with the place where its author wrote it."""
     for file, address, cause in dead_links(checked, pages.links, files):
         yield f"{origin(settings, address) or file}: link to {address}: {cause}"
+
+
+def _lock(folder: Path) -> contextlib.ExitStack:
+    """Return what keeps other presses out of a folder until it is closed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        descriptor = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildError(f"{shown(folder)}: another press works here; let it go on, or end it first") from None
+        return stack.pop_all()
+
+
+def _output_of(settings: dict[str, Any]) -> Path:
+    """Return the folder of the output; what is a link leads to it.
+
+    Raises:
+        BuildError: if no rename leads into it from beside it.
+    """
+    output = Path(settings["OUTPUT_PATH"]).resolve()
+    if output.is_dir() and output.stat().st_dev != output.parent.stat().st_dev:
+        raise BuildError(
+            f"{output} is a file system of its own; let the site be a folder in it: SITE_OUTPUT={output}/site"
+        )
+    return output
+
+
+def _sweep(settings: dict[str, Any]) -> None:
+    """Remove what a press that was killed has left."""
+    output, facts, cache = _output_of(settings), Path(settings["SITE_JSON"]), Path(settings["PRESS_CACHE"])
+    for folder, prefix in (
+        (output.parent, f".{output.name}-"),
+        (facts.parent, f".{output.name}-"),
+        (cache.parent, CONTENT),
+    ):
+        left = re.compile(rf"{re.escape(prefix)}(\w{{8}}|\d+)")
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if left.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

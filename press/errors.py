@@ -1,4 +1,4 @@
-"""What is wrong with a site: where it stands, in one line each, as file, line and cause."""
+"""Faults of a site: where each stands, in one line, as file, line and cause."""
 
 import contextlib
 import logging
@@ -11,17 +11,20 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from press.plugin.plugin import SiteError
-
 
 class BuildError(Exception):
-    """The site does not build; one line a fault, each with its file and cause."""
+    """The site does not build; one line a fault, each with its file, its cause and the cure."""
 
 
 def refuse(faults: Iterable[str]) -> None:
     """Stop if there are faults; one that many pages share is told once."""
     if told := "\n".join(dict.fromkeys(faults)):
         raise BuildError(told)
+
+
+def shown(path: Path | str) -> str:
+    """Return a path as people are told it."""
+    return os.path.relpath(str(path))
 
 
 @contextlib.contextmanager
@@ -31,13 +34,8 @@ def warnings(settings: dict[str, Any]) -> Iterator[list[str]]:
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if (record.levelno, record.msg) in settings["LOG_FILTER"]:
-                return
-            fault, cause = " ".join(record.getMessage().split()), sys.exception()
-            if record.msg.startswith("Unable to find") and record.args:  # a dead {filename}; it does not say where
-                fault = f"{origin(settings, f'}}{record.args[0]}') or settings['PATH']}: {fault}"  # type: ignore[index]  # they are a tuple
-            # Without its DEBUG, Pelican keeps the cause to itself; it is still being handled here.
-            faults.append(f"{fault}: {cause}" if cause and str(cause) not in fault else fault)
+            if (record.levelno, record.msg) not in settings["LOG_FILTER"]:
+                faults.append(_fault(settings, record))
 
     for name, logger in logging.root.manager.loggerDict.items():
         if name.startswith("pelican") and hasattr(logger, "disable_filter"):
@@ -50,6 +48,17 @@ def warnings(settings: dict[str, Any]) -> Iterator[list[str]]:
         logging.root.removeHandler(collector)
 
 
+def _fault(settings: dict[str, Any], record: logging.LogRecord) -> str:
+    """Return the line of a warning; without its DEBUG Pelican keeps the cause to itself, but it is still being handled."""
+    fault, cause = " ".join(record.getMessage().split()), sys.exception()
+    if isinstance(cause, BuildError):
+        return str(cause)
+    if record.msg.startswith("Unable to find") and record.args:  # a dead {filename}; it does not say where
+        place = origin(settings, f"}}{record.args[0]}") or settings["PATH"]  # type: ignore[index]  # they are a tuple
+        fault = f"{place}: {fault}"
+    return f"{fault}: {cause}" if cause and str(cause) not in fault else fault
+
+
 def place_of(error: Exception) -> str:
     """Return the line of an error, with the template and line it comes from if there is one."""
     if isinstance(error, TemplateError):
@@ -59,21 +68,23 @@ def place_of(error: Exception) -> str:
         file, line = getattr(error, "filename", None), getattr(error, "lineno", None)
         if file or frames:
             file, line = (file, line) if file else (frames[-1].filename, frames[-1].lineno)
-            return f"{os.path.relpath(file)}:{line}: {error.message or error}"
+            return f"{shown(file)}:{line}: {error.message or error}"
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{os.path.relpath(error.filename)}:{error.lineno}: {error.msg}"
-    if isinstance(error, SiteError | BuildError):
+        return f"{shown(error.filename)}:{error.lineno}: {error.msg}"
+    if isinstance(error, OSError) and error.filename:
+        return f"{shown(error.filename)}: {error.strerror}"
+    if isinstance(error, BuildError | OSError) and not isinstance(error, TemplateError):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{os.path.relpath(frame.filename)}:{frame.lineno}: {type(error).__name__}: {error}"
+    return f"{shown(frame.filename)}:{frame.lineno}: {type(error).__name__}: {error}"
 
 
 def origin(settings: dict[str, Any], address: str) -> str:
     """Return where an author wrote an address, as file:line, or an empty string if it came about in the build."""
     for folder in (settings["PATH"], settings["THEME"]):
         for path in sorted(Path(folder).rglob("*")):
-            if path.suffix in (".md", ".html", ".xml"):
+            if path.suffix in (".md", ".html", ".xml") and path.is_file():
                 for number, line in enumerate(path.read_text("utf-8", errors="replace").split("\n"), 1):
                     if address in line:
-                        return f"{os.path.relpath(path)}:{number}"
+                        return f"{shown(path)}:{number}"
     return ""

@@ -21,7 +21,7 @@ from datetime import datetime
 
 from jinja2 import Environment
 
-from contract.comment import ID
+from contract.comment import ID, Words
 from contract.manifest import Site
 from postbox.email_address import ADDRESS_LENGTH, addresses_in, is_address, named, to_ascii
 from postbox.mail.message import MailDraft, one_line, plain, quoted
@@ -85,17 +85,17 @@ class Composer:
         item = self._named(name)
         if not item:
             return None
-        it = item.revision
-        answered = self._review.published(it.article, it.reply_to) if it.reply_to else None
-        before = self._review.published(it.article, it.id)
+        revision = item.revision
+        answered = self._review.published(revision.article, revision.reply_to) if revision.reply_to else None
+        before = self._review.published(revision.article, revision.id)
         values = self._shown(item, site, now) | {
-            "words": _words(it.body, above=(it.author,)),
-            "words_before": _words(before.body) if before else "",
-            "is_answer": bool(it.reply_to),
+            "words": _words(_with_details(revision), above=(revision.author,)),
+            "words_before": _words(_with_details(before)) if before else "",
+            "is_answer": bool(revision.reply_to),
             "answered_name": _name(answered.author) if answered else "",
             "answered_words": _words(answered.body, EXCERPT_LENGTH) if answered else "",
         }
-        return self._to_author(kind, about, self._drawn("comment", site, values), thread=it.article)
+        return self._to_author(kind, about, self._drawn("comment", site, values), thread=revision.article)
 
     def _message(self, id: str, site: Site) -> MailDraft | None:
         message = self._messages.one(id)
@@ -131,7 +131,7 @@ class Composer:
         item = self._named(name)
         if not item:
             return None
-        words = _words(item.revision.body, EXCERPT_LENGTH, above=(item.revision.author,))
+        words = _words(_with_details(item.revision), EXCERPT_LENGTH, above=(item.revision.author,))
         return self._shown(item, site, now) | {"words": words}
 
     def _message_item(self, id: str) -> dict[str, object] | None:
@@ -191,11 +191,11 @@ class Composer:
         return next((item for item in self._waiting(name.partition(".")[0]) if item.name == name), None)
 
     def _shown(self, item: ReviewItem, site: Site, now: datetime) -> dict[str, object]:
-        it = item.revision
+        revision = item.revision
         return {
-            "name": _name(it.author),
-            "title": _title(it.article, site),
-            "held": _reasons(it.held),
+            "name": _name(revision.author),
+            "title": _title(revision.article, site),
+            "held": _reasons(revision.held),
             "link": f"{self._settings.desk_url}/decide/{self._links.issue(item.name, now)}",
         }
 
@@ -267,6 +267,11 @@ def _name(author: str) -> str:
 
 def _is_plain(line: str) -> bool:
     return plain(line) == line
+
+
+def _with_details(words: Words) -> str:
+    """Return the body behind a line for each other field that was filled in."""
+    return "\n".join([*(f"{noun}: {text}" for noun, text in words.details), words.body])
 
 
 def _words(body: str, limit: int = WORDS_LENGTH, above: Sequence[str] = ()) -> str:

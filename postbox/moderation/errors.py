@@ -16,11 +16,14 @@ _WORDS = {
 
 
 class ModerationError(ValueError):
-    """A decision that cannot be carried out; ``code`` says why, ``str()`` what to do, naming the comment by its id."""
+    """A decision that cannot be carried out; ``code`` says why, ``str()`` what to do, naming the comment by its id.
 
-    def __init__(self, code: str, id: str = "", cause: str = "") -> None:
+    ``hint`` is for the command line alone, which has ids where a page has buttons.
+    """
+
+    def __init__(self, code: str, id: str = "", cause: str = "", hint: str = "") -> None:
         self.code, self._cause = code, cause
-        super().__init__(self.about(id))
+        super().__init__(self.about(id) + hint)
 
     def about(self, comment: str) -> str:
         """Return the words with a name for the comment that its reader knows."""

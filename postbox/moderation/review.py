@@ -51,7 +51,9 @@ class Review:
         for item in found:
             if hmac.compare_digest(item.fingerprint.encode(), fingerprint.encode()):
                 return item.revision
-        raise ModerationError("changed" if found else "not waiting", id or name)
+        if found:
+            raise ModerationError("changed", id, hint=f", as {found[-1].name}")
+        raise ModerationError("not waiting", id or name, hint="; `list` shows what does")
 
     def published(self, article: str, id: str) -> Comment | None:
         """Return a comment as it is published, or None."""

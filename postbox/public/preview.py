@@ -1,4 +1,4 @@
-"""The site, its form and a reloading browser on one port, for the owner's own machine."""
+"""Preview: the site, its form and a reloading browser on one port, for the owner's own machine."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""How often one may post: a bucket for each network, and one for all."""
+"""Rate limit of posts: a bucket for each network, and one for all."""
 
 import functools
 import ipaddress

@@ -1,4 +1,4 @@
-"""The record of decisions: who decided what, when, and the text approved; repair after a crash believes nothing else.
+"""Record of decisions, the audit log: who decided what, when, and the text approved; repair after a crash believes nothing else.
 
 It lies in the desk's own folder. What changes something runs within the caller's transaction.
 """

@@ -1,4 +1,4 @@
-"""The record of what was erased, in a place that a restored backup does not bring back.
+"""Record of erasures, in a place that a restored backup does not bring back.
 
 ``var/erased/log`` only grows, a line for each erasure: a kind and an id, or for ``refused`` the keyed hash that the inbox has::
 

@@ -1,4 +1,4 @@
-"""What came through the contact form: for its reader alone, and never on any page."""
+"""Messages from the contact form: for its reader alone, and never on any page."""
 
 import json
 from collections.abc import Sequence

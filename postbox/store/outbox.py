@@ -1,4 +1,4 @@
-"""What is to be mailed: a kind and ids, from the moment it is certain until a mail server has it.
+"""Outbox of what is to be mailed: a kind and ids, from the moment it is certain until a mail server has it.
 
 A row is written in the transaction of the decision that it tells of, or when an event of the inbox is taken over.
 Addresses, words and links are put in when its mail is composed, so nothing here has to be erased with them.

@@ -1,4 +1,4 @@
-"""What waits for judgement: private, durable before the answer, never opened by the build.
+"""Submissions and their revisions in the inbox: private, durable before the answer, never opened by the build.
 
 The intake adds, moderation decides. Ids are random and never used twice; a comment that is gone leaves its id behind.
 A receipt is the private link of a comment's writer: the id, signed with the inbox's own key.

@@ -1,4 +1,4 @@
-"""Who asked to hear what becomes of a comment: an address, confirmed by whoever reads its mail, and what it wants to be told.
+"""Subscriptions to what becomes of a comment: an address, confirmed by whoever reads its mail, and what it wants to be told.
 
 An address belongs to one comment, so that nobody can have mail about another's sent to it.
 Its token is the private link in each mail to it; without the address nobody can make one.

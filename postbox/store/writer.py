@@ -1,4 +1,4 @@
-"""One writer for many senders: all that wait share one transaction, and each is answered once it is durable."""
+"""Writer with group commit: all that wait share one transaction, and each is answered once it is durable."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""What both web applications share: forms, CSRF refusals, health check, access log."""
+"""Common parts of both web applications: forms, CSRF refusals, health check, access log."""

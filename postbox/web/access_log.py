@@ -1,4 +1,4 @@
-"""A running application as the log tells of it: start and end, each refusal and fault; what goes well is only counted."""
+"""Access log, a middleware: start and end, each refusal and fault; what goes well is only counted."""
 
 import logging
 import time

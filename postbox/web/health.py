@@ -1,4 +1,4 @@
-"""Whether a process is fit for its work: ``/healthz``, for the machine it runs on, in numbers and sentences about no person.
+"""Health check, ``/healthz``, for the machine it runs on, in numbers and sentences about no person.
 
 The web servers in context pass it to nobody.
 """

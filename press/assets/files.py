@@ -6,7 +6,9 @@ What cannot be cleaned is published as it is, and told.
 """
 
 import io
+import logging
 import os
+import re
 import struct
 import unicodedata
 from importlib.metadata import version
@@ -80,6 +82,15 @@ def shown(path: Path) -> str:
     return os.path.relpath(path)
 
 
+def line_of(source: Path, address: str, alt: str | None = None) -> str:
+    """Return where a text names a file, as file:line; of several such lines, the first with the same alternative."""
+    lines = source.read_text("utf-8").split("\n")
+    same = re.compile("" if alt is None else rf"!\[\s*{re.escape(alt)}\s*\]" if alt else r"!\[\s*\]|<img\b")
+    naming = [number for number, line in enumerate(lines, 1) if address in line]
+    naming.sort(key=lambda number: not same.search(lines[number - 1]))
+    return f"{shown(source)}:{next(iter(naming), 1)}"
+
+
 def read(path: Path) -> bytes:
     """Return the bytes of a file.
 
@@ -131,6 +142,7 @@ def _is_text(data: bytes) -> bool:
 def _clean_pdf(data: bytes) -> bytes | None:
     import pikepdf  # a tenth of a second, for the few sites that have one
 
+    logging.getLogger("pikepdf").setLevel(logging.CRITICAL)  # what is repaired is no fault of the build
     made = io.BytesIO()
     try:
         with pikepdf.open(io.BytesIO(data)) as pdf:
@@ -148,7 +160,7 @@ def _clean_pdf(data: bytes) -> bytes | None:
                     parms = part.get("/DecodeParms")
                     kept = parms if isinstance(parms, pikepdf.Dictionary) else None
                     part.write(_bare_jpeg(part.read_raw_bytes()), filter=pikepdf.Name.DCTDecode, decode_parms=kept)
-            pdf.save(made, deterministic_id=True)
+            pdf.save(made, deterministic_id=True, fix_metadata_version=False)
     except pikepdf.PdfError:  # broken, or locked by a password
         return None
     return made.getvalue()
@@ -181,8 +193,8 @@ def _clean_movie(data: bytearray, start: int, end: int, place: str) -> None:
         elif kind in BOXES:
             _clean_movie(data, inside, stop, place)
         elif kind in DATED:
-            dates = 16 if data[inside] else 8
-            data[inside + 4 : inside + 4 + dates] = bytes(dates)
+            dates = data[inside + 4 : min(stop, inside + (20 if data[inside : inside + 1] == b"\1" else 12))]
+            data[inside + 4 : inside + 4 + len(dates)] = bytes(len(dates))
         elif kind == b"hdlr" and data[inside + 8 : inside + 12] == b"meta":
             raise FileError(f"{place} holds a track of readings, like places; save a copy with picture and sound alone")
         start = stop

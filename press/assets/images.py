@@ -5,6 +5,7 @@ The original of a photograph is not published, and no file with its metadata, wh
 What was made once is kept by the hash of its content, in ``IMAGE_CACHE``.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -72,7 +73,7 @@ class Images:
                 placed.append(self._show(attributes, source, placed))
             except FAULTS as error:
                 alt = attributes.get("alt", "").strip()
-                self.faults.append(f"{_place(source, attributes.get('src', ''), alt)}: {error}")
+                self.faults.append(f"{files.line_of(source, attributes.get('src', ''), alt)}: {error}")
                 return found[0]
             if found["before"] and found["after"]:  # a picture that has its paragraph to itself needs none
                 return placed[-1] or found[0]
@@ -83,7 +84,7 @@ class Images:
             try:
                 return f'{found["name"]}"{escape(self._lead(address, source))}"'
             except FAULTS as error:
-                self.faults.append(f"{_place(source, address)}: {error}")
+                self.faults.append(f"{files.line_of(source, address)}: {error}")
                 return found[0]
 
         def lead_all(tag: re.Match[str]) -> str:
@@ -124,6 +125,11 @@ class Images:
         except FAULTS as error:
             self.faults.append(str(error))
             return path
+
+    def make_sizes(self, path: Path) -> None:
+        """Make the sizes of a photograph ahead of the build that shows it, which tells what is wrong with it."""
+        with contextlib.suppress(*FAULTS):
+            self._picture(path, Raster(path), {}, is_first=False)
 
     def in_feed(self, html: str) -> str:
         """Return the HTML as feed readers can show it: a drawing as a file in light colours, a photograph as one image."""
@@ -183,7 +189,7 @@ class Images:
             if is_raster(data) or path.suffix.lower() in files.IMAGES:
                 photograph = Raster(path)
                 return self._sized(path, photograph, photograph.kind, photograph.linked_width)
-            self._documents[place] = self._document(path, data, _place(source, address))
+            self._documents[place] = self._document(path, data, files.line_of(source, address))
         return files.address_of(place) + rest
 
     def _show(self, attributes: dict[str, str], source: Path, before: list[str]) -> str:
@@ -279,15 +285,6 @@ class _Attributes(HTMLParser):
 
 def _tag(name: str, attributes: dict[str, str]) -> str:
     return f"<{name}" + "".join(f' {key}="{escape(value)}"' for key, value in attributes.items()) + ">"
-
-
-def _place(source: Path, address: str, alt: str | None = None) -> str:
-    """Return where a text names a file, as file:line; of several such lines, the first with the same alternative."""
-    lines = source.read_text("utf-8").split("\n")
-    same = re.compile("" if alt is None else rf"!\[\s*{re.escape(alt)}\s*\]" if alt else r"!\[\s*\]|<img\b")
-    naming = [number for number, line in enumerate(lines, 1) if address in line]
-    naming.sort(key=lambda number: not same.search(lines[number - 1]))
-    return f"{shown(source)}:{next(iter(naming), 1)}"
 
 
 def _slug(path: Path) -> str:

@@ -3,14 +3,14 @@
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lightningcss
+import rjsmin
 from jinja2 import Environment
 
 TOKEN = re.compile(r"--([\w-]+):\s*([^;}]+);")
-INDENTS = re.compile(rb"^ *(?://.*\n)?", re.MULTILINE)  # and lines of comment
 
 
 def style(theme: Environment, accent: Sequence[str], name: str = "style.css") -> str:
@@ -27,20 +27,17 @@ def light(theme: Environment, accent: Sequence[str]) -> dict[str, str]:
     return {name: re.sub(r"light-dark\((.*), .*\)", r"\1", value) for name, value in reversed(tokens)}
 
 
-def static(folder: Path) -> dict[str, tuple[str, bytes]]:
-    """Return the files of the theme that pages refer to, each with an address that changes with its content.
+def static(folder: Path, made: Mapping[str, str]) -> dict[str, tuple[str, bytes]]:
+    """Return the theme's files that pages refer to, and those ``made`` of templates, by name: each one's address and content.
 
-    One may name another that comes before it in the alphabet. A script goes out without indents and lines of comment.
+    An address changes with its content. A script goes out without its comments and spaces.
     """
     files: dict[str, tuple[str, bytes]] = {}
-    for path in sorted(folder.iterdir()):
-        data = path.read_bytes()
-        for name, (address, _) in files.items():
-            data = data.replace(f"/theme/{name}".encode(), address.encode())
-        if path.suffix == ".js":
-            data = INDENTS.sub(b"", data)
-        digest = hashlib.sha256(data).hexdigest()[:12]
-        files[path.name] = (f"/theme/{path.stem}.{digest}{path.suffix}", data)
+    sources = {path.name: path.read_text("utf-8") for path in folder.iterdir()} | dict(made)
+    for name, text in sorted(sources.items()):
+        data = (rjsmin.jsmin(text) if name.endswith(".js") else text).encode()
+        stem, _, kind = name.rpartition(".")
+        files[name] = (f"/theme/{stem}.{hashlib.sha256(data).hexdigest()[:12]}.{kind}", data)
     return files
 
 
@@ -52,6 +49,7 @@ def headers(style: str) -> dict[str, str]:
         "style-src": f"'sha256-{digest}'",
         "script-src": "'self'",
         "img-src": "'self' data:",
+        "media-src": "'self'",
         "connect-src": "'self'",
         "manifest-src": "'self'",
         "form-action": "'self'",

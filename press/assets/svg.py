@@ -70,8 +70,15 @@ def on_light_ground(drawing: str) -> str:
 
 
 def without_notes(path: Path) -> str:
-    """Return an SVG as it is, without its metadata, its comments and what a drawing program noted for itself."""
+    """Return an SVG as it is, without its metadata, its comments and what a drawing program noted for itself.
+
+    Raises:
+        SvgError: if it holds a photograph.
+    """
     text = NOTED.sub("", _without_metadata(path))
+    if "data:" in text:
+        cause = "holds another file, which may say where it was taken; save it with shapes alone"
+        raise SvgError(f"{os.path.relpath(path)} {cause}")
     return re.sub(r"<sodipodi:.*?(?:/>|</sodipodi:[^>]*>)", "", text, flags=re.DOTALL)
 
 

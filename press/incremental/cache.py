@@ -1,29 +1,33 @@
-"""What the press keeps between two runs, in one file: texts made of Markdown, and what was last printed.
-
-The file is the values one after another, then an index (``marshal``), then a fixed foot::
-
-    value … value  index  foot: magic, version, place and length of the index, checksum of the index
+"""Cache of the press between two runs: what was made of texts, and what was last rendered, as tables in SQLite.
 
 Each value is found by the hash of what it was made of, and has a checksum of its own.
 A file that is missing, damaged or another version's is an empty one: nothing in it is ever needed, or believed.
+What is deleted is overwritten, and no journal keeps it: an erased comment may not stay here.
 """
 
 import contextlib
 import hashlib
 import marshal
 import os
-import struct
+import sqlite3
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-MAGIC = b"press  1"
-FOOT = struct.Struct("<8s16sQQ16s")
-COPY_BYTES = 1 << 20
+AT_ONCE = 500  # values in a transaction
+SECONDS = 30.0  # that a fork waits for its parent's transaction
+STATE = b"state"
+DAMAGED = sqlite3.Error, UnicodeDecodeError  # the second in its own words for a damage
+# A crash in the middle of a transaction makes an empty cache at worst.
+SCHEMA = """
+PRAGMA secure_delete = ON;
+PRAGMA journal_mode = MEMORY;
+PRAGMA synchronous = OFF;
+CREATE TABLE IF NOT EXISTS made (key BLOB PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL);
+"""
 # Whose release may change what a text or a template becomes.
 LIBRARIES = ("pelican", "markdown", "markdown-it-py", "nh3", "jinja2", "lightningcss", "selectolax")
 
@@ -46,51 +50,30 @@ def version_of(*folders: Path) -> bytes:
 class Cache:
     """Values by their key, and one ``state`` of plain lists, dicts, texts, bytes and numbers (empty at first).
 
-    ``save`` keeps the values whose keys are ``live`` and replaces the file as a whole.
+    ``save`` keeps the values whose keys are ``live``, and deletes the others.
+
+    Raises:
+        OSError: here and in every method that writes, if the file cannot be written.
     """
 
     def __init__(self, path: Path, version: bytes) -> None:
         self._path, self._version = path, version
-        self._index: dict[bytes, tuple[int, int, int]] = {}  # place, length and checksum
-        self.state: dict[str, Any] = {}
+        self._new: dict[bytes, tuple[int, bytes]] = {}  # what is not in the file yet
+        self._apart: dict[bytes, Any] | None = None
         self.live: set[bytes] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._apart: dict[bytes, Any] | None = None
-        # Without a buffer, of which each fork would have a copy to write.
-        self._new: IO[bytes] = tempfile.TemporaryFile(buffering=0, dir=path.parent)  # noqa: SIM115  # it lives as long as the cache
-        self._old: IO[bytes] = self._new
-        self._start = self._length = 0  # what lies below the start is in the old file, the rest in the new one
-        with contextlib.suppress(OSError, ValueError, EOFError, TypeError, struct.error):
-            self._old = path.open("rb")
-            self._load(self._old.fileno())
-
-    def _load(self, file: int) -> None:
-        foot = os.fstat(file).st_size - FOOT.size
-        magic, version, start, length, checksum = FOOT.unpack(os.pread(file, FOOT.size, max(0, foot)))
-        if (magic, version, start + length) != (MAGIC, self._version, foot):
-            return
-        index = os.pread(file, length, start)
-        if digest(index) == checksum:
-            self._index, self.state = marshal.loads(index)  # noqa: S302  # it has the checksum that we gave it
-            self._start = start
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is known."""
-        return not self._index
+        self._file, self._process = self._open(), os.getpid()
+        kept = self._read(STATE)
+        if kept is None or kept[0] != version:
+            self._begin_anew()
+        self.state: dict[str, Any] = kept[1] if kept and kept[0] == version else {}
+        self.is_empty = not self.state
 
     def get(self, key: bytes) -> Any:
         """Return a value, or None if there is none that is whole."""
         if self._apart and key in self._apart:
             return self._apart[key]
-        if key not in self._index:
-            return None
-        place, length, checksum = self._index[key]
-        data = self._bytes(place, length)
-        if zlib.crc32(data) != checksum:
-            del self._index[key]
-            return None
-        return marshal.loads(data)  # noqa: S302  # as above
+        return self._read(key)
 
     def put(self, key: bytes, value: Any) -> None:
         """Keep a value of plain types for its key."""
@@ -98,9 +81,9 @@ class Cache:
             self._apart[key] = value
             return
         data = marshal.dumps(value)
-        self._index[key] = (self._start + self._length, len(data), zlib.crc32(data))
-        self._new.write(data)
-        self._length += len(data)
+        self._new[key] = zlib.crc32(data), data
+        if len(self._new) >= AT_ONCE:
+            self._write()
 
     @contextlib.contextmanager
     def apart(self) -> Iterator[dict[bytes, Any]]:
@@ -112,31 +95,56 @@ class Cache:
             self._apart = None
 
     def save(self) -> None:
-        """Replace the file by one with the live values and the state."""
-        kept = sorted((self._index[key], key) for key in self.live if key in self._index)
-        index: dict[bytes, tuple[int, int, int]] = {}
-        with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as file:
-            end = 0
-            run, length = 0, 0  # neighbours are copied in one piece
-            for (place, size, checksum), key in kept:
-                if place != run + length or length > COPY_BYTES:
-                    file.write(self._bytes(run, length))
-                    run, length = place, 0
-                index[key] = (end, size, checksum)
-                end, length = end + size, length + size
-            file.write(self._bytes(run, length))
-            packed = marshal.dumps((index, self.state))
-            file.write(packed + FOOT.pack(MAGIC, self._version, end, len(packed), digest(packed)))
-        Path(file.name).replace(self._path)
-
-    def _bytes(self, place: int, length: int) -> bytes:
-        if place < self._start:
-            below = min(length, self._start - place)
-            data = os.pread(self._old.fileno(), below, place)
-            return data if below == length else data + self._bytes(self._start, length - below)
-        return os.pread(self._new.fileno(), length, place - self._start)
+        """Delete all values but the live ones, and keep the state."""
+        self.put(STATE, (self._version, self.state))
+        self._write(self.live | {STATE})
+        self.is_empty = False
 
     def close(self) -> None:
-        """Close its files."""
-        self._new.close()
-        self._old.close()
+        """Close the file."""
+        self._file.close()
+
+    def _open(self) -> sqlite3.Connection:
+        file = sqlite3.connect(self._path, SECONDS, isolation_level=None, check_same_thread=False)
+        with contextlib.suppress(*DAMAGED):  # damaged, or of another kind: nothing will be found in it
+            file.executescript(SCHEMA)
+        return file
+
+    def _begin_anew(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+        try:
+            self._file = self._open()
+        except DAMAGED as error:
+            raise OSError(f"{self._path}: {error}") from error
+
+    def _read(self, key: bytes) -> Any:
+        if os.getpid() != self._process:  # a connection does not outlive a fork
+            self._file, self._process = sqlite3.connect(self._path, SECONDS, isolation_level=None), os.getpid()
+        row = self._new.get(key)
+        if not row:
+            with contextlib.suppress(*DAMAGED):
+                row = self._file.execute("SELECT checksum, value FROM made WHERE key = ?", (key,)).fetchone()
+        if row and isinstance(row[1], bytes) and zlib.crc32(row[1]) == row[0]:
+            return marshal.loads(row[1])  # noqa: S302  # it has the checksum that we gave it
+        return None
+
+    def _write(self, live: set[bytes] | None = None) -> None:
+        """Write what is new, and delete what is not live; begin anew if the file does not take it."""
+        for is_second in (False, True):
+            try:
+                with contextlib.closing(self._file.cursor()) as cursor:
+                    cursor.execute("BEGIN IMMEDIATE")
+                    cursor.executemany(
+                        "INSERT OR REPLACE INTO made VALUES (?, ?, ?)", ((k, *v) for k, v in self._new.items())
+                    )
+                    if live is not None:
+                        dead = [row for row in cursor.execute("SELECT key FROM made") if row[0] not in live]
+                        cursor.executemany("DELETE FROM made WHERE key = ?", dead)
+                    cursor.execute("COMMIT")
+                break
+            except DAMAGED as error:
+                if is_second:
+                    raise OSError(f"{self._path}: {error}") from error
+                self._begin_anew()
+        self._new.clear()

@@ -1,4 +1,4 @@
-"""Every conversation of the site; a folder of comments is read again only when one of its files has changed.
+"""Conversations of the site; a folder of comments is read again only when one of its files has changed.
 
 A file is trusted by its size, its time and its inode. What is known of a conversation without its words
 (how many comments, the latest date, …) outlives the process in the cache.
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from contract.comment import Comment, CommentError, dumps, read
+from contract.comment import Comment, CommentError, dumps, is_ours, read
 from contract.thread import Entry, Problem, gather, thread
 from press.incremental.cache import digest
 from press.incremental.parallel import on_every_core
@@ -121,7 +121,8 @@ class Conversations:
     def scan(self) -> set[str]:
         """Look at every folder; return the articles whose conversation has changed."""
         listed = sorted(os.scandir(self._root), key=lambda entry: entry.name) if self._root.is_dir() else []
-        looks = {entry.name: self._look(entry.name) for entry in listed if entry.is_dir()}
+        listed = [entry for entry in listed if is_ours(entry.name)]
+        looks = {entry.name: self._look(entry.name) for entry in listed if entry.is_dir(follow_symlinks=False)}
         before, self._places = self._places, {}
         for folder, (names, _, _) in looks.items():
             for name in names:
@@ -148,7 +149,11 @@ class Conversations:
             folder for folder, look in looks.items() if self._update(folder, *look[:2], anew=folder in contested)
         }
         self._remembered = {}
-        astray = [Path(entry.path) for entry in listed if not entry.is_dir() and entry.name.endswith(".md")]
+        astray = [
+            Path(entry.path)
+            for entry in listed
+            if entry.name not in looks and (entry.is_symlink() or entry.name.endswith(".md"))
+        ]
         astray += [path for folder, look in looks.items() for path in look[2]]
         self._strays = gather(self._root, astray, {})[1]
         return changed | gone
@@ -171,10 +176,10 @@ class Conversations:
         files, deeper = [], []
         try:
             for entry in os.scandir(self._root / folder):
-                if entry.is_dir():
-                    deeper += sorted(Path(entry.path).rglob("*.md"))
-                elif entry.name.endswith(".md"):
-                    files.append((entry.name, stamp_of(entry.stat())))
+                if entry.is_dir(follow_symlinks=False):
+                    deeper += sorted(path for path in Path(entry.path).rglob("*.md") if is_ours(path.name))
+                elif entry.name.endswith(".md") and is_ours(entry.name):
+                    files.append((entry.name, stamp_of(entry.stat(follow_symlinks=False))))
         except FileNotFoundError:  # gone in this moment; whoever took it away tells that too
             return self._look(folder) if (self._root / folder).is_dir() else ((), b"", [])
         files.sort()
@@ -205,7 +210,7 @@ class Conversations:
         return gather(self._root, [self._root / folder / name for name in names], taken, self._read)
 
     def _read(self, path: Path) -> Comment:
-        return self._comment(path, stamp_of(path.stat()))
+        return self._comment(path, stamp_of(path.lstat()))
 
     def _stands(self, path: Path) -> bool:
         try:

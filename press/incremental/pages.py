@@ -1,7 +1,7 @@
-"""The pages of a site: each page or feed with all that goes into it, printed when any of that has changed.
+"""Pages of a site: each page or feed with all that goes into it, rendered when any of that has changed.
 
 What a template reads is found in its source, and what it reads is hashed; so nobody keeps a list of what depends on what.
-A page of which this cannot be said is drawn each time, and printed where its bytes differ.
+A page of which this cannot be said is rendered each time, and written where its bytes differ.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, Template, TemplateError, meta
-from pelican import writers
 from pelican.contents import Article, Content
 from pelican.paginator import Page as PageOfList
-from pelican.paginator import Paginator
 from pelican.urlwrappers import URLWrapper
 from pelican.writers import FileOverwriteFailedError
 
@@ -29,7 +27,7 @@ from press.output.links import PageLinks, page_links
 
 AT_ONCE = 32  # pages
 # Of an article: where it came from; everything else that a template can ask it for is hashed.
-NOT_SHOWN = {"settings", "translations", "metadata", "_context", "_content"}
+NOT_SHOWN = {"settings", "source_path", "translations", "metadata", "_context", "_content"}
 
 
 @dataclass(slots=True)
@@ -43,65 +41,25 @@ class Page:
 
 @dataclass(slots=True)
 class PageRecord:
-    """A file as it was last printed: the hash of all that went into it, or None; its stamp, once it stands; its links."""
+    """A file as it was last rendered: the hash of all that went into it, or None; its stamp, once it is in the output; its links."""
 
     inputs: bytes | None
     stamp: Stamp | None
     links: PageLinks
 
 
-class Writer(writers.Writer):  # type: ignore[misc]  # Pelican ships no types
-    """Pelican's own, which hands every page to the press."""
-
-    def write_file(
-        self,
-        name: str,
-        template: Template,
-        context: dict[str, Any],
-        relative_urls: bool = False,
-        paginated: dict[str, Any] | None = None,
-        template_name: str | None = None,
-        override_output: bool = False,
-        url: str | None = None,
-        **variables: Any,
-    ) -> None:
-        """PageRecord a page, or each page of a list that is cut into several."""
-        if not name:
-            return
-        pages: Pages = self.settings["PRESS"]
-        per_page = self.settings["PAGINATED_TEMPLATES"].get(template_name)
-        lists = {key: value for key, value in variables.items() if key in ("articles", "dates")}
-        if not (per_page and lists):
-            pages.add(Page(name, template, variables), context)
-            return
-        cut = {key: Paginator(name, url, value, self.settings, per_page) for key, value in lists.items()}
-        last = max(paginator.num_pages for paginator in cut.values())
-        for number in range(1, last + 1):
-            shown = dict(variables)
-            for key, paginator in cut.items():
-                shown[f"{key}_paginator"] = paginator
-                shown[f"{key}_page"] = page = paginator.page(number)
-                shown[f"{key}_previous_page"] = paginator.page(number - 1) if number > 1 else None
-                shown[f"{key}_next_page"] = paginator.page(number + 1) if number < last else None
-            pages.add(Page(page.save_as, template, shown), context)
-
-    def stands(self, file: str) -> bool:
-        """Tell whether a file with a hash in its name is in the output already."""
-        return bool(self.settings["PRESS"].keep(file))
-
-
 class Pages:
-    """All pages of one run, those that have changed drawn ``beside`` the ``output``.
+    """All pages of one run; those that have changed are rendered into ``staging``, beside the ``output``.
 
-    ``theme`` is the hash of what all pages hang on; ``before`` are the prints of an earlier run.
+    ``fingerprint`` is the hash of what all pages hang on; ``before`` are the records of an earlier run.
     ``progress`` is called for each text and each page.
     """
 
     def __init__(
         self,
         output: Path,
-        beside: Path,
-        theme: bytes,
+        staging: Path,
+        fingerprint: bytes,
         before: Mapping[str, PageRecord],
         cache: Cache,
         progress: Callable[[], None] = lambda: None,
@@ -109,24 +67,25 @@ class Pages:
         self.cache, self.progress = cache, progress
         self.context: dict[str, Any] = {}
         self.by_file: dict[str, Page] = {}
-        self.prints: dict[str, PageRecord] = {}
+        self.records: dict[str, PageRecord] = {}
         self.links: dict[str, PageLinks] = {}
+        self.sources: dict[str, bytes] = {}  # the key of each text in the cache, by its path below the content
         self.files: set[str] = set()  # those that stand in the output, and stay
-        self._output, self._beside, self._theme, self._before = output, beside, theme, before
+        self._output, self._staging, self._fingerprint, self._before = output, staging, fingerprint, before
         self._reads: dict[str | None, list[str] | None] = {}
         self._hashes: dict[str, bytes] = {}
 
     def add(self, page: Page, context: dict[str, Any]) -> None:
-        """Take a page of this run, to be drawn when all are known."""
+        """Take a page of this run, to be rendered when all are known."""
         if page.file in self.by_file:
             raise FileOverwriteFailedError(f"{page.file}: two pages have this address; change that of one")
         if not self.context:
             self.context = context
-            self._theme = digest(self._theme, dumps(context["site"]).encode())
+            self._fingerprint = digest(self._fingerprint, dumps(context["site"]).encode())
         self.by_file[page.file] = page
 
-    def draw_all(self) -> None:
-        """Draw the pages that have changed since they were last printed, on every core.
+    def render_all(self) -> None:
+        """Render the pages that have changed since they last were, on every core.
 
         Raises:
             BuildError: with what is wrong.
@@ -134,7 +93,7 @@ class Pages:
         changed = [
             page
             for file, page in self.by_file.items()
-            if file not in self._before or not self._stands(file, self._inputs(page))
+            if file not in self._before or not self._is_current(file, self._inputs(page))
         ]
         for page in changed:
             for value in page.variables.values():
@@ -144,60 +103,62 @@ class Pages:
         first = {page.template.name: page.file for page in changed}
         # A page and the feed of its comments together, so that these are read once.
         rest = sorted({page.file for page in changed} - {*first.values()})
-        for prints, texts in chain([self._draw_part([*first.values()])], on_every_core(self._draw_part, rest, AT_ONCE)):
-            for file, printed in prints.items():
+        for records, texts in chain(
+            [self._render_part([*first.values()])], on_every_core(self._render_part, rest, AT_ONCE)
+        ):
+            for file, record in records.items():
                 self.progress()
-                self.take(file, printed)
+                self.take(file, record)
             for key, text in texts.items():
                 self.cache.put(key, text)
 
-    def _draw_part(self, files: Sequence[str]) -> tuple[dict[str, PageRecord], dict[bytes, Any]]:
-        """Draw some pages; return their prints, and what the cache is to keep."""
+    def _render_part(self, files: Sequence[str]) -> tuple[dict[str, PageRecord], dict[bytes, Any]]:
+        """Render some pages; return their records, and what the cache is to keep."""
         with self.cache.apart() as texts:
             for file in files:
                 try:
-                    data = self.draw(self.by_file[file])
+                    data = self.render(self.by_file[file])
                 except Exception as error:  # whatever a template raises is reported, with its place
                     raise BuildError(place_of(error)) from error
                 if data is not None:
-                    _write(self._beside / file, data)
-        return {file: self.prints[file] for file in files}, texts
+                    _write(self._staging / file, data)
+        return {file: self.records[file] for file in files}, texts
 
-    def draw(self, page: Page) -> bytes | None:
+    def render(self, page: Page) -> bytes | None:
         """Return the bytes of a page, or None if they are what stands in the output."""
         file, inputs = page.file, self._inputs(page)
-        if self._stands(file, inputs):
+        if self._is_current(file, inputs):
             return None
         stamp = self._stamp(file)
         text = page.template.render(self.context | page.variables | {"output_file": file})
-        data, links = text.encode(), self._leaf(file, text)
+        data, links = text.encode(), self._links(file, text)
         if stamp and stamp[0] == len(data) and (self._output / file).read_bytes() == data:
             self.take(file, PageRecord(inputs, stamp, links))
             return None
         self.take(file, PageRecord(inputs, None, links))
         return data
 
-    def _stands(self, file: str, inputs: bytes | None) -> bool:
-        """Tell whether a page stands in the output as it would be drawn of these."""
-        was = self.prints.get(file) or self._before.get(file)
+    def _is_current(self, file: str, inputs: bytes | None) -> bool:
+        """Tell whether a page is in the output as it would be rendered of these."""
+        was = self.records.get(file) or self._before.get(file)
         if was and inputs and was.inputs == inputs and was.stamp == self._stamp(file):
             self.take(file, was)
             return True
         return False
 
-    def take(self, file: str, printed: PageRecord) -> None:
-        """Take note of how a file was printed."""
-        self.prints[file] = printed
-        self.links[file] = printed.links
-        if printed.stamp:
+    def take(self, file: str, record: PageRecord) -> None:
+        """Take note of how a file was rendered."""
+        self.records[file] = record
+        self.links[file] = record.links
+        if record.stamp:
             self.files.add(file)
 
     def settle(self, files: Iterable[str]) -> None:
         """Take note that files have moved into the output."""
         for file in files:
             self.files.add(file)
-            if file in self.prints:
-                self.prints[file].stamp = self._stamp(file)
+            if file in self.records:
+                self.records[file].stamp = self._stamp(file)
 
     def keep(self, file: str) -> bool:
         """Let a file stay whose name holds the hash of its content; tell whether it is there."""
@@ -208,7 +169,7 @@ class Pages:
     def read(self, file: str, path: Path) -> None:
         """Take note of a file that is no page, and of its links if it is a page or a feed."""
         if _has_links(file):
-            self.take(file, PageRecord(None, None, self._leaf(file, path.read_text("utf-8"))))
+            self.take(file, PageRecord(None, None, self._links(file, path.read_text("utf-8"))))
 
     def forget(self, article: Article) -> None:
         """Take no earlier hash of an article: it has changed."""
@@ -220,7 +181,7 @@ class Pages:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _leaf(self, file: str, text: str) -> PageLinks:
+    def _links(self, file: str, text: str) -> PageLinks:
         site: Site = self.context["site"]
         return (
             page_links(text, file, site.url, except_below=(site.intake, "/preview"))
@@ -235,7 +196,9 @@ class Pages:
             return None
         values = [self._hash(page.variables.get(name, self.context.get(name))) for name in names]
         known = [value for value in values if value is not None]
-        return digest(self._theme, str(page.template.name).encode(), *known) if len(known) == len(values) else None
+        return (
+            digest(self._fingerprint, str(page.template.name).encode(), *known) if len(known) == len(values) else None
+        )
 
     def _names(self, template: Template) -> list[str] | None:
         """Return what a template and those that it draws on read by name, but for the facts of the site."""

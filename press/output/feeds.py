@@ -5,12 +5,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
+from uuid import UUID, uuid5
 
 from pelican.contents import Article
 
-from contract.comment import Comment
-from contract.manifest import Site
 from contract.thread import Entry
 from press.output.links import SCHEME, TAG
 
@@ -45,10 +44,14 @@ def _newest(article: Article) -> float:
     return max([*dates, article.date.timestamp()] if known.has_undated else dates)  # type: ignore[no-any-return]  # Pelican ships no types
 
 
-def tag(site: Site, article: Article, comment: Comment | None = None) -> str:
-    """Return the permanent name of an entry in a feed (RFC 4151), which outlives a rename of its article."""
-    place = f"tag:{urlsplit(site.url).hostname},{article.date.date().isoformat()}:{article.id}"
-    return f"{place}/{comment.id}" if comment else place
+def feed_id(namespace: str, name: str) -> str:
+    """Return the permanent name of a feed or of an entry (RFC 9562, version 5): it outlives a move and another date.
+
+    Args:
+        namespace: the site's own UUID.
+        name: empty for the feed of articles, then ``article``, ``article/comment``, ``#comments``, ``article#comments`` by their ids.
+    """
+    return f"urn:uuid:{uuid5(UUID(namespace), name)}"
 
 
 def latest(dates: Iterable[datetime]) -> str:

@@ -36,7 +36,7 @@ def article(site: Site, article: Article) -> Thing:
         mainEntityOfPage=f"{site.url}/{article.url}",
         datePublished=article.date.isoformat(),
         dateModified=article.modified.isoformat() if hasattr(article, "modified") else None,
-        inLanguage=site.language,
+        inLanguage=article.language,
         image=f"{site.url}{article.social}" if article.social else None,
         author=person(site) if article.author.name == site.author else _thing("Person", name=article.author.name),
         commentCount=article.comment_count,

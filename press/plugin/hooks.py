@@ -1,4 +1,4 @@
-"""How the press gets into Pelican: a plugin beside ``press.plugin.plugin``, through documented signals alone.
+"""Hooks of the press in Pelican: a plugin beside ``press.plugin.plugin``, through documented signals alone.
 
 A site builds without it too, to the same bytes and only slower.
 """
@@ -8,15 +8,12 @@ from collections import defaultdict
 from pelican import Pelican, signals
 from pelican.contents import Article, Content
 from pelican.generators import ArticlesGenerator
-from pelican.readers import Readers
 
-from press.incremental.pages import Writer
-from press.plugin.reader import MarkdownReader
+from press.plugin.writer import Writer
 
 # What of Pelican is relied on although its documentation does not promise it; a test holds each.
 INTERNALS = {
-    "pelican.readers.MarkdownReader._parse_metadata": "takes Python-Markdown's Meta, and from self._md the preprocessor “meta”",
-    "pelican.readers.MarkdownReader._source_path": "what a warning about a header names",
+    "pelican.readers.Readers.reader_classes": "the readers by the ends of names, at readers_init not yet made",
     "pelican.contents.Content._content": "the HTML of a text before its links are replaced",
     "pelican.contents.Content.get_content": "and get_summary: hold every article that there ever was in their cache",
     "pelican.generators.ArticlesGenerator.tags": "and categories and authors: lists by name, made before any article is read",
@@ -30,7 +27,6 @@ INTERNALS = {
 def register() -> None:
     """Connect to Pelican; it calls this once for each build, and connecting twice is connecting once."""
     signals.initialized.connect(_forget_articles)
-    signals.readers_init.connect(_use_reader)
     signals.get_writer.connect(_use_writer)
     signals.article_generator_init.connect(_use_listings)
 
@@ -39,11 +35,6 @@ def _forget_articles(pelican: Pelican) -> None:
     """Let go of the articles of earlier runs, which Pelican would hold for as long as the process lives."""
     for remembered in (Content.get_content, Content.get_summary):
         remembered.cache.clear()
-
-
-def _use_reader(readers: Readers) -> None:
-    if "PRESS" in readers.settings:
-        readers.reader_classes |= dict.fromkeys(MarkdownReader.file_extensions, MarkdownReader)
 
 
 def _use_writer(pelican: Pelican) -> type[Writer] | None:

@@ -1,49 +1,68 @@
-"""The reader of articles and pages: one Markdown parser for all of them, and no text parsed twice."""
+"""Reader of articles and pages: a strict header, one Markdown parser for all of them, and no text parsed twice."""
 
 import json
-import re
+import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from markdown import Markdown
-from pelican import readers
-from pelican.urlwrappers import URLWrapper
-from pelican.utils import SafeDatetime, pelican_open
+from pelican.readers import BaseReader
+from pelican.settings import DEFAULT_CONFIG
+from pelican.urlwrappers import Author, Tag, URLWrapper
+from pelican.utils import SafeDatetime, slugify
 
+from contract import header
+from contract.comment import ARTICLE_ID, is_ours
+from press.errors import BuildError, shown
 from press.incremental.cache import Cache, digest
 from press.incremental.parallel import on_every_core
+from press.plugin.checks import refused_html
 
-KINDS = ("ARTICLE_PATHS", "PAGE_PATHS")
+FOLDERS = {header.ARTICLE: "ARTICLE_PATHS", header.PAGE: "PAGE_PATHS"}
 AT_ONCE = 8  # texts
-ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII)
+TEXT_BYTES = 1 << 20  # Python-Markdown is quadratic on some texts
 
 
-def article_key(settings: dict[str, Any], text: str) -> bytes:
-    """Return the key for what is made of an author's words under these settings."""
-    return digest(b"article", json.dumps(settings, sort_keys=True, default=repr).encode(), text.encode())
+class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no types
+    """Markdown with a header of declared keys (``contract.header``); remembers in the press's cache what it has parsed."""
 
-
-class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican ships no types
-    """Pelican's own, with a memory; the name goes into what it says of an article."""
+    file_extensions = ("md",)
 
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__(settings)
-        self._dates: dict[str, datetime] = {}
+        self._markdown: Markdown | None = None
         self._shared: dict[tuple[type[URLWrapper], str], URLWrapper] = {}
+        self._content = f"{settings['PATH']}{os.sep}"  # Pelican has made it absolute
+        self._pages = tuple(f"{self._content}{path}{os.sep}" for path in settings["PAGE_PATHS"])
+        self._key = json.dumps(settings["MARKDOWN"], sort_keys=True, default=repr).encode()
 
     def read(self, source_path: str) -> tuple[str, dict[str, Any]]:
-        """Return the HTML of a text, and its header as Pelican's objects."""
-        self.settings["PRESS"].progress()
-        html, header = self._parse(source_path)
-        return html, self._header(source_path, header)
+        """Return the HTML of a text, and its header as Pelican's objects.
+
+        Raises:
+            BuildError: with everything that is wrong with it, as file, line and cause.
+        """
+        if "PRESS" in self.settings:
+            self.settings["PRESS"].progress()
+        source = _decoded(source_path)
+        text = self._split(source_path, source)
+        key, html, faults = self._parse(source, text.body)
+        if "PRESS" in self.settings:
+            self.settings["PRESS"].sources[source_path.removeprefix(self._content)] = key
+        if faults:
+            raise BuildError("\n".join(f"{shown(source_path)}:{text.line + line}: {cause}" for line, cause in faults))
+        if "slug" not in text.values:
+            text.values["slug"] = _slug(source_path, text.values["title"])
+        own = {key.lower().replace("-", "_"): "" for key in self.settings["HEADER_KEYS"]}
+        return html, own | {name: self._object(name, value) for name, value in text.values.items()}
 
     def read_ahead(self) -> None:
         """Parse on every core the texts that Pelican will ask for one by one."""
-        folders = [Path(self.settings["PATH"], path) for kind in KINDS for path in self.settings[kind]]
-        paths = sorted(str(path) for folder in folders for path in folder.rglob("*.md"))
+        folders = [Path(self.settings["PATH"], path) for kind in FOLDERS.values() for path in self.settings[kind]]
+        paths = sorted(str(path) for folder in folders for path in folder.rglob("*.md") if is_ours(path.name))
         cache: Cache = self.settings["PRESS"].cache
         for known in on_every_core(self._parse_all, paths, AT_ONCE):
             for key, value in known.items():
@@ -54,49 +73,69 @@ class MarkdownReader(readers.MarkdownReader):  # type: ignore[misc]  # Pelican s
         with cache.apart() as known:
             for path in paths:
                 with suppress(Exception):  # Pelican comes to it, and says what is wrong with which text
-                    self._parse(path)
+                    source = _decoded(path)
+                    self._parse(source, self._split(path, source).body)
         return known
 
-    def _parse(self, path: str) -> Any:
-        """Return the HTML of a text, and the lines of its header by their keys."""
-        cache: Cache = self.settings["PRESS"].cache
-        settings = self.settings["MARKDOWN"]
-        with pelican_open(path) as text:
-            key = article_key(settings, text)
-            if (known := cache.get(key)) is None:
-                parser = self._parser()
-                parser.reset()
-                known = parser.convert(text), parser.Meta
+    def _split(self, path: str, source: str) -> header.Text:
+        kind = header.PAGE if path.startswith(self._pages) else header.ARTICLE
+        try:
+            return header.read(source, kind, self.settings["HEADER_KEYS"])
+        except header.HeaderError as error:
+            raise BuildError("\n".join(f"{shown(path)}:{line}: {cause}" for line, cause in error.faults)) from None
+
+    def _parse(self, source: str, body: str) -> tuple[bytes, str, list[tuple[int, str]]]:
+        """Return the key of a text in the cache, its HTML, and what of it no browser will show: lines and causes."""
+        cache: Cache | None = self.settings["PRESS"].cache if "PRESS" in self.settings else None
+        key = digest(b"article", self._key, source.encode())
+        known = cache.get(key) if cache else None
+        if known is None:
+            html = self._parser().reset().convert(body)
+            known = html, refused_html(html, body), source
+            if cache:
                 cache.put(key, known)
-        cache.live.add(key)
-        return known
+        if cache:
+            cache.live.add(key)
+        return key, known[0], known[1]
 
-    def process_metadata(self, name: str, value: str) -> Any:
-        """Return Pelican's object for a line of a header; articles of one tag, author or day share it."""
-        if name in ("date", "modified"):
-            if ISO_DATE.fullmatch(value):  # which Pelican's parser of any date takes a sixth of a refresh for
-                with suppress(ValueError):  # it says what is wrong
-                    return SafeDatetime.fromisoformat(value)
-            if value in self._dates:
-                return self._dates[value]
-        made = super().process_metadata(name, value)
-        if isinstance(made, datetime):
-            self._dates[value] = made
-        return [self._share(one) for one in made] if isinstance(made, list) else self._share(made)
+    def _object(self, name: str, value: Any) -> Any:
+        """Return Pelican's object for a value; articles of one tag or author share it."""
+        match name:
+            case "date" | "modified":
+                return SafeDatetime.fromisoformat(value.isoformat())
+            case "author":
+                return self._share(Author(value, self.settings))
+            case "tags":
+                return [self._share(Tag(tag, self.settings)) for tag in value]
+        return value
 
-    def _share(self, made: Any) -> Any:
-        return self._shared.setdefault((type(made), made.name), made) if isinstance(made, URLWrapper) else made
+    def _share(self, made: URLWrapper) -> URLWrapper:
+        return self._shared.setdefault((type(made), made.name), made)
 
     def _parser(self) -> Markdown:
-        if not hasattr(self, "_md"):
-            self._md = Markdown(**self.settings["MARKDOWN"])
-        return self._md
+        if self._markdown is None:
+            self._markdown = Markdown(**self.settings["MARKDOWN"])
+        return self._markdown
 
-    def _header(self, source_path: str, header: dict[str, list[str]]) -> dict[str, Any]:
-        """Let Pelican make its objects of a header; it takes the parser's way of finding headers away, for it makes a new one each time."""
-        finder = self._parser().preprocessors["meta"]
-        self._source_path = source_path
-        try:
-            return self._parse_metadata(header)  # type: ignore[no-any-return]
-        finally:
-            self._parser().preprocessors.register(finder, "meta", 27)
+
+def _slug(path: str, title: str) -> str:
+    slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])
+    if not ARTICLE_ID.fullmatch(slug):
+        raise BuildError(f"{shown(path)}:1: the title makes no address; add a line “Slug: …” to the header")
+    return str(slug)
+
+
+def _decoded(path: str) -> str:
+    """Return the text of an ordinary file."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123  # a pipe would never end
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise BuildError(f"{shown(path)}: this is no ordinary file; delete it")
+        data = file.read(TEXT_BYTES + 1)
+    if len(data) > TEXT_BYTES:
+        raise BuildError(f"{shown(path)}: the text is larger than {TEXT_BYTES:,} bytes; split it")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        cause = f"byte 0x{error.object[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise BuildError(f"{shown(path)}:{line}: {cause}") from None

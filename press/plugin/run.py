@@ -1,11 +1,13 @@
-"""One run of Pelican: its settings read afresh, what it only logs taken for a fault, and the move into place."""
+"""Run of Pelican: its settings read afresh, what it only logs taken for a fault, and the move into place."""
 
 import contextlib
 import filecmp
 import io
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,9 +23,10 @@ from contract.templates import reader_html
 from press.errors import BuildError, place_of, refuse, warnings
 from press.incremental.cache import Cache, digest
 from press.incremental.comments import words_key
-from press.plugin.reader import MarkdownReader
+from press.plugin.reader import FOLDERS, MarkdownReader
 
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
+CONTENT = ".content-"
 NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
 
 
@@ -41,15 +44,45 @@ def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
             del sys.modules[name]
     # Compiled, a file is trusted by its size and the second in which it was written.
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    sys.path.insert(0, str(folder))  # where the command is not run as a module
     try:
         return dict(read_settings(str(config), override=overrides))
     except Exception as error:  # whatever a configuration raises is reported, with its place
         raise BuildError(place_of(error)) from error
     finally:
+        sys.path.remove(str(folder))
         sys.dont_write_bytecode = written
 
 
-def theme_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
+@contextlib.contextmanager
+def content_of(settings: dict[str, Any], texts: dict[str, str]) -> Iterator[Path]:
+    """Make a content folder with these articles and pages, by their path, beside the images and files that there are now."""
+    content = Path(settings["PATH"])
+    folders = [str(content / path) for kind in FOLDERS.values() for path in settings[kind]]
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        if Path(folder) == content:
+            return ["comments"]
+        return [name for name in names if name.endswith(".md") and folder.startswith(tuple(folders))]
+
+    with tempfile.TemporaryDirectory(prefix=CONTENT, dir=Path(settings["PRESS_CACHE"]).parent) as made:
+        copy = Path(made, "content")
+        shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=_link)
+        for name, text in texts.items():
+            file = copy / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+        yield copy
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # on another file system
+        shutil.copyfile(source, target)
+
+
+def fingerprint_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
     """Return the hash of what every page hangs on: the settings, the theme, this code and its libraries.
 
     Of a function in the settings no hash can be taken, so their source counts too, and that of further plugins.
@@ -61,10 +94,10 @@ def theme_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
     return digest(version, told.encode(), *(part for path in files for part in (path.name.encode(), path.read_bytes())))
 
 
-def run(settings: dict[str, Any], theme: bytes, cache: Cache) -> None:
+def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
     """Run Pelican; what it only logs is a fault too, for it would leave the page out and call that a success.
 
-    ``theme`` is the hash of what every page hangs on.
+    ``fingerprint`` is the hash of what every page hangs on.
 
     Raises:
         BuildError: with everything that is wrong.
@@ -72,7 +105,7 @@ def run(settings: dict[str, Any], theme: bytes, cache: Cache) -> None:
     settings = settings | {
         "PLUGINS": [*settings["PLUGINS"], "press.plugin.hooks"],
         "JINJA_FILTERS": settings["JINJA_FILTERS"] | {"reader_html": partial(reader_html, render=_remembered(cache))},
-        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(theme, cache)},
+        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(fingerprint, cache)},
     }
     with warnings(settings) as faults:
         try:
@@ -80,7 +113,7 @@ def run(settings: dict[str, Any], theme: bytes, cache: Cache) -> None:
                 if cache.is_empty:
                     MarkdownReader(settings).read_ahead()
                 Pelican(settings).run()
-            settings["PRESS"].draw_all()
+            settings["PRESS"].render_all()
         except Exception as error:  # whatever a template, a plugin or an article raises is reported, with its place
             faults.append(place_of(error))
     refuse(faults)
@@ -132,8 +165,8 @@ def _remembered(cache: Cache) -> Any:
 class _Compiled(BytecodeCache):
     """Templates as Jinja has compiled them, what they make of constants included; it checks that their source is the same."""
 
-    def __init__(self, theme: bytes, cache: Cache) -> None:
-        self._theme, self._cache = theme, cache
+    def __init__(self, fingerprint: bytes, cache: Cache) -> None:
+        self._fingerprint, self._cache = fingerprint, cache
 
     def load_bytecode(self, bucket: Bucket) -> None:
         key = self._key(bucket)
@@ -145,4 +178,4 @@ class _Compiled(BytecodeCache):
         self._cache.put(self._key(bucket), bucket.bytecode_to_string())
 
     def _key(self, bucket: Bucket) -> bytes:
-        return digest(b"compiled", self._theme, bucket.key.encode())
+        return digest(b"compiled", self._fingerprint, bucket.key.encode())

@@ -60,7 +60,7 @@ LAYOUT = """() => {
   const shown = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".visually-hidden, .skip");
   const told = (e) => e.outerHTML.slice(0, 120);
   const all = [...document.body.querySelectorAll("*")].filter(shown);
-  const scrolled = (e) => e.parentElement.closest("pre, table, textarea, svg");
+  const scrolled = (e) => e.parentElement.closest("pre, .table, table, textarea, svg");
   const inSentence = (e) => getComputedStyle(e).display === "inline"
     && ([...e.parentElement.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && /\\p{L}/u.test(n.textContent))
       || inSentence(e.parentElement));
@@ -207,8 +207,8 @@ def mailed(*, is_confirmed: bool) -> State:
         assert subscription
         page.goto(f"/comments/mail/{subscriptions.token(subscription)}")
         if is_confirmed:
-            page.get_by_role("button", name="Yes, write to me").click()
-            expect(page.get_by_role("heading", level=1)).to_have_text("What we write to you about")
+            page.get_by_role("button", name="Yes, email me").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("Your email choices")
 
     return state
 
@@ -242,7 +242,7 @@ STATES: dict[str, State] = PAGES | {
         "/contact/", "Send message", name="Ann", contact="07700 900123", message=LONG_WORD[:4000]
     ),
     **{name: receipt(name) for name in ("waiting", "published", "changed", "rejected", "deleted")},
-    "change with errors": pressed("waiting", "Send the change", name=""),
+    "change with errors": pressed("waiting", "Save changes", name=""),
     "change seen before": pressed("waiting", "Preview", comment="Better words."),
 }
 SCRIPTED: dict[str, State] = {

@@ -38,7 +38,7 @@ def test_a_reply_goes_the_whole_way(page: Page, served: tuple[Place, str]) -> No
     place, address = served
 
     page.goto("/")
-    page.get_by_role("link", name="2 thoughts").first.click()
+    page.get_by_role("link", name="Comments (2)").click()
     page.get_by_role("link", name="Reply to Alexis").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Reply to Alexis")
     expect(page.get_by_text("I love the feet")).to_be_visible()
@@ -127,7 +127,7 @@ def test_an_open_page_reloads_itself_after_a_change(browser: Browser, served: tu
 def test_the_way_by_keyboard_alone(page: Page) -> None:
     page.goto("/comments/reply/big-toe-and-glutes/0001")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the text")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to main content")).to_be_focused()
 
     page.get_by_label("Your name").focus()
     page.keyboard.type("Ann")

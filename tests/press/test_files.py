@@ -19,7 +19,7 @@ SECRET = b"where David lives"
 
 def feed_links(place: Place) -> list[str]:
     """Return where the second article's links lead in the feed."""
-    entry = place.page("/feed.xml").partition(":second</id>")[2].partition("</entry>")[0]
+    entry = place.page("/feed.xml").partition('/articles/second/"/>')[2].partition("</entry>")[0]
     return re.findall(r"href=&#34;([^&]*(?:&amp;amp;)?[^&]*)&#34;", entry)
 
 
@@ -163,6 +163,20 @@ def test_a_pdf_keeps_its_title_and_nothing_else_that_is_said_about_it(place: Pla
     assert not any(SECRET in part for part in (data, everything, *streams))
     [photograph] = [stream for stream in streams if stream.startswith(b"\xff\xd8")]
     assert Image.open(io.BytesIO(photograph)).getpixel((4, 4))
+
+
+def test_a_pdf_that_can_be_repaired_is_cleaned_all_the_same(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    file = place.folder / "content/files/plan.pdf"
+    a_pdf(file)
+    damaged = re.sub(rb"/Kids \[", b"/Kids [ 5 ", file.read_bytes())
+    file.write_bytes(damaged)
+    place.article("second", text="[The plan]({static}/files/plan.pdf)")
+
+    place.build()
+
+    assert SECRET in damaged
+    assert SECRET not in (place.output / "files/plan.pdf").read_bytes()
+    assert capfd.readouterr().err == ""
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:

@@ -222,6 +222,15 @@ def test_an_extra_file_that_is_broken_is_named(place: Place) -> None:
         place.build()
 
 
+def test_an_extra_drawing_that_holds_a_photograph_is_named(place: Place) -> None:
+    place.write(
+        "extra/icon.svg", '<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/jpeg;base64,AA"/></svg>'
+    )
+
+    with pytest.raises(BuildError, match=r"content/extra/icon\.svg holds another file, .*; save it with shapes alone"):
+        place.build()
+
+
 def test_the_images_of_the_site_itself_say_nothing(shipped: Place) -> None:
     for name, data in published(shipped).items():
         if name.endswith(".png"):

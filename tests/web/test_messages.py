@@ -32,7 +32,7 @@ def test_the_contact_page_has_the_telephone_first_and_then_the_form(shipped: Pla
     page = shipped.page("/contact/")
 
     assert 0 < page.index("tel:", page.index("<main")) < page.index('action="/comments/message"')
-    assert "Please keep medical details for the call." in page
+    assert "Please don’t put medical details here." in page
 
 
 def test_without_an_intake_the_contact_page_has_no_form(place: Place) -> None:
@@ -52,7 +52,7 @@ def test_a_message_is_kept_whole_before_the_answer_and_its_receipt_survives_a_re
     for _ in range(2):
         page = client.get(receipt)
         assert page.status_code == 200
-        assert "Thank you, Tom. David has your message and can answer you at 07700 900123." in shown(page)
+        assert "Thank you, Tom. David has your message and can reply to you at 07700 900123." in shown(page)
         assert "After six." in page.text
         assert page.headers["cache-control"] == "no-store"
 
@@ -121,7 +121,7 @@ def test_its_writer_deletes_it_for_good(client: TestClient, settings: Settings) 
     answer = client.post(receipt, data={"action": "delete"})
 
     assert answer.headers["location"] == receipt
-    assert "Your message is deleted." in shown(client.get(receipt))
+    assert "Your message and contact details are deleted." in shown(client.get(receipt))
     [message] = kept(settings)
     assert (message.name, message.contact, message.body, message.state) == ("", "", "", "deleted")
 

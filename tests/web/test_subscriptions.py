@@ -101,7 +101,7 @@ def test_its_owner_confirms_it_and_chooses(client: TestClient, settings: Setting
     assert subscriptions(settings).of(subscription.comment) == Subscription(
         subscription.comment, ADDRESS, ("author",), is_confirmed=True
     )
-    assert "What we write to you about" in shown(client.get(link(settings, subscription)))
+    assert "Your email choices" in shown(client.get(link(settings, subscription)))
 
 
 def test_who_chooses_nothing_is_sent_nothing(client: TestClient, settings: Settings) -> None:
@@ -145,7 +145,7 @@ def test_a_link_that_has_done_its_work_looks_like_one_that_never_was(client: Tes
     pages = [client.get(address).text for address in (link(settings, subscription), "/comments/mail/nonsense")]
 
     assert pages[0] == pages[1]
-    assert "Nothing more is sent because of this link." in pages[0]
+    assert "You get no more email because of this link." in pages[0]
 
 
 def test_never_again_holds_for_every_comment_and_keeps_no_address(client: TestClient, settings: Settings) -> None:
@@ -195,7 +195,7 @@ def test_a_deleted_comment_takes_its_address_along(client: TestClient, settings:
 
 def test_the_receipt_stops_the_mail_and_hands_out_all_that_is_kept(client: TestClient, settings: Settings) -> None:
     receipt = sent_comment(client, email=ADDRESS)
-    assert "confirm that the address is yours" in shown(client.get(receipt))
+    assert "Confirm your address to hear back." in shown(client.get(receipt))
 
     export = client.get(f"{receipt}/kept.json").json()
     client.post(receipt, data={"action": "stop"})
