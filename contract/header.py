@@ -101,7 +101,7 @@ def former(value: str) -> str:
     is_path = FORMER_PATH.fullmatch(value) and path.isprintable() and "\ufffd" not in path and path != "/"
     if not (is_path or NUMBER.fullmatch(value) or ARTICLE_ID.fullmatch(value)):
         rule = "small letters, digits and single hyphens, 100 at most"
-        raise ValueError(f"“{value[:80]}” must be {rule}, or a path from the root, like /2012/03/boots/, or /?p=123")
+        raise ValueError(f"“{value[:200]}” must be {rule}, or a path from the root, like /2012/03/boots/, or /?p=123")
     return value
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from PIL import Image
 
+from contract.header import HeaderError, read
 from contract.manifest import load
 from press.builder import build
 from press.errors import BuildError
@@ -130,12 +131,21 @@ def test_an_old_address_leads_on_in_every_form_that_hosts_take(moved: OldSite, o
         "relative/path",
     ],
 )
-@pytest.mark.parametrize("kind", ["articles", "pages"])
-def test_a_former_address_that_a_server_could_misread_stops_the_build(old: OldSite, former: str, kind: str) -> None:
-    header = f"Title: A\nId: a\nSlug: a\nDate: 2012-03-01\nSummary: A.\nFormerly: /fine/ {former}\n"
-    text = header if kind == "articles" else header.replace("Id: a\n", "")
-    (old.folder / "content" / kind).mkdir(exist_ok=True)
-    (old.folder / "content" / kind / "a.md").write_text(f"{text}\nWords.\n")
+@pytest.mark.parametrize("kind", ["article", "page"])
+def test_a_former_address_that_a_server_could_misread_is_refused(former: str, kind: str) -> None:
+    header = "Title: A\nId: a\nSlug: a\nDate: 2012-03-01\nSummary: A.\n"
+    header = (header if kind == "article" else header.replace("Id: a\n", "")) + f"Formerly: /fine/ /%D0%BE/ {former}\n"
 
-    with pytest.raises(BuildError, match=r"Formerly .* must be "):
+    with pytest.raises(HeaderError, match=r"Formerly: .* must be small letters"):
+        read(f"{header}\nWords.\n", kind)
+
+
+def test_a_former_address_that_leads_elsewhere_stops_the_build(old: OldSite) -> None:
+    old.wordpress(an_item(1, "shoes"), an_item(2, "about", post_type="page", link=f"{OLD}/info/"))
+    page = old.folder / "content/pages/about.md"
+    page.write_text(page.read_text().replace("Formerly: ", "Formerly: /2012/03/shoes/ /articles/ "))
+
+    with pytest.raises(
+        BuildError, match=r"about\.md: Formerly: /2012/03/shoes/ is an address of .*shoes\.md; delete one"
+    ):
         publish(old)

@@ -226,6 +226,12 @@ def test_a_summary_is_the_excerpt_else_the_teaser_else_the_first_sentence(
     assert f"\nSummary: {summary}\n" in old.text("articles/shoes.md")
 
 
+def test_words_that_look_like_a_header_stay_words(old: OldSite) -> None:
+    old.wordpress(an_item(body="Status: draft\n\nDate: tomorrow\n\nStatus: draft"))
+
+    assert old.body() == "Status&#58; draft\n\nDate&#58; tomorrow\n\nStatus&#58; draft"
+
+
 def test_everything_else_is_left_out_by_name(old: OldSite) -> None:
     report = old.wordpress(
         an_item(1, "menu", post_type="nav_menu_item"),
