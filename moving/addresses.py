@@ -18,7 +18,7 @@ from contract.header import former
 from moving.records import Attachment
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp")
-_DOCUMENTS = ".gif .pdf .txt .csv .doc .docx .xls .xlsx .ppt .pptx .odt .ods .odp .epub .zip .gpx .mp3 .m4a .ogg .wav .mp4 .webm .mov"
+_DOCUMENTS = ".pdf .txt .csv .doc .docx .xls .xlsx .ppt .pptx .odt .ods .odp .epub .zip .gpx .mp3 .m4a .ogg .wav .mp4 .webm .mov"
 DOCUMENTS = tuple(_DOCUMENTS.split())
 SIZE = re.compile(r"-\d{1,5}x\d{1,5}(?=\.\w{1,5}$)|-scaled(?=\.\w{1,5}$)")
 FILE_NAME = re.compile(

@@ -176,7 +176,7 @@ class Placing:
     def _no_article(self, thread: str) -> str:
         address = self._index.address_of(thread)
         if address is not None:
-            return f"no article has this address; add it to Formerly: and run again: {address[:300]}"
+            return f"no article has this address; add it to Formerly and run again: {address[:300]}"
         return "its article is left out, or not in the export"
 
     def _publish(self, made: Comment, article: str) -> None:

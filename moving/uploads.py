@@ -10,7 +10,7 @@ from moving.addresses import DOCUMENTS, SIZE, content_place, file_key, is_image,
 from moving.records import Attachment
 from moving.site import Site
 
-FILE_BYTES = 512 * 1024 * 1024
+FILE_BYTES = 100_000_000  # as many as the press reads
 IMAGE_BYTES = 64 * 1024 * 1024
 PIXELS = 50_000_000  # as many as the press takes
 PHOTOGRAPHS = ("JPEG", "MPO", "PNG", "WEBP")

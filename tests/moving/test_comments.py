@@ -53,7 +53,7 @@ def test_a_thread_without_an_article_is_named_with_the_cure(shoes: OldSite) -> N
     again = shoes.move("disqus", export)
 
     assert [line["text"] for line in report["left_out"]] == [
-        f"no article has this address; add it to Formerly: and run again: {OLD}/lost/",
+        f"no article has this address; add it to Formerly and run again: {OLD}/lost/",
         "its article is left out, or not in the export",
     ]
     assert counts(again, "comment") == (2, 1, 0, 1)
