@@ -199,8 +199,7 @@ def _to_use(browser: Browser, url: str, words: peers.Words) -> int:
         if waiting:
             waiting.pop(0).continue_()
             let_through += 1
-    for route in waiting:
-        route.continue_()
+    tab.unroute("**")  # lets the rest through, the icon that is asked for last too
     tab.wait_for_load_state("networkidle")
     tab.close()
     if not usable:

@@ -5,11 +5,8 @@ the last good output stays as it was. What a run found out is kept for the next,
 """
 
 import contextlib
-import fcntl
 import gc
 import os
-import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -26,9 +23,10 @@ from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
 from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
+from press.output.folder import files_below, lock, move, output_of, sweep
 from press.output.links import PageLinks, dead_links
 from press.plugin.facts import set_conversation
-from press.plugin.run import CONTENT, content_of, files_below, fingerprint_of, move, run, settings_of
+from press.plugin.run import content_of, fingerprint_of, run, settings_of
 
 PREVIEW: dict[str, Any] = {
     "PREVIEW": True,
@@ -76,8 +74,8 @@ class Builder:
         self.held_back: list[str] = []
         self._config, self._overrides, self._progress = config, overrides, progress
         self._settings = settings_of(config, overrides)
-        self._lock = _lock(Path(self._settings["PRESS_CACHE"]).parent)
-        _sweep(self._settings)
+        self._lock = lock(Path(self._settings["PRESS_CACHE"]).parent)
+        sweep(self._settings)
         self.state = replace(manifest.BuildStatus.load(self._told), watching=is_watching)
         self._version = version_of(HERE, HERE.parent / "contract")
         self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
@@ -133,7 +131,7 @@ class Builder:
 
         ``content`` is where the texts lie, if that is not what the settings say.
         """
-        output, facts = _output_of(settings), Path(settings["SITE_JSON"])
+        output, facts = output_of(settings), Path(settings["SITE_JSON"])
         for folder in (output.parent, facts.parent):
             folder.mkdir(parents=True, exist_ok=True)
         # Each beside its place, for a rename does not cross file systems.
@@ -237,7 +235,7 @@ class Builder:
             raise error if isinstance(error, BuildError) else BuildError(place_of(error)) from error
         if data is None:
             return False
-        output = _output_of(settings)
+        output = output_of(settings)
         draft = output.with_name(f".{output.name}-{os.getpid()}")
         draft.write_bytes(data)
         draft.replace(output / file)
@@ -322,44 +320,3 @@ def _dead(settings: dict[str, Any], checked: Iterable[str], pages: Pages, files:
     """Yield each link that leads nowhere, with the place where its author wrote it."""
     for file, address, cause in dead_links(checked, pages.links, files):
         yield f"{origin(settings, address) or file}: link to {address}: {cause}"
-
-
-def _lock(folder: Path) -> contextlib.ExitStack:
-    """Return what keeps other presses out of a folder until it is closed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        descriptor = os.open(folder, os.O_RDONLY)
-        stack.callback(os.close, descriptor)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BuildError(f"{shown(folder)}: another press works here; let it go on, or end it first") from None
-        return stack.pop_all()
-
-
-def _output_of(settings: dict[str, Any]) -> Path:
-    """Return the folder of the output; what is a link leads to it.
-
-    Raises:
-        BuildError: if no rename leads into it from beside it.
-    """
-    output = Path(settings["OUTPUT_PATH"]).resolve()
-    if output.is_dir() and output.stat().st_dev != output.parent.stat().st_dev:
-        raise BuildError(
-            f"{output} is a file system of its own; let the site be a folder in it: SITE_OUTPUT={output}/site"
-        )
-    return output
-
-
-def _sweep(settings: dict[str, Any]) -> None:
-    """Remove what a press that was killed has left."""
-    output, facts, cache = _output_of(settings), Path(settings["SITE_JSON"]), Path(settings["PRESS_CACHE"])
-    for folder, prefix in (
-        (output.parent, f".{output.name}-"),
-        (facts.parent, f".{output.name}-"),
-        (cache.parent, CONTENT),
-    ):
-        left = re.compile(rf"{re.escape(prefix)}(\w{{8}}|\d+)")
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if left.fullmatch(path.name):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()

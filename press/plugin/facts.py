@@ -73,7 +73,8 @@ def set_languages(settings: dict[str, Any], contents: Iterable[Content]) -> None
         pairs.setdefault((type(content).__name__, content.slug), []).append(content)
     for pair in pairs.values():
         for content in pair:
-            content.in_other_languages = tuple(neighbour(other) for other in pair if other is not content)
+            others = (other for other in pair if other is not content and other.status != "hidden")
+            content.in_other_languages = tuple(map(neighbour, others))
 
 
 def set_facts(settings: dict[str, Any], articles: Iterable[Article]) -> None:

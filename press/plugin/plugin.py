@@ -127,6 +127,8 @@ def _illustrate(generator: PagesGenerator) -> None:
 def _clean_extra(generator: StaticGenerator) -> None:
     """Publish the files of ``content/extra`` without their metadata."""
     images = generator.context["images"]
+    odd = [file for file in generator.staticfiles if not Path(generator.path, file.source_path).is_file()]
+    refuse(f"{checks.source(file)}: this is no ordinary file; delete it" for file in odd)
     for file in generator.staticfiles:
         file.source_path = str(images.clean(Path(generator.path, file.source_path)).absolute())
     for note in images.notes:

@@ -1,14 +1,13 @@
 """Run of Pelican: its settings read afresh, what it only logs taken for a fault, and the move into place."""
 
 import contextlib
-import filecmp
 import io
 import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,10 @@ from contract.templates import reader_html
 from press.errors import BuildError, place_of, refuse, warnings
 from press.incremental.cache import Cache, digest
 from press.incremental.comments import words_key
+from press.output.folder import SPARE
 from press.plugin.reader import FOLDERS, MarkdownReader
 
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
-CONTENT = ".content-"
 NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
 
 
@@ -65,7 +64,7 @@ def content_of(settings: dict[str, Any], texts: dict[str, str]) -> Iterator[Path
             return ["comments"]
         return [name for name in names if name.endswith(".md") and folder.startswith(tuple(folders))]
 
-    with tempfile.TemporaryDirectory(prefix=CONTENT, dir=Path(settings["PRESS_CACHE"]).parent) as made:
+    with tempfile.TemporaryDirectory(prefix=SPARE, dir=Path(settings["PRESS_CACHE"]).parent) as made:
         copy = Path(made, "content")
         shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=_link)
         for name, text in texts.items():
@@ -117,37 +116,6 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
         except Exception as error:  # whatever a template, a plugin or an article raises is reported, with its place
             faults.append(place_of(error))
     refuse(faults)
-
-
-def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
-    """Make ``target`` equal to ``source`` by renames, so that no reader ever sees half a page or a link ahead of its page.
-
-    Files of the target that are ``staying`` stay as they are.
-    """
-    files = sorted(files_below(source))
-    new = [file for file in files if not (target / file).exists()]
-    changed = [
-        file
-        for file in files
-        if (target / file).exists() and not filecmp.cmp(source / file, target / file, shallow=False)
-    ]
-    for file in [*new, *changed]:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        (source / file).replace(target / file)
-    wanted = {*files, *staying}
-    for gone in sorted(set(files_below(target)) - wanted, reverse=True):
-        (target / gone).unlink()
-        for folder in (target / gone).parents:
-            if folder == target or any(folder.iterdir()):
-                break
-            folder.rmdir()
-
-
-def files_below(folder: Path) -> Iterator[str]:
-    """Yield every file below a folder, as its path from there."""
-    for place, _, names in os.walk(folder):
-        below = place[len(str(folder)) + 1 :]
-        yield from (f"{below}/{name}" if below else name for name in names)
 
 
 def _remembered(cache: Cache) -> Any:

@@ -216,7 +216,7 @@ def mailed(*, is_confirmed: bool) -> State:
 WITH_ADDRESS = {"name": "Tom", "email": "tom@feet.example"}
 PAGES: dict[str, State] = {
     "front": at("/"), "article": at(f"/articles/{ARTICLE}/"), "archive": at("/articles/"),
-    "contact": at("/contact/"), "privacy": at("/privacy/"), "missing": at("/no/such/page"),
+    "contact": at("/contact/"), "privacy": at("/privacy/"), "drawings": at("/drawings/"), "missing": at("/no/such/page"),
     "tag": at("/articles/about/feet/"),
 }  # fmt: skip
 STATES: dict[str, State] = PAGES | {

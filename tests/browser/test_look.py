@@ -220,17 +220,22 @@ def test_a_feed_in_a_browser_has_dates_for_people_and_a_way_home(page: Page) -> 
     expect(page).to_have_url(f"{SITE_URL}/")
 
 
-def test_an_article_takes_three_sheets_of_paper_and_names_its_address(page: Page) -> None:
-    page.goto(ARTICLE)
+@pytest.mark.parametrize(("address", "sheets"), [(ARTICLE, 3), ("/", 3), ("/drawings/", 1)])
+def test_a_page_takes_few_sheets_of_paper(page: Page, address: str, sheets: int) -> None:
+    page.goto(address)
 
     paper = page.pdf(format="A4", margin={"top": "15mm", "bottom": "15mm", "left": "15mm", "right": "15mm"})
 
-    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 3
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == sheets
+
+
+def test_an_article_on_paper_has_one_typeface_and_its_address_and_nothing_to_press(page: Page) -> None:
+    page.goto(ARTICLE)
+
     page.emulate_media(media="print")
+
     expect(page.get_by_text(f"{SITE_URL}{ARTICLE}", exact=True)).to_be_visible()
     for hidden in ("Link to this comment", "Add a comment", "Send comment", "Ring David on 07504 439555"):
         expect(page.get_by_text(hidden, exact=True).first).to_be_hidden()
-    faces = page.evaluate(
-        "() => new Set([...document.querySelectorAll('main *')].map((e) => getComputedStyle(e).fontFamily)).size"
-    )
-    assert faces == 1
+    faces = "() => new Set([...document.querySelectorAll('main *')].map((e) => getComputedStyle(e).fontFamily)).size"
+    assert page.evaluate(faces) == 1

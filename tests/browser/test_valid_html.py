@@ -124,7 +124,7 @@ def test_every_feed_is_valid_atom(place: Place) -> None:
 
 @pytest.mark.parametrize(("good", "bad", "fault"), [
     ("<updated>", "<updated>on ", "is no date of RFC 3339"),
-    ("<id>tag:", "<id>", "is not absolute"),
+    ("<id>urn:uuid:", "<id>", "is not absolute"),
     ("</entry>", "<id>https://feet.example/</id></entry>", "has 2 id"),
     ("<title>", "<name>", "has 0 title"),
     ('href="https://feet.example/articles/', 'href="/articles/', "is not absolute"),
@@ -359,7 +359,7 @@ def faults_of_feed(text: str, address: str) -> Iterator[str]:
             yield f"{element.text} is no date of RFC 3339"
         if name in ("updated", "published") and DATE.fullmatch(element.text or ""):
             datetime.fromisoformat(element.text or "")
-        absolute = {"id": element.text, "link": element.get("href")}.get(name, "tag:")
+        absolute = {"id": element.text, "link": element.get("href")}.get(name, "urn:")
         if not urlsplit(absolute or "").scheme:
             yield f"{absolute} is not absolute"
         if name in ("title", "subtitle", "summary", "content", "rights"):

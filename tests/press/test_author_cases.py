@@ -65,6 +65,7 @@ def test_an_article_of_another_language_is_an_article_like_any_other_and_pairs_l
     place.article("shoes", Title="Shoes")
     place.article("schuhe", Title="Schuhe", Slug="shoes", Lang="DE", Formerly="stiefel")
     place.article("allein", Lang="de", text="Worte.")
+    place.article("secret", Slug="allein", Title="Whispered", Status="hidden")
     place.write("pages/about.md", "Title: About\nSlug: about\n\nHello.\n")
     place.write("pages/ueber.md", "Title: Über mich\nSlug: about\nLang: de\n\nHallo.\n")
     place.comment(a_comment(article="schuhe"))
@@ -87,6 +88,7 @@ def test_an_article_of_another_language_is_an_article_like_any_other_and_pairs_l
         or len(ids(place, "/articles/de/shoes/comments.xml")) == 2
     )
     assert "Worte." in place.page("/articles/de/allein/")
+    assert "Whispered" not in place.page("/articles/de/allein/")
     assert "/articles/de/stiefel/ /articles/de/shoes/ 301" in place.page("/_redirects")
     assert place.page("/feed.xml").count('<entry xml:lang="de">') == 2
     assert {"/articles/de/shoes/", "/articles/de/allein/", "/articles/shoes/"} <= set(
@@ -193,7 +195,7 @@ def test_pages_are_in_the_foot_of_every_page_and_an_icon_of_ones_own_is_used(pla
         assert "Secret" not in page
         assert '<link rel="icon" href="/favicon.ico">' in page
     assert (place.output / "favicon.ico").read_bytes() == b"\0\0\1\0"
-    assert json.loads((place.folder / "var/site/site.json").read_text("utf-8"))["pages"] == {"/about/": "About <me>"}
+    assert json.loads((place.folder / "var/site/site.json").read_text("utf-8"))["pages"]["/about/"] == "About <me>"
 
 
 # Raw HTML

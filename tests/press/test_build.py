@@ -14,7 +14,7 @@ import pytest
 
 from contract.manifest import BuildStatus
 from press.errors import BuildError
-from press.plugin.run import move
+from press.output.folder import move
 from tests.support.place import ROOT, SITE_URL, Place, a_comment
 
 Fault = Callable[[Place], dict[str, Any]]

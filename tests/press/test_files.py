@@ -145,7 +145,7 @@ def a_pdf(path: Path) -> None:
     image.write(photograph.getvalue(), filter=pikepdf.Name.DCTDecode)
     pdf.pages[0]["/Resources"] = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Photo=image))
     path.parent.mkdir(exist_ok=True)
-    pdf.save(path)
+    pdf.save(path, fix_metadata_version=False)
 
 
 @pytest.mark.parametrize("folder", ["files/", "extra/"])
@@ -168,7 +168,7 @@ def test_a_pdf_keeps_its_title_and_nothing_else_that_is_said_about_it(place: Pla
 def test_a_pdf_that_can_be_repaired_is_cleaned_all_the_same(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
     file = place.folder / "content/files/plan.pdf"
     a_pdf(file)
-    damaged = re.sub(rb"/Kids \[", b"/Kids [ 5 ", file.read_bytes())
+    damaged = file.read_bytes().replace(b"/Kids [ 5 0 R", b"/Kids [ 99 0 R")
     file.write_bytes(damaged)
     place.article("second", text="[The plan]({static}/files/plan.pdf)")
 

@@ -57,7 +57,8 @@ def opened(place: Place, address: str) -> Image.Image:
 def feed(place: Place, slug: str) -> str:
     """Return an article as the feed holds it."""
     for entry in ET.fromstring(place.page("/feed.xml")).iter(f"{ATOM}entry"):
-        if (entry.findtext(f"{ATOM}id") or "").endswith(f":{slug}"):
+        [link] = (one.get("href") for one in entry.findall(f"{ATOM}link") if one.get("rel", "alternate") == "alternate")
+        if link == f"{SITE_URL}/articles/{slug}/":
             return entry.findtext(f"{ATOM}content") or ""
     raise AssertionError(slug)
 
@@ -99,7 +100,7 @@ def test_a_photograph_is_never_made_larger(tmp_path: Path, width: int, offered: 
 
 
 def test_the_widths_are_true_to_the_layout() -> None:
-    style = (ROOT / "theme/templates/style.css").read_text("utf-8")
+    style = (ROOT / "theme/templates/tokens.css").read_text("utf-8")
 
     assert "--measure: 38rem;" in style
     assert "--gutter: 1.25rem;" in style  # twice, so 2.5rem
@@ -333,7 +334,7 @@ def test_the_shipped_drawings_stand_where_the_post_says_it_and_say_what_they_sho
 
 
 def test_forced_colours_reach_every_colour_of_the_drawings() -> None:
-    style = (ROOT / "theme/templates/style.css").read_text("utf-8")
+    style = (ROOT / "theme/templates/tokens.css").read_text("utf-8")
     forced = style.partition("@media (forced-colors: active)")[2].partition("\n}\n")[0]
 
     used = {

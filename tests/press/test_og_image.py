@@ -48,7 +48,7 @@ def test_a_site_without_articles_has_no_social_image(place: Place) -> None:
     place.build()
 
     assert "image" not in social(place, "/")
-    assert not list(place.output.glob("images/*"))
+    assert not list(place.output.glob("images/social-*"))
 
 
 def test_any_title_has_an_image_of_the_right_size(place: Place) -> None:

@@ -404,10 +404,11 @@ def test_the_preview_shows_what_is_unpublished_and_marks_it(place: Place) -> Non
 
     place.build(preview=True)
 
-    for name in ("sketch", "tomorrow", "blueprint", "course"):
+    draft, later = "Draft:</strong> only", "Appears on 1 January 2999 at 00:00:</strong> until then only"
+    for name, mark in {"sketch": draft, "tomorrow": later, "blueprint": draft, "course": later}.items():
         page = place.page(f"/drafts/{name}/")
         assert "Unripe" in page
-        assert '<p class="box"><strong>Draft:</strong> only this preview shows it.</p>' in page
+        assert f'<p class="box"><strong>{mark} this preview shows it.</p>' in page
         assert '<meta name="robots" content="noindex">' in page
     for name in ("draft", "future", "page", "soon"):
         assert re.search(rf"images/{name}-\w+-8\.avif", " ".join(built(place)))

@@ -69,14 +69,8 @@ def test_no_template_is_taken_from_pelicans_own_theme_nor_can_be(
         place.build()
 
 
-def test_no_template_marks_its_comments_up_for_readers_and_the_browsers_bar_has_the_colour_of_the_paper(
-    shipped: Place,
-) -> None:
-    page = shipped.page("/")
-
-    assert "<!--" not in page
-    for scheme in ("light", "dark"):
-        assert f'media="(prefers-color-scheme:{scheme})" content="{colours(scheme)["paper"]}"' in page
+def test_no_template_marks_its_comments_up_for_readers(shipped: Place) -> None:
+    assert "<!--" not in shipped.page("/")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -92,13 +86,6 @@ def test_a_colour_can_be_read_on_its_ground(scheme: str, colour: str, ground: st
 def test_the_measure_of_contrast_is_that_of_wcag() -> None:
     assert contrast("#000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#fff") == pytest.approx(4.48, abs=0.01)
-
-
-def test_the_colour_of_the_browsers_own_bar_is_that_of_the_paper() -> None:
-    base = (TEMPLATES / "base.html").read_text("utf-8")
-
-    for scheme in ("light", "dark"):
-        assert f'media="(prefers-color-scheme:{scheme})" content="{colours(scheme)["paper"]}"' in base
 
 
 def test_a_token_keeps_its_name_in_a_page() -> None:

@@ -192,6 +192,17 @@ def test_an_odd_article_is_told_with_its_name_and_the_watch_recovers(
     assert place.page(ARTICLE) != before
 
 
+@pytest.mark.parametrize("make", [a_pipe, a_link_to_nothing])
+def test_an_odd_file_for_the_root_of_the_site_is_refused_with_its_name(
+    place: Place, make: Callable[[Path], None]
+) -> None:
+    (place.folder / "content/extra").mkdir()
+    make(place.folder / "content/extra/odd.txt")
+
+    with pytest.raises(BuildError, match=r"content/extra/odd\.txt: this is no ordinary file; delete it"):
+        place.build(SOCIAL_IMAGES=False)
+
+
 # Disk and folders
 
 

@@ -22,16 +22,14 @@ from contract.templates import environment
 from postbox.mail.compose import Composer
 from postbox.mail.message import MailDraft
 from postbox.mail.smtp import Mailer
-from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.messages import Enquiry, Messages
-from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscription, Subscriptions
+from tests.support import moderation
 from tests.support.facts import a_site
-from tests.support.moderation import a_place as a_bare_place
 from tests.support.place import ARTICLE, ROOT
-from tests.support.store import KEYS, NOW, a_submission, submission_meta
+from tests.support.store import KEYS, NOW, submission_meta
 
 PASSWORD = "p@ss:w/rd #1"
 SITE = a_site(
@@ -48,65 +46,40 @@ SITE = a_site(
 BY: dict[str, Any] = {"who": "David", "now": NOW}
 
 
-class House:
-    """A place in which readers send, David decides, and letters are composed."""
+class House(moderation.House):
+    """A place in which readers leave addresses too, and mails are composed."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.inbox = Inbox(settings.inbox)
+        super().__init__(settings)
         self.subscriptions = Subscriptions(self.inbox)
-        self.moderation = Moderation.open(settings)
         theme = environment(FileSystemLoader(settings.theme / "templates"))
         self.notices = Composer(settings, self.moderation, theme)
         self.mailer = Mailer(settings, theme)
 
-    def send(self, *, address: str = "", events: str = "", held: tuple[str, ...] = (), **fields: Any) -> str:
+    def send(self, *, address: str = "", events: str = "", **fields: Any) -> str:
         """Send a comment, perhaps with an address, which is confirmed if it says what it wants; return its id."""
+        id = super().send(**fields)
         with transaction(self.inbox.connection):
-            submission = a_submission(**{"article": ARTICLE} | fields)
-            id = self.inbox.add(submission, submission_meta(NOW, key=next(KEYS)), held)
             if address:
                 self.subscriptions.ask(id, address)
             if events:
                 self.subscriptions.choose(id, events.split())
         return id
 
-    def change(self, id: str, **fields: Any) -> None:
-        """Change a comment, as its writer does."""
-        with transaction(self.inbox.connection):
-            self.inbox.change(id, a_submission(**{"article": ARTICLE} | fields), NOW, ())
-
     def delete(self, id: str) -> None:
-        """Delete a comment, as its writer does."""
-        with transaction(self.inbox.connection):
-            self.inbox.delete(id)
-        self.moderation.carry_out_deletions(now=NOW)
+        """Delete a comment, as its writer does, from its page too."""
+        super().delete(id)
+        self.carry_out_deletions()
 
     def name(self, id: str) -> str:
         """Return the name of a comment's latest revision."""
-        return self.moderation.review.history(id)[-1].name
+        return self.review.history(id)[-1].name
 
-    def publish(self, id: str) -> int:
-        """Publish what waits of a comment."""
-        return self.moderation.approve(self.name(id), **BY)
-
-    def published(self, **fields: Any) -> str:
-        """Send a comment and publish it; return its id."""
-        id = self.send(**fields)
-        self.publish(id)
-        return id
-
-    def answer(self, id: str, words: str = "Thank you.") -> str:
+    def answered(self, id: str, words: str = "Thank you.") -> str:
         """Answer a comment as David; return the answer's id."""
-        decision = self.moderation.work.decisions.one(self.moderation.answer(ARTICLE, id, words, **BY))
+        decision = self.decisions.one(self.answer(id, words))
         assert decision
         return decision.comment
-
-    def remove(self, id: str) -> None:
-        """Take a published comment off its page."""
-        comment = self.moderation.review.find(id)
-        assert comment
-        self.moderation.remove(ARTICLE, id, seen=self.moderation.review.seen(comment), **BY)
 
     def message(self, **fields: Any) -> str:
         """Send a message; return its id."""
@@ -233,7 +206,7 @@ def running(
 def a_place(folder: Path, **fields: Any) -> Settings:
     """Make a place with the shipped comments and theme; return its settings."""
     settings = replace(
-        a_bare_place(folder),
+        moderation.a_place(folder),
         theme=ROOT / "theme",
         desk_url="https://desk.example",
         mail_from="david@feet.example",

@@ -16,7 +16,7 @@ from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
 from tests.support.facts import a_site
 from tests.support.place import ARTICLE, ROOT
-from tests.support.store import KEYS, Clock, a_submission, add
+from tests.support.store import KEYS, NOW, Clock, a_submission, add
 
 SITE = a_site(author="David")
 
@@ -36,6 +36,107 @@ def a_place(folder: Path) -> Settings:
     settings.site.parent.mkdir(parents=True)
     settings.site.write_text(site_dumps(SITE), "utf-8")
     return settings
+
+
+class House:
+    """A place in which readers write and David decides, each at the same moment."""
+
+    now = NOW
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.moderation = Moderation.open(settings)
+        self.review = self.moderation.review
+        self.inbox = self.moderation.work.inbox
+        self.decisions = self.moderation.work.decisions
+        self.by: dict[str, Any] = {"who": "David", "now": self.now}
+
+    def send(self, **fields: Any) -> str:
+        """Send a comment; return its id."""
+        return add(self.inbox, self.now, key=next(KEYS), **({"article": ARTICLE} | fields))
+
+    def change(self, id: str, body: str, **fields: Any) -> None:
+        """Change a comment, as its writer does."""
+        with transaction(self.inbox.connection):
+            self.inbox.change(id, a_submission(**{"article": ARTICLE, "body": body} | fields), self.now, ())
+
+    def delete(self, id: str) -> None:
+        """Delete a comment, as its writer does."""
+        with transaction(self.inbox.connection):
+            self.inbox.delete(id)
+
+    def published(self, **fields: Any) -> str:
+        """Send a comment and publish it; return its id."""
+        id = self.send(**fields)
+        self.approve(id)
+        return id
+
+    def name(self, id: str) -> str:
+        """Return what a decision on what waits of a comment carries."""
+        [name] = [item.name for item in self.review.history(id) if item.revision.state == "waiting"]
+        return name
+
+    def seen(self, id: str) -> str:
+        """Return what a decision on a published comment carries."""
+        return self.review.seen(self.comment(id))
+
+    def approve(self, id: str) -> int:
+        """Publish what waits of a comment."""
+        return self.moderation.approve(self.name(id), **self.by)
+
+    def reject(self, id: str, reason: str = "") -> int:
+        """Reject what waits of a comment."""
+        return self.moderation.reject(self.name(id), reason=reason, **self.by)
+
+    def answer(self, id: str, words: str) -> int:
+        """Answer a comment as David."""
+        return self.moderation.answer(ARTICLE, id, words, **self.by)
+
+    def edit(self, id: str, words: str, *, seen: str) -> int:
+        """Edit a comment of David's."""
+        return self.moderation.edit(ARTICLE, id, words, seen=seen, **self.by)
+
+    def remove(self, id: str) -> int:
+        """Take a published comment off its page."""
+        return self.moderation.remove(ARTICLE, id, seen=self.seen(id), **self.by)
+
+    def undo(self, sequence: int) -> int:
+        """Undo a decision."""
+        return self.moderation.undo(sequence, **self.by)
+
+    def forget(self, id: str) -> None:
+        """Erase a comment."""
+        self.moderation.forget(id, **self.by)
+
+    def carry_out_deletions(self) -> int:
+        """Take off their pages what their writers deleted."""
+        return self.moderation.carry_out_deletions(now=self.now)
+
+    def file(self, id: str) -> Path:
+        """Return where a comment's file lies once it is published."""
+        return file_of(self.settings, id)
+
+    def comment(self, id: str) -> Comment:
+        """Return a comment's file."""
+        return read(self.file(id))
+
+    def files(self) -> dict[str, bytes]:
+        """Return every file of the content folder."""
+        return files(self.settings)
+
+    def everywhere(self) -> bytes:
+        """Return the bytes of every file there is."""
+        return everywhere(self.settings)
+
+    def states(self) -> list[tuple[str, int, str, str]]:
+        """Return what the inbox says became of every revision."""
+        return [(r.id, r.number, r.state, r.reason) for r in self.inbox.everything()]
+
+
+@pytest.fixture
+def house(settings: Settings) -> House:
+    """A place in which nothing was written yet."""
+    return House(settings)
 
 
 def by(clock: Clock) -> dict[str, Any]:

@@ -99,22 +99,14 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("place", "words"),
-    [
-        ("the form on the page", "Your town (optional)"),
-        ("an error", "Town must be 80 characters or fewer"),
-        ("the preview", "Leeds"),
-        ("the receipt", "Leeds"),
-        ("its writer's download", "Leeds-on-Sea"),
-        ("the mail", "Leeds-on-Sea"),
-        ("the queue", "Leeds-on-Sea"),
-        ("the command line", "Leeds-on-Sea"),
-        ("the file", "\nTown: Leeds-on-Sea\n"),
-        ("the export", "Leeds-on-Sea"),
-        ("the page", "Leeds-on-Sea"),
-    ],
-)
+@pytest.mark.parametrize(("place", "words"), [
+    ("the form on the page", "Your town (optional)"),
+    ("an error", "Town must be 80 characters or fewer"),
+    ("the preview", "Leeds"), ("the receipt", "Leeds"),
+    ("its writer's download", "Leeds-on-Sea"),
+    ("the mail", "Leeds-on-Sea"), ("the queue", "Leeds-on-Sea"), ("the command line", "Leeds-on-Sea"),
+    ("the file", "\nTown: Leeds-on-Sea\n"), ("the export", "Leeds-on-Sea"), ("the page", "Leeds-on-Sea"),
+])  # fmt: skip
 def test_a_field_that_is_declared_has_its_place(walked: dict[str, str], place: str, words: str) -> None:
     assert words in walked[place], f"forgotten: {place}"
 

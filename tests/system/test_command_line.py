@@ -188,14 +188,11 @@ def test_approve_refuses_words_that_changed_and_names_the_new(settings: Settings
     assert not file_of(settings, id).exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "said", "state", "reason"),
-    [
-        ([], "rejected", "rejected", ""),
-        (["--reason", "No “names”, please."], "rejected", "rejected", "No “names”, please."),
-        (["--spam"], "spam", "spam", ""),
-    ],
-)
+@pytest.mark.parametrize(("options", "said", "state", "reason"), [
+    ([], "rejected", "rejected", ""),
+    (["--reason", "No “names”, please."], "rejected", "rejected", "No “names”, please."),
+    (["--spam"], "spam", "spam", ""),
+])  # fmt: skip
 def test_reject_keeps_a_comment_out_with_or_without_a_word(
     settings: Settings, clock: Clock, options: list[str], said: str, state: str, reason: str
 ) -> None:
@@ -267,40 +264,22 @@ def test_sign_in_prints_a_link_that_nobody_can_guess_and_no_two_are_alike(settin
 # Failing
 
 
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (["show", "9999"], "9999 is no comment here"),
-        (["show", "**"], "** is no comment here"),
-        (["show", ""], " is no comment here"),
-        (["show", "../../articles/x"], "../../articles/x is no comment here"),
-        (["export", "9999"], "nothing is kept about 9999"),
-        (
-            ["approve", "9999.0123456789abcdef"],
-            "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does",
-        ),
-        (
-            ["approve", "é"],
-            "é does not wait any more; it was decided or deleted since you read it; `list` shows what does",
-        ),
-        (
-            ["reject", "9999"],
-            "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does",
-        ),
-        (
-            ["reject", "9999", "--spam"],
-            "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does",
-        ),
-        (["reply", "9999", "--text", "x"], "9999 is not published, so it cannot be answered"),
-        (["reply", "0001", "--text", ""], "cannot be published: Body: is empty"),
-        (
-            ["reply", "0001", "--text", "bell\x07"],
-            "cannot be published: Body: a control character stands in it; delete it",
-        ),
-        (["forget", "9999"], "nothing is kept about 9999"),
-        (["forget", "*"], "nothing is kept about *"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "line"), [
+    (["show", "9999"], "9999 is no comment here"),
+    (["show", "**"], "** is no comment here"),
+    (["show", ""], " is no comment here"),
+    (["show", "../../articles/x"], "../../articles/x is no comment here"),
+    (["export", "9999"], "nothing is kept about 9999"),
+    (["approve", "9999.0123456789abcdef"], "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does"),
+    (["approve", "é"], "é does not wait any more; it was decided or deleted since you read it; `list` shows what does"),
+    (["reject", "9999"], "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does"),
+    (["reject", "9999", "--spam"], "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does"),
+    (["reply", "9999", "--text", "x"], "9999 is not published, so it cannot be answered"),
+    (["reply", "0001", "--text", ""], "cannot be published: Body: is empty"),
+    (["reply", "0001", "--text", "bell\x07"], "cannot be published: Body: a control character stands in it; delete it"),
+    (["forget", "9999"], "nothing is kept about 9999"),
+    (["forget", "*"], "nothing is kept about *"),
+])  # fmt: skip
 def test_what_cannot_be_done_is_one_line_and_status_one(settings: Settings, arguments: list[str], line: str) -> None:
     assert re.sub("^[a-z0-9]{12} ", "", fault(settings, *arguments)).startswith(line)  # the id of a reply is fresh
     assert Moderation.open(settings).work.decisions.latest() == []
@@ -343,15 +322,10 @@ def test_a_desk_without_a_mail_server_says_where_mails_land(settings: Settings, 
     assert (f"files in {settings.mail}/" in ended.stdout) == is_said
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.write_bytes(b"no database " * 1000),
-        lambda path: path.mkdir(),
-        lambda path: path.symlink_to("elsewhere"),
-    ],
-    ids=["no database", "a folder", "a link"],
-)
+@pytest.mark.parametrize("damage", [
+    lambda path: path.write_bytes(b"no database " * 1000), lambda path: path.mkdir(),
+    lambda path: path.symlink_to("elsewhere"),
+], ids=["no database", "a folder", "a link"])  # fmt: skip
 def test_a_damaged_inbox_is_one_line_that_names_it(settings: Settings, damage: Callable[[Path], None]) -> None:
     settings.inbox.mkdir(parents=True)
     damage(settings.inbox / "inbox.sqlite")

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pytest
+
 from contract.thread import read_all
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
@@ -121,6 +123,7 @@ def decided_until_killed(decider: subprocess.Popen[str]) -> list[int]:
     return [int(line) for line in output.split("\n")[:-1]]
 
 
+@pytest.mark.slow
 def test_nothing_answered_is_lost_or_doubled_and_nothing_decided_is_left_or_done_twice(
     shipped: Place, tmp_path: Path
 ) -> None:

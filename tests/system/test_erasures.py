@@ -89,19 +89,10 @@ def test_what_is_recorded_twice_is_one_line(record: Erasures, tmp_path: Path) ->
     assert (tmp_path / "erased/log").read_text("ascii") == "comment abcdabcdabcd\n"
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [
-        ("comment", "../0001"),
-        ("comment", "0001\ncomment 0002"),
-        ("comment", ""),
-        ("comment", "Tom Smith"),
-        ("message", "tom@feet.example"),
-        ("name", "abcdabcdabcd"),
-        ("refused", "abcdabcdabcd"),
-        ("comment", "é" * 12),
-    ],
-)
+@pytest.mark.parametrize("entry", [
+    ("comment", "../0001"), ("comment", "0001\ncomment 0002"), ("comment", ""), ("comment", "Tom Smith"),
+    ("message", "tom@feet.example"), ("name", "abcdabcdabcd"), ("refused", "abcdabcdabcd"), ("comment", "é" * 12),
+])  # fmt: skip
 def test_nothing_but_ids_and_hashes_gets_into_it(record: Erasures, tmp_path: Path, entry: tuple[str, str]) -> None:
     record.add([entry])
 
@@ -297,17 +288,10 @@ def test_a_start_with_nothing_to_erase_changes_nothing(settings: Settings, clock
 # What a forged row can do
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        "('comment', '0001')",
-        "('comment', '../0001')",
-        "('message', '0001')",
-        "('subscription', CAST(x'ff' AS TEXT))",
-        "('message', 'x' || char(10) || 'comment 0001')",
-        "('refused', 'nonsense')",
-    ],
-)
+@pytest.mark.parametrize("row", [
+    "('comment', '0001')", "('comment', '../0001')", "('message', '0001')", "('subscription', CAST(x'ff' AS TEXT))",
+    "('message', 'x' || char(10) || 'comment 0001')", "('refused', 'nonsense')",
+])  # fmt: skip
 def test_a_forged_note_of_an_erasure_takes_no_comment_off_its_page(settings: Settings, clock: Clock, row: str) -> None:
     id = a_published(settings, clock, body="Kept.")
     forge(settings, f"INSERT INTO erasure (kind, about) VALUES {row}, ('comment', '{id}')")

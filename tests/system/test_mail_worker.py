@@ -153,7 +153,7 @@ def test_a_decision_is_told_after_a_while_and_not_if_it_was_undone(settings: Set
         ids = [post.send(address=f"{name}@reader.example", events="published") for name in ("ann", "ben")]
         post.deliver()
         server.taken.clear()
-        decisions = [post.publish(id) for id in ids]
+        decisions = [post.approve(id) for id in ids]
 
         post.deliver(NOTICE_DELAY / 2)
         assert to(server) == []
@@ -172,10 +172,10 @@ def test_decided_undone_and_decided_again_is_told_once(settings: Settings) -> No
         server.taken.clear()
 
         for _ in range(3):
-            decision = post.publish(id)
+            decision = post.approve(id)
             post.deliver(NOTICE_DELAY / 2)
             post.moderation.undo(decision, who="David", now=post.now)
-        post.publish(id)
+        post.approve(id)
         post.deliver(2 * NOTICE_DELAY)
         post.deliver(HOUR)
 
@@ -190,7 +190,7 @@ def test_what_comes_beyond_ten_in_an_hour_comes_as_one(settings: Settings) -> No
 
         post.deliver()
         assert len(server.taken) == 10
-        post.publish(ids[12])
+        post.approve(ids[12])
         post.deliver(HOUR - timedelta(seconds=1))
         assert len(server.taken) == 10
         post.deliver(timedelta(seconds=1))
@@ -207,7 +207,7 @@ def test_one_click_in_a_mail_program_ends_them(settings: Settings) -> None:
     with running(server) as port:
         post = Post(settings, port)
         id = post.send(address="tom@reader.example", events="published")
-        post.publish(id)
+        post.approve(id)
         post.deliver(HOUR)
         [told] = received(server)
 
@@ -231,8 +231,8 @@ def test_opening_every_link_of_a_question_confirms_nothing(settings: Settings) -
                     assert scanner.request(method, link).status_code < 500
         server.taken.clear()
 
-        post.publish(id)
-        post.answer(id)
+        post.approve(id)
+        post.answered(id)
         post.deliver(HOUR)
 
     assert to(server) == []
@@ -393,7 +393,7 @@ def test_a_slow_server_delays_no_page_and_no_reader(settings: Settings) -> None:
         sending = asyncio.create_task(post.delivery.send_due())
         for number in range(3):
             await asyncio.sleep(0.05)
-            post.publish(post.send(author=f"Reader {number}"))
+            post.approve(post.send(author=f"Reader {number}"))
         assert not sending.done()
         go_on.set()
         assert await sending
@@ -643,12 +643,12 @@ def test_no_address_reaches_another_person(settings: Settings) -> None:
         post = Post(settings, port)
         first = post.send(author="Tom", address="canary-tom@reader.example", events="published author others")
         second = post.send(author="Zoë", address="canary-zoe@reader.example", events="published author others")
-        post.publish(first)
+        post.approve(first)
         third = post.send(author="Ann", reply_to=first, address="canary-ann@reader.example", events="published others")
         for id in (second, third):
-            post.publish(id)
-        post.answer(first)
-        post.answer(third)
+            post.approve(id)
+        post.answered(first)
+        post.answered(third)
         post.published(author="Zoë", reply_to=third)
         post.send(author="Eve", address="canary-eve@reader.example")
         post.deliver(HOUR)
@@ -690,6 +690,7 @@ def a_deliverer(settings: Settings) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_to_kill_9_and_what_comes_twice_has_one_id(settings: Settings) -> None:
     class SlowToSay(Taking):
         async def handle_DATA(self, server: SMTP, session: Session, meta: Envelope) -> str:

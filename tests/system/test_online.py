@@ -32,9 +32,12 @@ TOOLS = ("systemd-sysusers", "systemd-tmpfiles", "setpriv", "git", "make")
 MISSING = [tool for tool in TOOLS if not shutil.which(tool)]
 CADDY = shutil.which("caddy")
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or bool(MISSING), reason=f"only root makes users, and with {', '.join(TOOLS)}"
-)
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or bool(MISSING), reason=f"only root makes users, and with {', '.join(TOOLS)}"
+    ),
+]
 
 
 def commands(about: str) -> str:
@@ -283,19 +286,11 @@ def test_a_user_writes_where_its_process_must_and_nowhere_else(machine: Machine,
     assert set(ended.stdout.split()) == WRITES[user], ended.stderr
 
 
-@pytest.mark.parametrize(
-    ("user", "path"),
-    [
-        ("site-intake", "var/desk"),
-        ("site-intake", "var/erased"),
-        ("site-intake", "var/mail"),
-        ("site-press", "var/desk"),
-        ("site-press", "var/inbox"),
-        ("site-press", "var/erased"),
-        ("site-press", "var/mail"),
-        *((user, "../../etc/site/desk.env") for user in WRITES),
-    ],
-)
+@pytest.mark.parametrize(("user", "path"), [
+    ("site-intake", "var/desk"), ("site-intake", "var/erased"), ("site-intake", "var/mail"),
+    ("site-press", "var/desk"), ("site-press", "var/inbox"), ("site-press", "var/erased"), ("site-press", "var/mail"),
+    *((user, "../../etc/site/desk.env") for user in WRITES),
+])  # fmt: skip
 def test_a_user_cannot_even_read_what_is_anothers(machine: Machine, user: str, path: str) -> None:
     ended = machine.as_user(
         user, f"from pathlib import Path; p = Path({path!r}); [*p.iterdir()] if p.is_dir() else p.open()"

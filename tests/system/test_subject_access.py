@@ -160,16 +160,11 @@ def test_after_it_is_forgotten_there_is_nothing_to_print(settings: Settings, clo
 
 
 @pytest.mark.parametrize("command", ["forget", "export"])
-@pytest.mark.parametrize(
-    ("asked", "line"),
-    [
-        ("nobody@feet.example", "nothing is kept about nobody@feet.example"),
-        ("020 7946 0000", "nothing is kept about 020 7946 0000"),
-        ("12345", "nothing is kept about 12345"),
-        ("%@%", "nothing is kept about %@%"),
-        ("@", "nothing is kept about @"),
-    ],
-)
+@pytest.mark.parametrize(("asked", "line"), [
+    ("nobody@feet.example", "nothing is kept about nobody@feet.example"),
+    ("020 7946 0000", "nothing is kept about 020 7946 0000"),
+    ("12345", "nothing is kept about 12345"), ("%@%", "nothing is kept about %@%"), ("@", "nothing is kept about @"),
+])  # fmt: skip
 def test_whoever_is_not_known_is_said_in_a_line(
     settings: Settings, clock: Clock, command: str, asked: str, line: str
 ) -> None:

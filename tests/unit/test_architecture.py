@@ -34,15 +34,11 @@ def running(command: str) -> str:
     return f"{stub}\nfrom postbox.__main__ import main; main()"
 
 
-@pytest.mark.parametrize(
-    ("code", "needed", "never"),
-    [
-        (running("intake"), "postbox.public.app", PUBLISHES),
-        (running("desk"), "postbox.desk.app", ("postbox.public", "press", "pelican")),
-        ("import press.__main__, press.plugin", "pelican", PRIVATE),
-    ],
-    ids=["the intake cannot publish", "the desk knows neither intake nor press", "the press sees nothing private"],
-)
+@pytest.mark.parametrize(("code", "needed", "never"), [
+    (running("intake"), "postbox.public.app", PUBLISHES),
+    (running("desk"), "postbox.desk.app", ("postbox.public", "press", "pelican")),
+    ("import press.__main__, press.plugin", "pelican", PRIVATE),
+], ids=["the intake cannot publish", "the desk knows neither intake nor press", "the press sees nothing private"])  # fmt: skip
 def test_a_running_process_never_loads(code: str, needed: str, never: tuple[str, ...], tmp_path: Path) -> None:
     loaded = loaded_by(code, tmp_path)
 

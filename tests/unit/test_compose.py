@@ -59,7 +59,7 @@ def test_a_comment_that_was_decided_changed_or_deleted_is_no_mail_any_more(house
     decided, changed, deleted = (house.send() for _ in range(3))
     names = [house.name(id) for id in (decided, changed, deleted)]
 
-    house.publish(decided)
+    house.approve(decided)
     house.change(changed, body="Other words.")
     house.delete(deleted)
 
@@ -125,7 +125,7 @@ def test_a_digest_has_a_link_for_each_and_one_to_the_desk(house: House) -> None:
     first, second, decided = (house.send(author=name, body=f"Words of {name}.") for name in ("Tom", "Zoë", "Ann"))
     rows = [("comment", house.name(id)) for id in (first, second, decided)] + [("message", house.message(name="Ben"))]
     about = gathered(house, *rows)
-    house.publish(decided)
+    house.approve(decided)
 
     mail = house.mail("digest", about)
 
@@ -145,7 +145,7 @@ def test_a_digest_of_what_was_decided_since_is_no_mail(house: House) -> None:
     id = house.send()
     about = gathered(house, ("comment", house.name(id)))
 
-    house.publish(id)
+    house.approve(id)
 
     assert house.draft("digest", about) is None
 
@@ -182,7 +182,7 @@ def test_every_mail_to_a_reader_can_be_stopped_with_one_click_and_on_a_page(hous
     mails = [
         (asked, house.mail("confirm", asked)),
         (id, house.mail("published", house.name(id))),
-        (id, house.mail("answered", house.answer(id))),
+        (id, house.mail("answered", house.answered(id))),
         (id, house.mail("answered", house.published(reply_to=id))),
     ]
 
@@ -205,7 +205,7 @@ def test_a_writer_hears_that_a_comment_is_published_and_where(house: House) -> N
 def test_a_writer_hears_the_words_of_davids_answer(house: House) -> None:
     id = house.published(address="tom@reader.example", events="author")
 
-    answer = house.answer(id, "Barefoot.\n\nSee https://feet.example/articles/shoes/")
+    answer = house.answered(id, "Barefoot.\n\nSee https://feet.example/articles/shoes/")
 
     mail = house.mail("answered", answer)
     assert mail["Subject"] == "David answered your comment on “Working on your big toe”"
@@ -237,7 +237,7 @@ def test_a_reader_who_is_called_david_is_a_reader(house: House) -> None:
 def test_no_mail_says_the_address_of_another(house: House) -> None:
     id = house.published(author="Tom", address="canary-tom@reader.example", events="published author others")
     answer = house.published(author="Zoë", reply_to=id, address="canary-zoe@reader.example", events="published others")
-    author_answer = house.answer(answer)
+    author_answer = house.answered(answer)
     asked = house.send(address="canary-ann@reader.example")
     rows = [
         ("published", house.name(id)),
@@ -259,7 +259,7 @@ def test_no_mail_says_the_address_of_another(house: House) -> None:
 
 def test_nothing_but_the_question_goes_to_an_address_that_is_not_confirmed(house: House) -> None:
     id = house.published(address="tom@reader.example")
-    answers = [house.answer(id), house.published(reply_to=id)]
+    answers = [house.answered(id), house.published(reply_to=id)]
 
     assert house.draft("published", house.name(id)) is None
     assert [house.draft("answered", answer) for answer in answers] == [None, None]
@@ -272,7 +272,7 @@ def test_who_wants_one_thing_hears_only_that(house: House, events: str) -> None:
 
     heard = {
         "published": house.draft("published", house.name(id)),
-        "author": house.draft("answered", house.answer(id)),
+        "author": house.draft("answered", house.answered(id)),
         "others": house.draft("answered", house.published(reply_to=id)),
     }
 
@@ -301,15 +301,15 @@ def test_what_was_undone_removed_or_replaced_is_not_told(house: House) -> None:
     undone, removed, changed = (
         house.send(address=f"{name}@reader.example", events="published") for name in ("ann", "ben", "tom")
     )
-    decision = house.publish(undone)
-    house.publish(removed)
-    house.publish(changed)
+    decision = house.approve(undone)
+    house.approve(removed)
+    house.approve(changed)
     names = [house.name(id) for id in (undone, removed, changed)]
 
     house.moderation.undo(decision, **BY)
     house.remove(removed)
     house.change(changed, body="Other words.")
-    house.publish(changed)
+    house.approve(changed)
 
     assert [house.draft("published", name) for name in names] == [None, None, None]
     assert house.draft("published", house.name(changed))
@@ -317,7 +317,7 @@ def test_what_was_undone_removed_or_replaced_is_not_told(house: House) -> None:
 
 def test_an_answer_that_was_removed_or_whose_question_was_is_not_told(house: House) -> None:
     first, second = (house.published(address="tom@reader.example", events="author others") for _ in range(2))
-    removed, orphan = house.published(reply_to=first), house.answer(second)
+    removed, orphan = house.published(reply_to=first), house.answered(second)
 
     house.remove(removed)
     house.remove(second)
@@ -328,7 +328,7 @@ def test_an_answer_that_was_removed_or_whose_question_was_is_not_told(house: Hou
 
 def test_an_answer_is_told_in_the_words_that_it_has_when_it_is_told(house: House) -> None:
     id = house.published(address="tom@reader.example", events="author")
-    answer = house.answer(id, "Wrong foot.")
+    answer = house.answered(id, "Wrong foot.")
     comment = house.moderation.review.find(answer)
     assert comment
 
@@ -379,7 +379,7 @@ def test_what_a_reader_hears_follows_the_question_that_was_asked(house: House) -
     id = house.send(address="tom@reader.example")
     asked = house.mail("confirm", id)
     house.subscriptions.choose(id, ["published"])
-    house.publish(id)
+    house.approve(id)
 
     told = house.mail("published", house.name(id))
 
@@ -403,20 +403,10 @@ def test_a_mail_has_the_same_name_each_time_and_another_at_another_desk(house: H
 
 
 HOSTILE_NAMES = [
-    "Tom\nBcc: all@evil.example",
-    "Tom\r\n\r\nHello",
-    "=?utf-8?q?Tom=0ABcc:_all@evil.example?=",
-    "x" * 10_000,
-    "\u202eTom\u202c \u200b\u2066",
-    "👩‍👩‍👧‍👦 مرحبا 漢字",
-    "Dаvіd",
-    "> Tom",
-    "https://feet.example/",
-    "{{ site.author }}",
-    "<b>Tom</b>",
-    "",
-    "\u200b",
-]
+    "Tom\nBcc: all@evil.example", "Tom\r\n\r\nHello", "=?utf-8?q?Tom=0ABcc:_all@evil.example?=", "x" * 10_000,
+    "\u202eTom\u202c \u200b\u2066", "👩‍👩‍👧‍👦 مرحبا 漢字", "Dаvіd", "> Tom", "https://feet.example/",
+    "{{ site.author }}", "<b>Tom</b>", "", "\u200b",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", HOSTILE_NAMES)
@@ -483,23 +473,11 @@ def test_an_address_at_a_comment_that_never_was_is_not_asked(house: House) -> No
     assert house.draft("confirm", "nothing") is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "about"),
-    [
-        ("comment", "nothing"),
-        ("comment", "../../etc"),
-        ("comment", "0001"),
-        ("comment", "x" * 100_000),
-        ("comment", ""),
-        ("message", "'; DROP TABLE note"),
-        ("confirm", "*"),
-        ("published", "0001"),
-        ("answered", "0001"),
-        ("digest", "0001"),
-        ("link", "0001"),
-        ("\udcff", "0001"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "about"), [
+    ("comment", "nothing"), ("comment", "../../etc"), ("comment", "0001"), ("comment", "x" * 100_000),
+    ("comment", ""), ("message", "'; DROP TABLE note"), ("confirm", "*"), ("published", "0001"), ("answered", "0001"),
+    ("digest", "0001"), ("link", "0001"), ("\udcff", "0001"),
+])  # fmt: skip
 def test_a_forged_note_is_about_nothing(house: House, kind: str, about: str) -> None:
     assert house.notices.about(Event(1, kind, about)) == ""
 
@@ -509,5 +487,5 @@ def test_a_note_about_a_comment_names_the_revision_that_waits(house: House) -> N
     house.change(id, body="Other words.")
 
     assert house.notices.about(Event(1, "comment", id)) == house.name(id)
-    house.publish(id)
+    house.approve(id)
     assert house.notices.about(Event(1, "comment", id)) == ""

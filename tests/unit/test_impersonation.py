@@ -52,23 +52,10 @@ def test_a_name_that_claims_a_part_in_the_site_is_told(name: str, language: str)
     assert claims_a_role(name, language)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Arthur",
-        "Audrey",
-        "Theo",
-        "Thea",
-        "Ed",
-        "Editha",
-        "Owen",
-        "Authority",
-        "Real Madrid fan",
-        "Official",
-        "Autor",
-        "",
-    ],
-)
+@pytest.mark.parametrize("name", [
+    "Arthur", "Audrey", "Theo", "Thea", "Ed", "Editha", "Owen", "Authority", "Real Madrid fan", "Official", "Autor",
+    "",
+])  # fmt: skip
 def test_a_name_that_claims_nothing_passes(name: str) -> None:
     assert not claims_a_role(name, "en")
 

@@ -9,17 +9,10 @@ SITE = "https://feet.example"
 FILES = {"index.html", "step.mp4", "plan.pdf", "toe.png"}
 
 MEDIA = [
-    '<video src="{}">',
-    "<video src='{}'>",
-    "<video><source src={}></video>",
-    '<video poster="{}">',
-    '<audio src="{}">',
-    '<audio><source src="{}"></audio>',
-    '<video><track kind="captions" src="{}"></video>',
-    '<picture><source srcset="{} 2x"></picture>',
-    '<object data="{}">',
-    '<blockquote cite="{}">',
-]
+    '<video src="{}">', "<video src='{}'>", "<video><source src={}></video>", '<video poster="{}">',
+    '<audio src="{}">', '<audio><source src="{}"></audio>', '<video><track kind="captions" src="{}"></video>',
+    '<picture><source srcset="{} 2x"></picture>', '<object data="{}">', '<blockquote cite="{}">',
+]  # fmt: skip
 
 
 def dead(html: str) -> list[str]:
@@ -50,17 +43,14 @@ def test_a_setting_behind_a_document_or_a_recording_is_no_id() -> None:
     assert dead('<a href="/toe.png#part"><a href="/#page=2">') == ["/toe.png#part", "/#page=2"]
 
 
-@pytest.mark.parametrize(
-    ("html", "full"),
-    [
-        ('<a href="b/">', f'<a href="{SITE}/a/b/">'),
-        ("<video src='/b.mp4' poster=../c.png>", f'<video src="{SITE}/b.mp4" poster="{SITE}/c.png">'),
-        ('<A HREF="#part" title="1 > 0">', f'<A HREF="{SITE}/a/#part" title="1 > 0">'),
-        ('<a href="mailto:d@feet.example">', '<a href="mailto:d@feet.example">'),
-        ("<img src='data:,'>", "<img src='data:,'>"),
-        ('<a href="">', f'<a href="{SITE}/a/">'),
-        ('<code>&lt;a href="/b/"&gt;</code>', '<code>&lt;a href="/b/"&gt;</code>'),
-    ],
-)
+@pytest.mark.parametrize(("html", "full"), [
+    ('<a href="b/">', f'<a href="{SITE}/a/b/">'),
+    ("<video src='/b.mp4' poster=../c.png>", f'<video src="{SITE}/b.mp4" poster="{SITE}/c.png">'),
+    ('<A HREF="#part" title="1 > 0">', f'<A HREF="{SITE}/a/#part" title="1 > 0">'),
+    ('<a href="mailto:d@feet.example">', '<a href="mailto:d@feet.example">'),
+    ("<img src='data:,'>", "<img src='data:,'>"),
+    ('<a href="">', f'<a href="{SITE}/a/">'),
+    ('<code>&lt;a href="/b/"&gt;</code>', '<code>&lt;a href="/b/"&gt;</code>'),
+])  # fmt: skip
 def test_in_a_feed_links_are_whole_however_they_are_written(html: str, full: str) -> None:
     assert absolute(html, f"{SITE}/a/") == full

@@ -1,22 +1,21 @@
 """The outbox: nothing is lost or doubled, pauses grow, and more than ten in an hour go as one."""
 
 import sqlite3
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from postbox.moderation.publisher import NOTICE_DELAY
-from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import connect, transaction
 from postbox.store.decisions import MIGRATIONS
 from postbox.store.outbox import PAUSES, TABLE, Failed, Health, Outbox, Row
-from tests.support.moderation import a_place, a_published, a_waiting, by, change, published, the_one_waiting
+from tests.support.moderation import House, house, settings
+from tests.support.store import NOW
 
-Clock = Callable[[], datetime]
-NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+__all__ = ["house", "settings"]  # fixtures
+
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
@@ -41,6 +40,12 @@ class Kept:
             found.append((row.kind, row.about))
         return found
 
+    def next(self, now: datetime = NOW) -> Row:
+        """Return what is due."""
+        row = self.outbox.next(now)
+        assert row
+        return row
+
     def dump(self) -> str:
         """Return all that is kept."""
         return "\n".join(self.connection.iterdump())
@@ -60,110 +65,70 @@ def comments(*numbers: int) -> list[tuple[str, str]]:
 # What decisions add
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings of a place with the shipped comments and the facts of a site."""
-    return a_place(tmp_path)
-
-
-def told(settings: Settings) -> list[tuple[str, str]]:
+def told(house: House) -> list[tuple[str, str]]:
     """Return what the outbox of a place will tell, one after the other."""
-    outbox, found = Moderation.open(settings).work.outbox, []
+    outbox, found = house.moderation.work.outbox, []
     while row := outbox.next(NOW + HOUR):
         outbox.drop(row)
         found.append((row.kind, row.about))
     return found
 
 
-def test_a_published_comment_is_told_to_its_writer(settings: Settings, clock: Clock) -> None:
-    id = a_waiting(settings, clock)
-    name = the_one_waiting(Moderation.open(settings), id).name
+def test_a_decision_is_told_to_whom_it_concerns_once(house: House) -> None:
+    alone, reply = house.send(), house.send(reply_to="0001")
+    names = [house.name(id) for id in (alone, reply)]
 
-    Moderation.open(settings).approve(name, **by(clock))
-
-    assert told(settings) == [("published", name)]
-
-
-def test_a_published_answer_is_told_to_the_writer_of_what_it_answers_too(settings: Settings, clock: Clock) -> None:
-    id = a_published(settings, clock, reply_to="0001")
-
-    assert [kind for kind, _ in told(settings)] == ["published", "answered"]
-    assert published(settings, id).reply_to == "0001"
-
-
-def test_a_change_of_an_answer_is_no_second_answer(settings: Settings, clock: Clock) -> None:
-    id = a_published(settings, clock, reply_to="0001")
-    told(settings)
-    change(settings, clock, id, "Better words.")
-
-    Moderation.open(settings).approve(the_one_waiting(Moderation.open(settings), id).name, **by(clock))
-
-    assert [kind for kind, _ in told(settings)] == ["published"]
+    house.approve(alone)
+    assert told(house) == [("published", names[0])]
+    house.approve(reply)
+    assert told(house) == [("published", names[1]), ("answered", reply)]
+    house.change(reply, "Better words.")
+    house.approve(reply)
+    assert [kind for kind, _ in told(house)] == ["published"]
+    house.answer(alone, "Thank you.")
+    [(kind, about)] = told(house)
+    assert (kind, house.comment(about).reply_to) == ("answered", alone)
+    house.reject(house.send())
+    house.moderation.spam(house.name(house.send()), **house.by)
+    house.remove("0001")
+    assert told(house) == []
 
 
-def test_the_authors_answer_is_told(settings: Settings, clock: Clock) -> None:
-    id = a_published(settings, clock)
-    told(settings)
-
-    Moderation.open(settings).answer("big-toe-and-glutes", id, "Thank you.", **by(clock))
-
-    [(kind, about)] = told(settings)
-    assert kind == "answered"
-    assert published(settings, about).reply_to == id
-
-
-def test_nothing_else_that_is_decided_is_told(settings: Settings, clock: Clock) -> None:
-    moderator = Moderation.open(settings)
-    comment = published(settings, "0001")
-    moderator.reject(the_one_waiting(moderator, a_waiting(settings, clock)).name, **by(clock))
-    moderator.spam(the_one_waiting(moderator, a_waiting(settings, clock)).name, **by(clock))
-    moderator.remove(comment.article, "0001", seen=moderator.review.seen(comment), **by(clock))
-
-    assert told(settings) == []
-
-
-def test_a_decision_that_cannot_be_recorded_tells_nobody(
-    settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = the_one_waiting(Moderation.open(settings), a_waiting(settings, clock)).name
-    log = sqlite3.connect(settings.desk / "desk.sqlite")
+def test_a_decision_that_cannot_be_recorded_tells_nobody(house: House) -> None:
+    id = house.send()
+    log = sqlite3.connect(house.settings.desk / "desk.sqlite")
     log.execute("CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     log.commit()
 
     with pytest.raises(sqlite3.Error, match="disk full"):
-        Moderation.open(settings).approve(name, **by(clock))
+        house.approve(id)
 
     log.execute("DROP TRIGGER full")
     log.commit()
-    assert Moderation.open(settings).work.decisions.latest() == []
-    assert [item.name for item in Moderation.open(settings).review.queue()] == [name]
+    assert house.decisions.latest() == []
+    assert [item.revision.id for item in house.review.queue()] == [id]
 
 
-def test_a_desk_of_the_version_before_gains_the_outbox(settings: Settings, clock: Clock) -> None:
+def test_a_desk_of_the_version_before_gains_the_outbox(settings: Settings) -> None:
     settings.desk.mkdir(parents=True)
     connect(settings.desk / "desk.sqlite", MIGRATIONS[:1]).close()
+    house = House(settings)
 
-    a_published(settings, clock)
+    house.published()
 
-    assert [kind for kind, _ in told(settings)] == ["published"]
+    assert [kind for kind, _ in told(house)] == ["published"]
 
 
 # What waits
 
 
-def test_a_notice_waits_before_it_is_due(kept: Kept) -> None:
+@pytest.mark.parametrize("again", [timedelta(0), MINUTE / 2])
+def test_a_notice_waits_before_it_is_due_from_when_it_was_last_added(kept: Kept, again: timedelta) -> None:
     kept.add("published", "c1.r")
+    kept.add("published", "c1.r", NOW + again)
 
-    assert kept.due(NOW + NOTICE_DELAY - timedelta(seconds=1)) == []
-    assert kept.due(NOW + NOTICE_DELAY) == [("published", "c1.r")]
-
-
-def test_added_again_before_it_is_due_it_waits_from_then(kept: Kept) -> None:
-    kept.add("published", "c1.r")
-    kept.add("published", "c1.r", NOW + MINUTE / 2)
-
-    assert kept.due(NOW + NOTICE_DELAY) == []
-    assert kept.due(NOW + NOTICE_DELAY + MINUTE / 2) == [("published", "c1.r")]
+    assert kept.due(NOW + NOTICE_DELAY + again - timedelta(seconds=1)) == []
+    assert kept.due(NOW + NOTICE_DELAY + again) == [("published", "c1.r")]
 
 
 def test_what_was_sent_is_not_sent_again_the_same_day(kept: Kept) -> None:
@@ -187,8 +152,7 @@ def test_a_fresh_link_is_sent_once_a_day_however_often_it_is_asked_for(kept: Kep
 def test_what_was_sent_is_forgotten_after_a_day_and_to_whom_too(kept: Kept) -> None:
     kept.outbox.take_over([("confirm", "sentsent"), ("confirm", "failfail"), ("confirm", "waitwait")], NOW)
     for end in ("sent", "fail"):
-        row = kept.outbox.next(NOW)
-        assert row
+        row = kept.next()
         if end == "sent":
             kept.outbox.record(row, NOW, b"tom-and-tom")
         else:
@@ -224,8 +188,7 @@ def test_pauses_grow_until_a_mail_is_given_up_after_three_days(kept: Kept) -> No
 
 def test_what_is_refused_for_good_is_given_up_at_once_in_the_servers_words(kept: Kept) -> None:
     kept.outbox.take_over(comments(1, 2), NOW)
-    row = kept.outbox.next(NOW)
-    assert row
+    row = kept.next()
 
     kept.outbox.fail(row, "550 5.1.1 No such user", NOW, None, is_permanent=True)
 
@@ -249,37 +212,32 @@ def test_what_was_given_up_is_sent_again_as_if_it_were_new_or_dismissed(kept: Ke
     assert not kept.outbox.again(99, NOW)
 
 
-def test_its_health_says_what_waits_what_is_late_and_what_was_given_up(kept: Kept) -> None:
+@pytest.mark.parametrize(("is_permanent", "health"), [(True, Health(2, NOW, 1)), (False, Health(3, NOW, 0))])
+def test_its_health_says_what_waits_what_is_late_and_what_was_given_up(
+    kept: Kept, is_permanent: bool, health: Health
+) -> None:
     assert kept.outbox.health(NOW) == Health(0, None, 0)
     kept.outbox.take_over(comments(1, 2), NOW)
     kept.add("published", "c3.r")
-    row = kept.outbox.next(NOW)
-    assert row
-    kept.outbox.fail(row, "550 No", NOW, None, is_permanent=True)
 
-    assert kept.outbox.health(NOW + MINUTE / 2) == Health(2, NOW, 1)
+    kept.outbox.fail(kept.next(), "550 No", NOW + MINUTE / 2, None, is_permanent=is_permanent)
 
-
-def test_what_is_refused_for_now_is_late_while_it_waits_for_the_next_try(kept: Kept) -> None:
-    kept.outbox.take_over(comments(1), NOW)
-    row = kept.outbox.next(NOW)
-    assert row
-
-    kept.outbox.fail(row, "451 Later", NOW + HOUR, None, is_permanent=False)
-
-    assert kept.outbox.health(NOW + HOUR) == Health(1, NOW, 0)
+    assert kept.outbox.health(NOW + MINUTE / 2) == health
 
 
 # More than ten in an hour
 
 
-def test_the_eleventh_and_later_of_an_hour_go_as_one_when_it_is_over(kept: Kept) -> None:
+def test_the_eleventh_and_later_of_an_hour_go_as_one_when_it_is_over_and_the_next_alone(kept: Kept) -> None:
     for number in range(14):
         kept.outbox.take_over(comments(number), NOW + number * MINUTE)
 
     assert kept.due(NOW + HOUR - MINUTE) == comments(*range(10))
+    kept.outbox.take_over(comments(3, 10), NOW + HOUR - MINUTE)  # which was sent, and which waits
     assert kept.due(NOW + HOUR) == [("digest", "comment.c010.r")]
     assert kept.outbox.gathered("comment.c010.r") == comments(10, 11, 12, 13)
+    kept.outbox.take_over(comments(99), NOW + HOUR)
+    assert kept.due(NOW + HOUR) == comments(99)
     assert kept.due(NOW + timedelta(days=9)) == []
 
 
@@ -305,20 +263,10 @@ def test_in_a_flood_of_hours_the_author_gets_eleven_mails_an_hour(kept: Kept) ->
     assert len(sent) <= 11 * 8 + 11
 
 
-def test_the_next_mail_after_a_digest_goes_alone(kept: Kept) -> None:
-    kept.outbox.take_over(comments(*range(12)), NOW)
-    kept.due(NOW + HOUR)
-
-    kept.outbox.take_over(comments(99), NOW + HOUR)
-
-    assert kept.due(NOW + HOUR) == comments(99)
-
-
 def test_what_a_digest_gathers_stays_with_it_until_it_is_taken(kept: Kept) -> None:
     kept.outbox.take_over(comments(*range(12)), NOW)
     kept.due(NOW)
-    row = kept.outbox.next(NOW + HOUR)
-    assert row
+    row = kept.next(NOW + HOUR)
 
     kept.outbox.fail(row, "451 Later", NOW + HOUR, None, is_permanent=False)
     kept.outbox.take_over(comments(10, 50), NOW + HOUR)
@@ -329,21 +277,11 @@ def test_what_a_digest_gathers_stays_with_it_until_it_is_taken(kept: Kept) -> No
     assert kept.outbox.health(NOW + HOUR).waiting == 0
 
 
-def test_what_was_sent_alone_is_not_gathered_too(kept: Kept) -> None:
-    kept.outbox.take_over(comments(*range(11)), NOW)
-    kept.due(NOW)
-
-    kept.outbox.take_over(comments(3, 10), NOW)
-
-    assert kept.outbox.gathered("comment.c010.r") == comments(10)
-
-
 @pytest.mark.parametrize("end", ["drop", "dismiss", "tidy"])
 def test_what_a_digest_gathered_goes_with_it(kept: Kept, end: str) -> None:
     kept.outbox.take_over(comments(*range(12)), NOW)
     kept.due(NOW)
-    row = kept.outbox.next(NOW + HOUR)
-    assert row
+    row = kept.next(NOW + HOUR)
 
     if end == "drop":
         kept.outbox.drop(row)

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ import pytest
 
 from contract.comment import ID
 from postbox.store.database import connect, transaction
-from postbox.store.submissions import MIGRATIONS, Inbox, InboxError, SubmissionMeta
+from postbox.store.submissions import MIGRATIONS, Inbox, InboxError
 from postbox.store.tokens import KEY_BYTES, new_id, secret
 from postbox.store.writer import GroupCommit
-from tests.support.store import DAMAGED, a_submission, add, submission_meta
+from tests.support.store import DAMAGED, NOW, a_submission, add, submission_meta
 
-Clock = Callable[[], datetime]
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    """An empty inbox."""
+    return Inbox(tmp_path)
 
 
 def together(inbox: Inbox, *operations: Callable[[Inbox], Any], limit: int = 256) -> list[Any]:
@@ -32,22 +37,19 @@ def together(inbox: Inbox, *operations: Callable[[Inbox], Any], limit: int = 256
     return asyncio.run(hand_in())
 
 
-def test_what_was_added_waits_word_for_word(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
+def test_what_was_added_waits_word_for_word_also_after_the_process_is_gone(tmp_path: Path, inbox: Inbox) -> None:
+    id = add(inbox, NOW, author="Zoë 🦶", body="One\n\nTwo'; DROP TABLE comment")
 
-    id = add(inbox, clock(), author="Zoë 🦶", body="One\n\nTwo'; DROP TABLE comment")
+    for opened in (inbox, Inbox(tmp_path)):
+        [waiting] = opened.waiting()
+        assert (waiting.id, waiting.author, waiting.body) == (id, "Zoë 🦶", "One\n\nTwo'; DROP TABLE comment")
+        assert (waiting.state, waiting.received) == ("waiting", NOW)
 
-    [waiting] = inbox.waiting()
-    assert (waiting.id, waiting.author, waiting.body) == (id, "Zoë 🦶", "One\n\nTwo'; DROP TABLE comment")
-    assert (waiting.state, waiting.received) == ("waiting", clock())
 
-
-def test_an_inbox_of_the_first_version_loses_what_told_its_senders_apart(tmp_path: Path, clock: Clock) -> None:
+def test_an_inbox_of_the_first_version_loses_what_told_its_senders_apart(tmp_path: Path) -> None:
     first = connect(tmp_path / "inbox.sqlite", MIGRATIONS[:1])
-    for number in range(50):
-        first.execute(
-            "INSERT INTO comment (id, article, sender) VALUES (?, 'feet', ?)", (f"abcd{number}", b"Secret" * 9)
-        )
+    rows = [(f"abcd{number}", b"Secret" * 9) for number in range(50)]
+    first.executemany("INSERT INTO comment (id, article, sender) VALUES (?, 'feet', ?)", rows)
     first.close()
 
     inbox = Inbox(tmp_path)
@@ -57,29 +59,19 @@ def test_an_inbox_of_the_first_version_loses_what_told_its_senders_apart(tmp_pat
     assert inbox.one("SELECT count(*) AS size FROM comment")["size"] == 50  # type: ignore[index]  # a count has a row
 
 
-def test_it_is_there_after_the_process_is_gone(tmp_path: Path, clock: Clock) -> None:
-    id = add(Inbox(tmp_path), clock())
+def test_the_same_form_sent_again_within_ten_minutes_is_one_comment(inbox: Inbox) -> None:
+    first = add(inbox, NOW)
 
-    [waiting] = Inbox(tmp_path).waiting()
-
-    assert waiting.id == id
-
-
-def test_the_same_form_sent_again_within_ten_minutes_is_one_comment(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    first = add(inbox, clock())
-
-    again = add(inbox, clock() + timedelta(minutes=9))
-    later = add(inbox, clock() + timedelta(minutes=11))
+    again = add(inbox, NOW + timedelta(minutes=9))
+    later = add(inbox, NOW + timedelta(minutes=11))
 
     assert again == first
     assert later != first
     assert len(inbox.waiting()) == 2
 
 
-def test_a_receipt_opens_its_own_comment_and_no_other(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    mine, other = add(inbox, clock(), key=b"1"), add(inbox, clock(), key=b"2")
+def test_a_receipt_opens_its_own_comment_and_no_other(inbox: Inbox) -> None:
+    mine, other = add(inbox, NOW, key=b"1"), add(inbox, NOW, key=b"2")
 
     receipt = inbox.receipt(mine)
     forged = receipt.replace(mine, other)
@@ -95,46 +87,34 @@ def adding(now: datetime, key: bytes = b"once", **fields: str) -> Callable[[Inbo
     return lambda inbox: inbox.add(a_submission(**fields), submission_meta(now, key=key), ())
 
 
-def test_a_failing_operation_takes_no_other_of_its_transaction_along(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-
+def test_a_failing_operation_takes_no_other_of_its_transaction_along(inbox: Inbox) -> None:
     def add_and_fail(inbox: Inbox) -> None:
-        adding(clock())(inbox)
+        adding(NOW)(inbox)
         raise LookupError("after the insert")
 
-    failure, id = together(inbox, add_and_fail, adding(clock()))
+    failure, id = together(inbox, add_and_fail, adding(NOW))
 
     assert isinstance(failure, LookupError)
     assert [waiting.id for waiting in inbox.waiting()] == [id]
 
 
-def test_many_senders_are_each_answered_with_their_own(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-
-    ids = together(
-        inbox, *(adding(clock(), b"%d" % number, body=f"Number {number}") for number in range(200)), limit=16
-    )
+def test_many_senders_are_each_answered_with_their_own(inbox: Inbox) -> None:
+    ids = together(inbox, *(adding(NOW, b"%d" % number, body=f"Number {number}") for number in range(200)), limit=16)
 
     bodies = {waiting.id: waiting.body for waiting in inbox.waiting()}
     assert [bodies[id] for id in ids] == [f"Number {number}" for number in range(200)]
 
 
-def test_a_state_that_is_no_word_of_the_inbox_is_refused(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    id = add(inbox, clock())
+def test_a_state_that_is_no_word_of_the_inbox_is_refused(inbox: Inbox) -> None:
+    id = add(inbox, NOW)
 
     with pytest.raises(sqlite3.IntegrityError):
         inbox.set_state(id, 1, "approved")
 
 
-def test_the_plain_come_before_the_held_and_each_oldest_first(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    later = clock() + timedelta(minutes=1)
-    ids = [
-        add(inbox, clock(), key=b"1", held=["it has 3 links"]),
-        add(inbox, later, key=b"2"),
-        add(inbox, clock(), key=b"3"),
-    ]
+def test_the_plain_come_before_the_held_and_each_oldest_first(inbox: Inbox) -> None:
+    later = NOW + timedelta(minutes=1)
+    ids = [add(inbox, NOW, key=b"1", held=["it has 3 links"]), add(inbox, later, key=b"2"), add(inbox, NOW, key=b"3")]
 
     assert [waiting.id for waiting in inbox.waiting()] == [ids[2], ids[1], ids[0]]
     assert [waiting.id for waiting in inbox.waiting(limit=1, offset=1)] == [ids[1]]
@@ -142,44 +122,41 @@ def test_the_plain_come_before_the_held_and_each_oldest_first(tmp_path: Path, cl
     assert inbox.waiting()[2].held == ("it has 3 links",)
 
 
-def test_the_same_words_are_counted_whatever_their_case_and_spacing(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    add(inbox, clock(), key=b"1", body="Buy  my shoes")
+def test_the_same_words_are_counted_whatever_their_case_and_spacing_but_not_a_writers_own(inbox: Inbox) -> None:
+    mine, other = (add(inbox, NOW, key=key, body="Buy  my shoes") for key in (b"1", b"2"))
+    before = NOW - timedelta(days=1)
 
-    assert inbox.repeated("buy my\nSHOES", clock() - timedelta(days=1)) == 1
-    assert inbox.repeated("buy my shoes", clock()) == 0
-    assert inbox.repeated("buy my feet", clock() - timedelta(days=1)) == 0
+    assert inbox.repeated("buy my\nSHOES", before) == 2
+    assert inbox.repeated("buy my shoes", NOW) == 0
+    assert inbox.repeated("buy my feet", before) == 0
+    assert inbox.repeated("Buy my shoes", before, apart_from=mine) == 1
+    inbox.forget(other)
+    assert inbox.repeated("Buy my shoes", before, apart_from=mine) == 0
 
 
-def test_a_change_waits_while_the_published_words_stay(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    id = add(inbox, clock())
+def test_a_change_waits_while_the_published_words_stay(inbox: Inbox) -> None:
+    id = add(inbox, NOW)
     inbox.set_state(id, 1, "published")
 
-    inbox.change(id, a_submission(body="Better."), clock(), ())
-    inbox.change(id, a_submission(body="Better."), clock(), ())
-    inbox.change(id, a_submission(body="Best."), clock(), ())
+    inbox.change(id, a_submission(body="Better."), NOW, ())
+    inbox.change(id, a_submission(body="Better."), NOW, ())
+    inbox.change(id, a_submission(body="Best."), NOW, ())
 
-    assert [(r.body, r.state) for r in inbox.revisions(id)] == [
-        ("Hello.", "published"),
-        ("Better.", "replaced"),
-        ("Best.", "waiting"),
-    ]
+    revisions = [(r.body, r.state) for r in inbox.revisions(id)]
+    assert revisions == [("Hello.", "published"), ("Better.", "replaced"), ("Best.", "waiting")]
 
 
 @pytest.mark.parametrize("state", ["rejected", "spam", "removed", "deleted"])
-def test_what_was_decided_against_cannot_be_changed(tmp_path: Path, clock: Clock, state: str) -> None:
-    inbox = Inbox(tmp_path)
-    id = add(inbox, clock())
+def test_what_was_decided_against_cannot_be_changed(inbox: Inbox, state: str) -> None:
+    id = add(inbox, NOW)
     inbox.set_state(id, 1, state)
 
     with pytest.raises(InboxError, match="cannot be changed"):
-        inbox.change(id, a_submission(body="Again."), clock(), ())
+        inbox.change(id, a_submission(body="Again."), NOW, ())
 
 
-def test_a_deletion_takes_the_words_at_once_and_leaves_a_wish_and_the_id(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    id = add(inbox, clock(), author="Secret Name", body="Secret words")
+def test_a_deletion_takes_the_words_at_once_and_leaves_a_wish_and_the_id(inbox: Inbox) -> None:
+    id = add(inbox, NOW, author="Secret Name", body="Secret words")
 
     inbox.delete(id)
 
@@ -194,58 +171,43 @@ def test_a_deletion_takes_the_words_at_once_and_leaves_a_wish_and_the_id(tmp_pat
     assert inbox.deletion_requests() == []
 
 
-def test_ids_say_nothing_and_are_never_the_same(tmp_path: Path, clock: Clock) -> None:
+def test_ids_say_nothing_and_are_never_the_same(tmp_path: Path) -> None:
     ids = {new_id() for _ in range(10_000)}
 
     assert len(ids) == 10_000
     assert all(ID.fullmatch(id) for id in ids)
 
 
-def test_a_key_made_for_one_form_is_good_for_ever(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    first = add(inbox, clock(), key=b"from the script")
+@pytest.mark.parametrize("state", ["published", "rejected", "spam", "removed", "deleted"])
+def test_a_form_sent_again_after_the_decision_is_the_same_comment_and_after_its_deletion_a_new(
+    inbox: Inbox, state: str
+) -> None:
+    first = add(inbox, NOW)
+    inbox.delete(first) if state == "deleted" else inbox.set_state(first, 1, state)
 
-    meta = SubmissionMeta(
-        received=clock() + timedelta(days=400),
-        resend_key=b"from the script",
-        resend_after=datetime(1970, 1, 1, tzinfo=UTC),
-    )
+    assert (add(inbox, NOW) == first) is (state != "deleted")
+    assert len(inbox.waiting()) == (state == "deleted")
+    assert [revision.state for revision in inbox.revisions(first)] == [state]
+
+
+def test_a_key_made_for_one_form_is_good_for_ever(inbox: Inbox) -> None:
+    first, key = add(inbox, NOW, key=b"from the script"), b"from the script"
+
+    meta = replace(submission_meta(NOW + timedelta(days=400), key=key), resend_after=datetime(1970, 1, 1, tzinfo=UTC))
     with transaction(inbox.connection):
         again = inbox.add(a_submission(), meta, ())
 
     assert again == first
 
 
-@pytest.mark.parametrize("state", ["published", "rejected", "spam", "removed"])
-def test_a_form_sent_again_after_the_decision_is_still_the_same_comment(
-    tmp_path: Path, clock: Clock, state: str
-) -> None:
-    inbox = Inbox(tmp_path)
-    first = add(inbox, clock())
-    inbox.set_state(first, 1, state)
-
-    assert add(inbox, clock()) == first
-    assert inbox.waiting() == []
-
-
-def test_a_form_sent_again_after_it_was_deleted_is_a_new_comment(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    first = add(inbox, clock())
-    inbox.delete(first)
-
-    assert add(inbox, clock()) != first
-    assert [revision.state for revision in inbox.revisions(first)] == ["deleted"]
-
-
 @pytest.mark.parametrize("erase", [Inbox.delete, Inbox.forget])
 def test_what_is_erased_is_in_none_of_the_files_and_names_nobody(
-    tmp_path: Path, clock: Clock, erase: Callable[[Inbox, str], None]
+    tmp_path: Path, inbox: Inbox, erase: Callable[[Inbox, str], None]
 ) -> None:
-    inbox = Inbox(tmp_path)
     for number in range(30):  # enough that pages fill, split and are freed
-        add(inbox, clock(), key=b"other %d" % number, body="Other words. " * 50)
-    id = add(inbox, clock(), author="Secretname", body="Secretwords " * 300, held=["Secretreason"])
-    inbox.change(id, a_submission(author="Secretname", body="Secretwords " * 200), clock(), ["Secretreason"])
+        add(inbox, NOW, key=b"other %d" % number, body="Other words. " * 50)
+    id = add(inbox, NOW, author="Secretname", body="Secretwords " * 300, held=["Secretreason"])
+    inbox.change(id, a_submission(author="Secretname", body="Secretwords " * 200), NOW, ["Secretreason"])
 
     with transaction(inbox.connection):
         erase(inbox, id)
@@ -257,47 +219,24 @@ def test_what_is_erased_is_in_none_of_the_files_and_names_nobody(
     assert len(inbox.waiting()) == 30
 
 
-def test_a_writers_own_words_are_no_repetition_of_themselves(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    mine, other = add(inbox, clock(), key=b"1"), add(inbox, clock(), key=b"2")
+@pytest.mark.parametrize(("steps", "states"), [
+    ([(1, "published"), "change", (1, "waiting"), (2, "waiting")], ["replaced", "waiting"]),
+    ([(1, "published"), "change", (2, "published"), (2, "removed")], ["published", "removed"]),
+], ids=["one that was changed since cannot wait again", "to remove the last says nothing of those before"])  # fmt: skip
+def test_each_revision_has_a_state_of_its_own(inbox: Inbox, steps: list[Any], states: list[str]) -> None:
+    id = add(inbox, NOW, body="One.")
 
-    assert inbox.repeated("Hello.", clock() - timedelta(days=1)) == 2
-    assert inbox.repeated("Hello.", clock() - timedelta(days=1), apart_from=mine) == 1
-    inbox.forget(other)
-    assert inbox.repeated("Hello.", clock() - timedelta(days=1), apart_from=mine) == 0
+    for step in steps:
+        inbox.change(id, a_submission(body="Two."), NOW, ()) if step == "change" else inbox.set_state(id, *step)
 
-
-def test_a_revision_that_was_changed_since_cannot_wait_again(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    id = add(inbox, clock(), body="One.")
-    inbox.set_state(id, 1, "published")
-    inbox.change(id, a_submission(body="Two."), clock(), ())
-
-    inbox.set_state(id, 1, "waiting")
-    inbox.set_state(id, 2, "waiting")
-
-    assert [(r.body, r.state) for r in inbox.revisions(id)] == [("One.", "replaced"), ("Two.", "waiting")]
+    assert [(r.body, r.state) for r in inbox.revisions(id)] == list(zip(["One.", "Two."], states, strict=True))
 
 
-def test_removing_the_last_says_nothing_of_the_ones_before(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-    id = add(inbox, clock(), body="One.")
-    inbox.set_state(id, 1, "published")
-    inbox.change(id, a_submission(body="Two."), clock(), ())
-    inbox.set_state(id, 2, "published")
-
-    inbox.set_state(id, 2, "removed")
-
-    assert [r.state for r in inbox.revisions(id)] == ["published", "removed"]
-
-
-def test_a_sender_who_left_takes_no_other_along(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-
+def test_a_sender_who_left_takes_no_other_along(inbox: Inbox) -> None:
     async def leave() -> str:
         writer = GroupCommit(inbox)
-        left = asyncio.create_task(writer.submit(adding(clock(), b"left")))
-        stayed = asyncio.create_task(writer.submit(adding(clock(), b"stayed")))
+        left = asyncio.create_task(writer.submit(adding(NOW, b"left")))
+        stayed = asyncio.create_task(writer.submit(adding(NOW, b"stayed")))
         await asyncio.sleep(0)
         left.cancel()
         id = await stayed
@@ -312,9 +251,8 @@ def test_a_sender_who_left_takes_no_other_along(tmp_path: Path, clock: Clock) ->
 )
 @pytest.mark.parametrize("step", ["BEGIN IMMEDIATE", "COMMIT"])
 def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, failure: Exception, step: str
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, failure: Exception, step: str
 ) -> None:
-    inbox = Inbox(tmp_path)
     on_disk = GroupCommit._on_disk
 
     async def full(writer: GroupCommit, statement: str) -> None:
@@ -327,9 +265,9 @@ def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
         with monkeypatch.context() as patch:
             patch.setattr(GroupCommit, "_on_disk", full)
             refused = await asyncio.gather(
-                *map(writer.submit, [adding(clock(), b"1"), adding(clock(), b"2")]), return_exceptions=True
+                *map(writer.submit, [adding(NOW, b"1"), adding(NOW, b"2")]), return_exceptions=True
             )
-        id = await asyncio.wait_for(writer.submit(adding(clock(), b"1")), 5)
+        id = await asyncio.wait_for(writer.submit(adding(NOW, b"1")), 5)
         await writer.close()
         return refused, id
 
@@ -339,13 +277,11 @@ def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
     assert [revision.id for revision in inbox.waiting()] == [id]
 
 
-def test_an_error_that_ends_the_transaction_is_each_senders_and_nobodys_comment(tmp_path: Path, clock: Clock) -> None:
-    inbox = Inbox(tmp_path)
-
+def test_an_error_that_ends_the_transaction_is_each_senders_and_nobodys_comment(inbox: Inbox) -> None:
     def end(inbox: Inbox) -> None:
         inbox.connection.execute("ROLLBACK")  # as SQLite does on a full disk
 
-    outcomes = together(inbox, adding(clock()), end)
+    outcomes = together(inbox, adding(NOW), end)
 
     assert all(isinstance(outcome, sqlite3.Error) for outcome in outcomes)
     assert inbox.waiting() == []
@@ -362,13 +298,9 @@ def test_a_link_in_place_of_the_database_is_not_followed(tmp_path: Path) -> None
     assert not target.exists()
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TRIGGER evil AFTER INSERT ON revision BEGIN DELETE FROM revision; END",
-        "CREATE VIEW evil AS SELECT 1",
-    ],
-)
+@pytest.mark.parametrize("statement", [
+    "CREATE TRIGGER evil AFTER INSERT ON revision BEGIN DELETE FROM revision; END", "CREATE VIEW evil AS SELECT 1",
+])  # fmt: skip
 def test_a_database_that_runs_code_of_anothers_making_is_refused(tmp_path: Path, statement: str) -> None:
     Inbox(tmp_path).connection.execute(statement)
 
@@ -380,7 +312,7 @@ def test_a_database_that_runs_code_of_anothers_making_is_refused(tmp_path: Path,
     "statement", ["ANALYZE", "PRAGMA optimize", "CREATE TABLE more (word)", "DROP INDEX revision_by_state"]
 )
 def test_what_a_maintainer_does_to_a_database_leaves_it_usable(tmp_path: Path, statement: str) -> None:
-    add(Inbox(tmp_path), datetime(2026, 11, 22, tzinfo=UTC))
+    add(Inbox(tmp_path), NOW)
     Inbox(tmp_path).connection.execute(statement)
 
     assert Inbox(tmp_path).size() == 1
@@ -403,9 +335,8 @@ def test_many_may_open_it_at_once_the_first_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_row_of_anothers_making_is_shown_and_stops_no_other(tmp_path: Path, clock: Clock, damage: str) -> None:
-    inbox = Inbox(tmp_path)
-    good, bad = add(inbox, clock(), key=b"1"), add(inbox, clock(), key=b"2")
+def test_a_row_of_anothers_making_is_shown_and_stops_no_other(inbox: Inbox, damage: str) -> None:
+    good, bad = add(inbox, NOW, key=b"1"), add(inbox, NOW, key=b"2")
     inbox.connection.execute(f"UPDATE revision SET {damage} WHERE comment = ?", (bad,))
 
     assert {revision.id for revision in inbox.waiting()} == {good, bad}

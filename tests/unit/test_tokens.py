@@ -36,15 +36,10 @@ def test_a_link_fits_into_a_line_of_a_mail_with_the_desks_address(token: str) ->
     assert len(f"https://desk.example.org/decide/{token}") <= 110
 
 
-@pytest.mark.parametrize(
-    ("later", "is_expired"),
-    [
-        (timedelta(days=7, seconds=-1), False),
-        (timedelta(days=7), True),
-        (timedelta(days=7, seconds=1), True),
-        (timedelta(days=4000), True),
-    ],
-)
+@pytest.mark.parametrize(("later", "is_expired"), [
+    (timedelta(days=7, seconds=-1), False), (timedelta(days=7), True), (timedelta(days=7, seconds=1), True),
+    (timedelta(days=4000), True),
+])  # fmt: skip
 def test_a_link_ends_at_the_second_and_still_says_what_it_was_for(
     clock: Clock, token: str, later: timedelta, *, is_expired: bool
 ) -> None:

@@ -166,16 +166,10 @@ def test_to_look_changes_nothing(david: TestClient, settings: Settings) -> None:
     assert everything(settings) == before
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"sec-fetch-site": "cross-site"},
-        {"sec-fetch-site": "same-site"},
-        {"sec-fetch-site": "none"},
-        {"origin": "https://evil.example"},
-        {"origin": "null"},
-    ],
-)
+@pytest.mark.parametrize("headers", [
+    {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"sec-fetch-site": "none"},
+    {"origin": "https://evil.example"}, {"origin": "null"},
+])  # fmt: skip
 @pytest.mark.parametrize("address", ["/", "/comment/ID", "/undo", "/sign-in", "/sign-out"])
 def test_another_sites_form_is_refused(
     david: TestClient, settings: Settings, address: str, headers: dict[str, str]
@@ -214,10 +208,6 @@ def test_the_queue_shows_each_comment_as_it_will_look_beside_what_it_answers(
     assert f"{datetime.now(UTC):%B %Y}, " in page
 
 
-def test_an_empty_queue_says_so(david: TestClient) -> None:
-    assert "<h1>Nothing waits</h1>" in david.get("/").text
-
-
 def test_a_change_stands_beside_the_words_it_would_replace(david: TestClient, settings: Settings) -> None:
     id = a_published(settings, author="Zoë", body="On the third step.\n\nHow many?")
     change(settings, id, author="Zoë", body="On the second step.\n\nHow many a day?")
@@ -229,18 +219,25 @@ def test_a_change_stands_beside_the_words_it_would_replace(david: TestClient, se
     assert "Zoë:\nOn the <del>third</del><ins>second</ins> step.\n\nHow many<ins> a day</ins>?" in page
 
 
-def test_the_queue_is_paged(david: TestClient, settings: Settings) -> None:
+def test_every_list_has_twenty_a_page(david: TestClient, settings: Settings) -> None:
+    assert "<h1>Nothing waits</h1>" in david.get("/").text
     for number in range(21):
+        id = send(settings, author="Spam")
+        Moderation.open(settings).spam(name_of(settings, id), who="David", now=datetime.now(UTC))
         send(settings, author=f"Reader {number}", ago=30 - number)
+        words = f"Id: c{number:03}\nArticle: {ARTICLE}\nAuthor: Tom\n\nHello.\n"
+        path_of(settings.comments, ARTICLE, f"c{number:03}").write_text(words, "utf-8")
 
     first, second = david.get("/").text, david.get("/?page=2").text
 
+    item, line = '<section class="item"', "Marked the comment by"
     assert "<h1>21 comments wait</h1>" in first
-    assert first.count('<section class="item"') == 20
-    assert second.count('<section class="item"') == 1
+    assert (first.count(item), second.count(item)) == (20, 1)
     assert "Reader 20" in second
     assert '<a href="/?page=2" rel="next">Next</a>' in first
     assert '<a href="/?page=1" rel="prev">Back</a>' in second
+    assert [david.get(f"/published{page}").text.count(item) for page in ("", "?page=2")] == [20, 3]
+    assert [david.get(f"/log{page}").text.count(line) for page in ("", "?page=2")] == [20, 1]
 
 
 @pytest.mark.parametrize(
@@ -294,24 +291,21 @@ def test_publish_and_answer_does_both_and_undoes_both(david: TestClient, setting
     assert published(settings, answer.id) is None
 
 
-def test_a_rejected_comment_keeps_the_word_to_its_writer(david: TestClient, settings: Settings) -> None:
-    with_word, without = send(settings), send(settings, author="Ann")
-
-    word = {"action": "reject", "name": name_of(settings, with_word), "reason": "Not here,\nTom."}
-    david.post(f"/comment/{with_word}", data=word)
-    david.post(f"/comment/{without}", data={"action": "reject", "name": name_of(settings, without)})
-
-    assert (latest(settings, with_word).state, latest(settings, with_word).reason) == ("rejected", "Not here, Tom.")
-    assert (latest(settings, without).state, latest(settings, without).reason) == ("rejected", "")
-
-
-def test_spam_is_spam(david: TestClient, settings: Settings) -> None:
+@pytest.mark.parametrize(("action", "reason", "state", "kept", "told"), [
+    ("reject", "Not here,\nTom.", "rejected", "Not here, Tom.", "Rejected the comment by <bdi>Tom</bdi>"),
+    ("reject", "", "rejected", "", "Rejected the comment by <bdi>Tom</bdi>"),
+    ("spam", "", "spam", "", "Marked the comment by <bdi>Tom</bdi> as spam"),
+])  # fmt: skip
+def test_a_comment_is_kept_out_with_the_word_to_its_writer(
+    david: TestClient, settings: Settings, action: str, reason: str, state: str, kept: str, told: str
+) -> None:
     id = send(settings)
 
-    decided = david.post(f"/comment/{id}", data={"action": "spam", "name": name_of(settings, id)})
+    form = {"action": action, "name": name_of(settings, id)} | ({"reason": reason} if reason else {})
+    decided = david.post(f"/comment/{id}", data=form)
 
-    assert latest(settings, id).state == "spam"
-    assert "Marked the comment by <bdi>Tom</bdi> as spam" in david.get(decided.headers["location"]).text
+    assert (latest(settings, id).state, latest(settings, id).reason) == (state, kept)
+    assert told in david.get(decided.headers["location"]).text
 
 
 @pytest.mark.parametrize("action", ["publish", "publish and answer", "reject", "spam"])
@@ -336,37 +330,35 @@ def test_a_comment_that_changed_since_it_was_seen_is_shown_again_with_every_word
     assert "My &amp; reason</textarea>" in answer.text
 
 
-def test_a_comment_that_was_decided_meanwhile_is_not_decided_again(david: TestClient, settings: Settings) -> None:
-    id = send(settings)
-    name = name_of(settings, id)
-    Moderation.open(settings).reject(name, who="Ann", now=datetime.now(UTC))
+@pytest.mark.parametrize(("meanwhile", "form", "said"), [
+    ("reject", {"action": "publish"}, "This comment does not wait any more; it was decided or deleted since you read it."),
+    ("remove", {"action": "answer", "answer": "My words"}, "This comment is not published any more. Nothing was done."),
+    ("", {"action": "publish"}, "This comment answers 9999, which is not published"),
+])  # fmt: skip
+def test_what_was_decided_meanwhile_or_cannot_stand_is_not_decided(
+    david: TestClient, settings: Settings, meanwhile: str, form: dict[str, str], said: str
+) -> None:
+    id = a_published(settings) if meanwhile == "remove" else send(settings, reply_to=None if meanwhile else "9999")
+    name = seen(settings, id) if meanwhile == "remove" else name_of(settings, id)
+    if meanwhile == "reject":
+        Moderation.open(settings).reject(name, who="Ann", now=datetime.now(UTC))
+    elif meanwhile == "remove":
+        Moderation.open(settings).remove(ARTICLE, id, seen=name, who="Ann", now=datetime.now(UTC))
 
-    answer = david.post(f"/comment/{id}", data={"action": "publish", "name": name})
+    answer = david.post(f"/comment/{id}", data=form | {"name": name})
 
     assert answer.status_code == 409
-    assert "This comment does not wait any more; it was decided or deleted since you read it." in answer.text
+    assert said in answer.text
+    assert meanwhile or "What it answers is not published." in answer.text
     assert published(settings, id) is None
 
 
-def test_a_reply_to_what_is_not_published_says_why_it_cannot_be(david: TestClient, settings: Settings) -> None:
-    id = send(settings, reply_to="9999")
-
-    answer = david.post(f"/comment/{id}", data={"action": "publish", "name": name_of(settings, id)})
-
-    assert answer.status_code == 409
-    assert "What it answers is not published." in answer.text
-    assert "This comment answers 9999, which is not published" in answer.text
-
-
-@pytest.mark.parametrize(
-    ("action", "words", "error"),
-    [
-        ("publish", "My words", "You wrote an answer. Press “Publish and answer”, or empty the box"),
-        ("publish and answer", " \n", "Enter your answer"),
-        ("publish and answer", "x" * 4001, "Answer must be 4,000 characters or fewer"),
-        ("publish and answer", "bell\x07", "Answer has a character that cannot be shown (U+0007)"),
-    ],
-)
+@pytest.mark.parametrize(("action", "words", "error"), [
+    ("publish", "My words", "You wrote an answer. Press “Publish and answer”, or empty the box"),
+    ("publish and answer", " \n", "Enter your answer"),
+    ("publish and answer", "x" * 4001, "Answer must be 4,000 characters or fewer"),
+    ("publish and answer", "bell\x07", "Answer has a character that cannot be shown (U+0007)"),
+])  # fmt: skip
 def test_an_answer_that_cannot_be_published_comes_back_and_nothing_is_decided(
     david: TestClient, settings: Settings, action: str, words: str, error: str
 ) -> None:
@@ -385,22 +377,25 @@ def test_an_answer_that_cannot_be_published_comes_back_and_nothing_is_decided(
     )
 
 
-def test_what_was_published_before_the_answer_failed_is_said(
-    david: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("step", "said"), [
+    ("approve", []),
+    ("answer", ["The comment is published, but your answer is not.", "Published the comment by <bdi>Tom</bdi>"]),
+])  # fmt: skip
+def test_a_full_disk_keeps_the_words_and_what_was_published_before_is_said(
+    david: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str, said: list[str]
 ) -> None:
     def full(*args: object, **kwargs: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     id = send(settings)
-    monkeypatch.setattr(Moderation, "answer", full)
+    monkeypatch.setattr(Moderation, step, full)
 
     form = {"action": "publish and answer", "name": name_of(settings, id), "answer": "My long answer."}
     answer = david.post(f"/comment/{id}", data=form)
 
     assert answer.status_code == 503
-    assert "The comment is published, but your answer is not. This could not be done just now." in answer.text
-    assert "Published the comment by <bdi>Tom</bdi>" in answer.text
-    assert "My long answer.</textarea>" in answer.text
+    for words in (*said, "This could not be done just now. Try again in a minute.", "My long answer.</textarea>"):
+        assert words in answer.text
 
 
 # Several at once
@@ -476,16 +471,6 @@ def test_what_is_published_stands_newest_first_with_what_can_be_done(david: Test
     assert f'name="name" value="{seen(settings, id)}"' in page
 
 
-def test_what_is_published_is_paged(david: TestClient, settings: Settings) -> None:
-    for number in range(20):
-        path_of(settings.comments, ARTICLE, f"c{number:03}").write_text(
-            f"Id: c{number:03}\nArticle: {ARTICLE}\nAuthor: Tom\n\nHello.\n", "utf-8"
-        )
-
-    assert david.get("/published").text.count('<section class="item"') == 20
-    assert david.get("/published?page=2").text.count('<section class="item"') == 2
-
-
 def test_a_published_comment_is_removed_and_brought_back(david: TestClient, settings: Settings) -> None:
     form = {"action": "remove", "name": seen(settings, "0001"), "back": "/published?page=1"}
     decided = david.post("/comment/0001", data=form)
@@ -498,38 +483,29 @@ def test_a_published_comment_is_removed_and_brought_back(david: TestClient, sett
     assert published(settings, "0001")
 
 
-def test_a_published_comment_is_answered(david: TestClient, settings: Settings) -> None:
-    form = {"action": "answer", "name": seen(settings, "0001"), "answer": "Thank you, Alexis."}
-    assert david.post("/comment/0001", data=form).status_code == 303
+def test_a_published_comment_is_answered_and_the_author_edits_his_own(david: TestClient, settings: Settings) -> None:
+    answering = {"action": "answer", "name": seen(settings, "0001"), "answer": "Thank you, Alexis."}
+    assert david.post("/comment/0001", data=answering).status_code == 303
+    editing = {"action": "edit", "name": seen(settings, "0002"), "comment": "Better words."}
+    decided = david.post("/comment/0002", data=editing)
 
-    [answer] = [
-        comment for comment in Moderation.open(settings).review.all_published() if comment.body == "Thank you, Alexis."
-    ]
-    assert (answer.reply_to, answer.author, answer.is_author) == ("0001", "David", True)
-
-
-def test_the_author_edits_his_own_comment(david: TestClient, settings: Settings) -> None:
-    form = {"action": "edit", "name": seen(settings, "0002"), "comment": "Better words."}
-    decided = david.post("/comment/0002", data=form)
-
-    comment = published(settings, "0002")
-    assert comment
-    assert (comment.body, comment.reply_to, comment.is_author) == ("Better words.", "0001", True)
+    everyone = {comment.body: comment for comment in Moderation.open(settings).review.all_published()}
+    for words in ("Thank you, Alexis.", "Better words."):
+        comment = everyone[words]
+        assert (comment.reply_to, comment.author, comment.is_author) == ("0001", "David", True)
+    assert everyone["Better words."].id == "0002"
     assert "Changed the comment by <bdi>David</bdi>" in david.get(decided.headers["location"]).text
 
 
-@pytest.mark.parametrize(
-    ("id", "form", "status", "error"),
-    [
-        ("0002", {"action": "edit", "comment": "My words", "name": "old"}, 409, "This comment has changed since"),
-        ("0002", {"action": "edit", "comment": "", "name": "SEEN"}, 422, "Enter your comment"),
-        ("0001", {"action": "edit", "comment": "My words", "name": "SEEN"}, 409, "only its writer can change it"),
-        ("0001", {"action": "answer", "answer": "My words", "name": "old"}, 409, "This comment has changed since"),
-        ("0001", {"action": "answer", "answer": "", "name": "SEEN"}, 422, "Enter your answer"),
-        ("0001", {"action": "remove", "name": "old"}, 409, "This comment has changed since"),
-        ("0001", {"action": "remove"}, 409, "This comment has changed since"),
-    ],
-)
+@pytest.mark.parametrize(("id", "form", "status", "error"), [
+    ("0002", {"action": "edit", "comment": "My words", "name": "old"}, 409, "This comment has changed since"),
+    ("0002", {"action": "edit", "comment": "", "name": "SEEN"}, 422, "Enter your comment"),
+    ("0001", {"action": "edit", "comment": "My words", "name": "SEEN"}, 409, "only its writer can change it"),
+    ("0001", {"action": "answer", "answer": "My words", "name": "old"}, 409, "This comment has changed since"),
+    ("0001", {"action": "answer", "answer": "", "name": "SEEN"}, 422, "Enter your answer"),
+    ("0001", {"action": "remove", "name": "old"}, 409, "This comment has changed since"),
+    ("0001", {"action": "remove"}, 409, "This comment has changed since"),
+])  # fmt: skip
 def test_a_refused_decision_on_a_published_comment_keeps_every_word(
     david: TestClient, settings: Settings, id: str, form: dict[str, str], status: int, error: str
 ) -> None:
@@ -544,17 +520,6 @@ def test_a_refused_decision_on_a_published_comment_keeps_every_word(
     assert everything(settings) == before
     if "My words" in form.values() and not (id == "0001" and form["action"] == "edit"):
         assert "My words</textarea>" in answer.text
-
-
-def test_a_comment_that_left_its_page_meanwhile_is_said_to_be_gone(david: TestClient, settings: Settings) -> None:
-    id = a_published(settings)
-    name = seen(settings, id)
-    Moderation.open(settings).remove(ARTICLE, id, seen=name, who="Ann", now=datetime.now(UTC))
-
-    answer = david.post(f"/comment/{id}", data={"action": "answer", "name": name, "answer": "My words"})
-
-    assert answer.status_code == 409
-    assert "This comment is not published any more. Nothing was done." in answer.text
 
 
 # The log, and one comment
@@ -589,15 +554,6 @@ def test_what_cannot_be_undone_any_more_says_so(david: TestClient, settings: Set
     assert "It has been answered since; remove it instead." in answered.text
     assert "That cannot be undone any more; something was decided since." in unknown.text
     assert everything(settings) == before
-
-
-def test_the_log_is_paged(david: TestClient, settings: Settings) -> None:
-    for _ in range(21):
-        id = send(settings)
-        Moderation.open(settings).spam(name_of(settings, id), who="David", now=datetime.now(UTC))
-
-    assert david.get("/log").text.count("Marked the comment by") == 20
-    assert david.get("/log?page=2").text.count("Marked the comment by") == 1
 
 
 @pytest.mark.parametrize("back", ["https://evil.example", "//evil.example", "/sign-out", "", "/?page=-1"])
@@ -844,18 +800,15 @@ def test_every_answer_is_private_and_under_a_policy_without_scripts(
         assert "style=" not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("request_", "status", "sentence"),
-    [
-        ({"json": {}}, 415, "This address takes what a form of this site sends."),
-        ({"files": {"name": b"x"}}, 415, "This address takes what a form of this site sends."),
-        ({"data": {"answer": "x" * 70_000}}, 413, "That is too long."),
-        ({"data": {f"f{number}": "" for number in range(50)}}, 400, "more than 40 fields"),
-        ({"content": b"action=%ff", "headers": {"content-type": FORM}}, 400, "UTF-8"),
-        ({"content": b"name=a&name=b", "headers": {"content-type": FORM}}, 400, "twice"),
-        ({"data": {"action": "nothing"}}, 400, "That page is out of date"),
-    ],
-)
+@pytest.mark.parametrize(("request_", "status", "sentence"), [
+    ({"json": {}}, 415, "This address takes what a form of this site sends."),
+    ({"files": {"name": b"x"}}, 415, "This address takes what a form of this site sends."),
+    ({"data": {"answer": "x" * 70_000}}, 413, "That is too long."),
+    ({"data": {f"f{number}": "" for number in range(50)}}, 400, "more than 40 fields"),
+    ({"content": b"action=%ff", "headers": {"content-type": FORM}}, 400, "UTF-8"),
+    ({"content": b"name=a&name=b", "headers": {"content-type": FORM}}, 400, "twice"),
+    ({"data": {"action": "nothing"}}, 400, "That page is out of date"),
+])  # fmt: skip
 def test_a_form_that_no_page_of_ours_sends_is_refused_with_a_sentence(
     david: TestClient, settings: Settings, request_: dict[str, Any], status: int, sentence: str
 ) -> None:
@@ -892,20 +845,6 @@ def test_damaged_facts_leave_the_last_good_ones_in_use(david: TestClient, settin
     settings.site.write_text("{}")
 
     assert david.get("/").status_code == 200
-
-
-def test_a_full_disk_keeps_the_words(david: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: object, **kwargs: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    id = send(settings)
-    monkeypatch.setattr(Moderation, "approve", full)
-    form = {"action": "publish and answer", "name": name_of(settings, id), "answer": "My long answer."}
-    answer = david.post(f"/comment/{id}", data=form)
-
-    assert answer.status_code == 503
-    assert "This could not be done just now. Try again in a minute." in answer.text
-    assert "My long answer.</textarea>" in answer.text
 
 
 def test_the_site_may_not_frame_index_or_navigate_it(david: TestClient) -> None:

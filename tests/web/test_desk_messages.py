@@ -143,25 +143,18 @@ def test_each_number_and_address_of_a_message_is_a_button(david: TestClient, set
     assert '<a class="button" href="mailto:jos%C3%A9@example.org">Write to josé@example.org</a>' in page
 
 
-@pytest.mark.parametrize(
-    ("statement", "values"),
-    [
-        *[
-            ("UPDATE message SET held = ?", (held,))
-            for held in ("no JSON", "null", "[" * 100_000, f'["{"x" * 9_999}"]')
-        ],
-        *[("UPDATE message SET received = ?", (date,)) for date in ("never", "", "0001-01-01T00:00:00")],
-        ("UPDATE message SET received = '9999-12-31T23:59:59.999999-12:00'", ()),
-        ("UPDATE message SET name = ?1, contact = ?1, body = ?1", (HOSTILE,)),
-        ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("",)),
-        ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("bell\x07\0\n\u202e",)),
-        ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("1" * 1_000_000,)),
-        ("UPDATE message SET contact = ?", ('ann@example.org"><script>',)),
-        ("UPDATE message SET body = CAST(x'ff' AS TEXT)", ()),
-        *[("UPDATE message SET id = ?", (id,)) for id in ("a/b", "../..", HOSTILE, "", "x" * 500, "é ?#&")],
-    ],
-    ids=lambda value: str(value)[:60],
-)
+@pytest.mark.parametrize(("statement", "values"), [
+    *[("UPDATE message SET held = ?", (held,)) for held in ("no JSON", "null", "[" * 100_000, f'["{"x" * 9_999}"]')],
+    *[("UPDATE message SET received = ?", (date,)) for date in ("never", "", "0001-01-01T00:00:00")],
+    ("UPDATE message SET received = '9999-12-31T23:59:59.999999-12:00'", ()),
+    ("UPDATE message SET name = ?1, contact = ?1, body = ?1", (HOSTILE,)),
+    ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("",)),
+    ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("bell\x07\0\n\u202e",)),
+    ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("1" * 1_000_000,)),
+    ("UPDATE message SET contact = ?", ('ann@example.org"><script>',)),
+    ("UPDATE message SET body = CAST(x'ff' AS TEXT)", ()),
+    *[("UPDATE message SET id = ?", (id,)) for id in ("a/b", "../..", HOSTILE, "", "x" * 500, "é ?#&")],
+], ids=lambda value: str(value)[:60])  # fmt: skip
 def test_no_forged_message_breaks_the_page_and_each_can_be_deleted(
     david: TestClient, settings: Settings, statement: str, values: tuple[object, ...]
 ) -> None:

@@ -131,15 +131,12 @@ def test_scanners_that_open_every_link_twice_change_nothing(client: TestClient, 
 # Decisions
 
 
-@pytest.mark.parametrize(
-    ("action", "state", "sentence"),
-    [
-        ("publish", "published", "Published the comment by <bdi>Tom</bdi>"),
-        ("publish and answer", "published", "Published the answer by <bdi>David</bdi>"),
-        ("reject", "rejected", "Rejected the comment by <bdi>Tom</bdi>"),
-        ("spam", "spam", "Marked the comment by <bdi>Tom</bdi> as spam"),
-    ],
-)
+@pytest.mark.parametrize(("action", "state", "sentence"), [
+    ("publish", "published", "Published the comment by <bdi>Tom</bdi>"),
+    ("publish and answer", "published", "Published the answer by <bdi>David</bdi>"),
+    ("reject", "rejected", "Rejected the comment by <bdi>Tom</bdi>"),
+    ("spam", "spam", "Marked the comment by <bdi>Tom</bdi> as spam"),
+])  # fmt: skip
 def test_a_decision_is_carried_out_said_and_can_be_taken_back(
     client: TestClient, settings: Settings, action: str, state: str, sentence: str
 ) -> None:
@@ -314,14 +311,11 @@ def test_what_was_decided_since_cannot_be_taken_back(client: TestClient, setting
     assert published(settings, id)
 
 
-@pytest.mark.parametrize(
-    ("form", "error"),
-    [
-        ({"action": "publish"}, "You wrote an answer. Press “Publish and answer”, or empty the box"),
-        ({"action": "publish and answer", "answer": "x" * 4001}, "Answer must be 4,000 characters or fewer"),
-        ({"action": "publish and answer", "answer": " "}, "Enter your answer"),
-    ],
-)
+@pytest.mark.parametrize(("form", "error"), [
+    ({"action": "publish"}, "You wrote an answer. Press “Publish and answer”, or empty the box"),
+    ({"action": "publish and answer", "answer": "x" * 4001}, "Answer must be 4,000 characters or fewer"),
+    ({"action": "publish and answer", "answer": " "}, "Enter your answer"),
+])  # fmt: skip
 def test_wrong_words_come_back_and_nothing_is_decided(
     client: TestClient, settings: Settings, form: dict[str, str], error: str
 ) -> None:

@@ -97,26 +97,23 @@ async def _gone() -> Message:
     return {"type": "http.disconnect"}
 
 
-@pytest.mark.parametrize(
-    ("headers", "is_ours"),
-    [
-        ({}, True),  # no browser; it has no cookie to abuse
-        ({"sec-fetch-site": "same-origin"}, True),
-        ({"sec-fetch-site": "same-origin", "origin": "null"}, True),
-        ({"sec-fetch-site": "same-site"}, False),
-        ({"sec-fetch-site": "cross-site"}, False),
-        ({"sec-fetch-site": "cross-site", "origin": "https://feet.example"}, False),
-        ({"sec-fetch-site": "none"}, False),
-        ({"sec-fetch-site": "Same-Origin "}, False),
-        ({"origin": "https://feet.example"}, True),
-        ({"origin": "http://feet.example"}, True),
-        ({"origin": "https://feet.example:8000"}, False),
-        ({"origin": "https://feet.example.evil.example"}, False),
-        ({"origin": "https://evil.example"}, False),
-        ({"origin": "https://evil.example/?feet.example"}, False),
-        ({"origin": "null"}, False),
-    ],
-)
+@pytest.mark.parametrize(("headers", "is_ours"), [
+    ({}, True),  # no browser; it has no cookie to abuse
+    ({"sec-fetch-site": "same-origin"}, True),
+    ({"sec-fetch-site": "same-origin", "origin": "null"}, True),
+    ({"sec-fetch-site": "same-site"}, False),
+    ({"sec-fetch-site": "cross-site"}, False),
+    ({"sec-fetch-site": "cross-site", "origin": "https://feet.example"}, False),
+    ({"sec-fetch-site": "none"}, False),
+    ({"sec-fetch-site": "Same-Origin "}, False),
+    ({"origin": "https://feet.example"}, True),
+    ({"origin": "http://feet.example"}, True),
+    ({"origin": "https://feet.example:8000"}, False),
+    ({"origin": "https://feet.example.evil.example"}, False),
+    ({"origin": "https://evil.example"}, False),
+    ({"origin": "https://evil.example/?feet.example"}, False),
+    ({"origin": "null"}, False),
+])  # fmt: skip
 def test_only_a_page_of_the_same_site_may_post(headers: dict[str, str], is_ours: bool) -> None:
     client = TestClient(guarded(), base_url="https://feet.example")
 

@@ -64,14 +64,11 @@ def test_what_is_noted_for_the_desk_is_a_kind_and_an_id(client: TestClient, sett
     assert (event.kind, event.about) == ("message", kept(settings)[0].id)
 
 
-@pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ({"name": ""}, '<a href="#name">Enter your name</a>'),
-        ({"contact": "tom@"}, '<a href="#contact">Enter an email address in the correct format'),
-        ({"message": ""}, '<a href="#message">Enter your message</a>'),
-    ],
-)
+@pytest.mark.parametrize(("fields", "error"), [
+    ({"name": ""}, '<a href="#name">Enter your name</a>'),
+    ({"contact": "tom@"}, '<a href="#contact">Enter an email address in the correct format'),
+    ({"message": ""}, '<a href="#message">Enter your message</a>'),
+])  # fmt: skip
 def test_a_refused_message_comes_back_with_its_error_and_every_word(
     client: TestClient, settings: Settings, fields: dict[str, str], error: str
 ) -> None:

@@ -49,15 +49,12 @@ def test_the_page_says_the_days_that_are_in_force(place: Place) -> None:
     assert "Backups: 104 days." in page
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"INTAKE": ""}, r"When you comment|When you send|ask for email|How long|private link|legitimate"),
-        ({"NOTICES": False}, r"email address, we|ask for email|and your email|confirm|our mail"),
-        ({"KEEP_BACKUP_DAYS": 0}, r"[Bb]ackup"),
-        ({"TELEPHONE": "", "TELEPHONE_SHOWN": ""}, r"\bring\b|07504"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"INTAKE": ""}, r"When you comment|When you send|ask for email|How long|private link|legitimate"),
+    ({"NOTICES": False}, r"email address, we|ask for email|and your email|confirm|our mail"),
+    ({"KEEP_BACKUP_DAYS": 0}, r"[Bb]ackup"),
+    ({"TELEPHONE": "", "TELEPHONE_SHOWN": ""}, r"\bring\b|07504"),
+])  # fmt: skip
 def test_the_page_says_nothing_of_what_is_not_done(place: Place, settings: dict[str, Any], said: str) -> None:
     place.build()
     assert re.search(said, words(place))

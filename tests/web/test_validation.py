@@ -26,41 +26,31 @@ def test_a_form_arrives_as_it_was_sent(fields: dict[str, str]) -> None:
     assert parse(data, max_fields=5) == fields
 
 
-@pytest.mark.parametrize(
-    ("data", "fields"),
-    [
-        (b"", {}),
-        (b"name=", {"name": ""}),
-        (b"name", {"name": ""}),
-        (b"name=Tom+and+Ada%26co&comment=a%3Db", {"name": "Tom and Ada&co", "comment": "a=b"}),
-        (b"a=1;b=2", {"a": "1;b=2"}),
-        (b"comment=a%0D%0Ab%0D%0A%0D%0Ac", {"comment": "a\nb\n\nc"}),
-        (b"comment=a%0Db%0Ac", {"comment": "a\nb\nc"}),
-        ("name=Zoë".encode(), {"name": "Zoë"}),
-        (b"name=%F0%9F%A6%B6", {"name": "🦶"}),
-        (b"name=%00", {"name": "\0"}),
-        (b"name=100%", {"name": "100%"}),
-    ],
-)
+@pytest.mark.parametrize(("data", "fields"), [
+    (b"", {}), (b"name=", {"name": ""}), (b"name", {"name": ""}),
+    (b"name=Tom+and+Ada%26co&comment=a%3Db", {"name": "Tom and Ada&co", "comment": "a=b"}),
+    (b"a=1;b=2", {"a": "1;b=2"}),
+    (b"comment=a%0D%0Ab%0D%0A%0D%0Ac", {"comment": "a\nb\n\nc"}),
+    (b"comment=a%0Db%0Ac", {"comment": "a\nb\nc"}),
+    ("name=Zoë".encode(), {"name": "Zoë"}), (b"name=%F0%9F%A6%B6", {"name": "🦶"}), (b"name=%00", {"name": "\0"}),
+    (b"name=100%", {"name": "100%"}),
+])  # fmt: skip
 def test_a_form_is_read_as_a_browser_means_it(data: bytes, fields: dict[str, str]) -> None:
     assert parse(data, max_fields=2) == fields
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (b"a=1&b=2&c=3", "The form had more than 2 fields. Go back and send it again."),
-        (b"&" * 100, "The form had more than 2 fields"),
-        (b"a=1&a=1", "The form had a field twice. Go back and send it again."),
-        (b"a=1&%61=", "The form had a field twice"),
-        (b"name=\xff", "The form was not sent as UTF-8. Go back and send it again."),
-        (b"name=%FF", "The form was not sent as UTF-8"),
-        (b"%FF=name", "The form was not sent as UTF-8"),
-        (b"name=%ED%A0%80", "The form was not sent as UTF-8"),
-        (b"name=%C0%80", "The form was not sent as UTF-8"),
-        ("name=Zoë".encode("latin-1"), "The form was not sent as UTF-8"),
-    ],
-)
+@pytest.mark.parametrize(("data", "reason"), [
+    (b"a=1&b=2&c=3", "The form had more than 2 fields. Go back and send it again."),
+    (b"&" * 100, "The form had more than 2 fields"),
+    (b"a=1&a=1", "The form had a field twice. Go back and send it again."),
+    (b"a=1&%61=", "The form had a field twice"),
+    (b"name=\xff", "The form was not sent as UTF-8. Go back and send it again."),
+    (b"name=%FF", "The form was not sent as UTF-8"),
+    (b"%FF=name", "The form was not sent as UTF-8"),
+    (b"name=%ED%A0%80", "The form was not sent as UTF-8"),
+    (b"name=%C0%80", "The form was not sent as UTF-8"),
+    ("name=Zoë".encode("latin-1"), "The form was not sent as UTF-8"),
+])  # fmt: skip
 def test_a_form_that_no_correction_would_mend_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(Refused) as refusal:
         parse(data, max_fields=2)
@@ -77,36 +67,24 @@ def test_a_text_is_as_long_as_a_browser_says(text: str, units: int) -> None:
     assert length(text) == units
 
 
-@pytest.mark.parametrize(
-    ("fields", "errors"),
-    [
-        (NAME | COMMENT, {}),
-        ({"name": "Tommy", "comment": "0123456789"}, {}),
-        ({"name": "🦶🦶a", "comment": "🦶🦶🦶🦶🦶"}, {}),
-        ({"name": "  Tommy  ", "comment": "\n\n0123456789\n\n"}, {}),
-        ({"name": "Tom", "comment": "a\tb\nc"}, {}),
-        ({"name": "Tommie"} | COMMENT, {"name": "Name must be 5 characters or fewer"}),
-        ({"name": "🦶🦶🦶"} | COMMENT, {"name": "Name must be 5 characters or fewer"}),
-        (NAME | {"comment": "0123456789a"}, {"comment": "Comment must be 10 characters or fewer"}),
-        (NAME | {"comment": "🦶🦶🦶🦶🦶a"}, {"comment": "Comment must be 10 characters or fewer"}),
-        (COMMENT, {"name": "Enter your name"}),
-        ({"name": " \t\n\u3000\u00a0"} | COMMENT, {"name": "Enter your name"}),
-        (NAME, {"comment": "Enter your comment"}),
-        (NAME | {"comment": " \n \t\u2003"}, {"comment": "Enter your comment"}),
-        (
-            {"name": "T\0m"} | COMMENT,
-            {"name": "Name has a character that cannot be shown (U+0000) after “T”. Delete it"},
-        ),
-        (
-            NAME | {"comment": "One\ntwo\x1b["},
-            {"comment": "Comment has a character that cannot be shown (U+001B) after “One\ntwo”. Delete it"},
-        ),
-        (
-            NAME | {"comment": "\uffff"},
-            {"comment": "Comment has a character that cannot be shown (U+FFFF) after “”. Delete it"},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("fields", "errors"), [
+    (NAME | COMMENT, {}),
+    ({"name": "Tommy", "comment": "0123456789"}, {}),
+    ({"name": "🦶🦶a", "comment": "🦶🦶🦶🦶🦶"}, {}),
+    ({"name": "  Tommy  ", "comment": "\n\n0123456789\n\n"}, {}),
+    ({"name": "Tom", "comment": "a\tb\nc"}, {}),
+    ({"name": "Tommie"} | COMMENT, {"name": "Name must be 5 characters or fewer"}),
+    ({"name": "🦶🦶🦶"} | COMMENT, {"name": "Name must be 5 characters or fewer"}),
+    (NAME | {"comment": "0123456789a"}, {"comment": "Comment must be 10 characters or fewer"}),
+    (NAME | {"comment": "🦶🦶🦶🦶🦶a"}, {"comment": "Comment must be 10 characters or fewer"}),
+    (COMMENT, {"name": "Enter your name"}),
+    ({"name": " \t\n\u3000\u00a0"} | COMMENT, {"name": "Enter your name"}),
+    (NAME, {"comment": "Enter your comment"}),
+    (NAME | {"comment": " \n \t\u2003"}, {"comment": "Enter your comment"}),
+    ({"name": "T\0m"} | COMMENT, {"name": "Name has a character that cannot be shown (U+0000) after “T”. Delete it"}),
+    (NAME | {"comment": "One\ntwo\x1b["}, {"comment": "Comment has a character that cannot be shown (U+001B) after “One\ntwo”. Delete it"}),
+    (NAME | {"comment": "\uffff"}, {"comment": "Comment has a character that cannot be shown (U+FFFF) after “”. Delete it"}),
+])  # fmt: skip
 def test_each_field_is_held_to_its_rule_and_the_error_says_what_to_do(
     fields: dict[str, str], errors: dict[str, str]
 ) -> None:
@@ -197,23 +175,17 @@ def test_a_message_says_how_to_answer_it(contact: str) -> None:
     assert enquiry == Enquiry(name="Tom", contact=contact, body="Hello.")
 
 
-@pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ({"name": ""}, "Enter your name"),
-        ({"contact": ""}, "Enter your phone number or email address"),
-        ({"contact": "12345"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
-        ({"contact": "ring me"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
-        ({"contact": "tom@feet"}, "Enter an email address in the correct format, like name@example.com"),
-        ({"contact": "0" * 255}, "Phone number or email address must be 254 characters or fewer"),
-        (
-            {"contact": "07700 900123\x07"},
-            "Phone number or email address has a character that cannot be shown (U+0007)",
-        ),
-        ({"message": " \n "}, "Enter your message"),
-        ({"message": "x" * 4001}, "Message must be 4,000 characters or fewer"),
-    ],
-)
+@pytest.mark.parametrize(("fields", "error"), [
+    ({"name": ""}, "Enter your name"),
+    ({"contact": ""}, "Enter your phone number or email address"),
+    ({"contact": "12345"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
+    ({"contact": "ring me"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
+    ({"contact": "tom@feet"}, "Enter an email address in the correct format, like name@example.com"),
+    ({"contact": "0" * 255}, "Phone number or email address must be 254 characters or fewer"),
+    ({"contact": "07700 900123\x07"}, "Phone number or email address has a character that cannot be shown (U+0007)"),
+    ({"message": " \n "}, "Enter your message"),
+    ({"message": "x" * 4001}, "Message must be 4,000 characters or fewer"),
+])  # fmt: skip
 def test_a_message_that_could_not_be_answered_is_sent_back_with_the_cure(fields: dict[str, str], error: str) -> None:
     site = a_site(name_length=80, comment_length=4000)
 

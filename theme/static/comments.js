@@ -173,8 +173,10 @@
       copy.textContent = "Copied";
     });
     const link = make("a", { href: url }, "this link");
-    find("[data-keep]", receipt)?.replaceChildren("Keep ", link, " to check, edit or delete your comment. ");
-    if (navigator.clipboard) find("[data-keep]", receipt)?.append(copy); // a page without TLS has none
+    const keep = find("[data-keep]", receipt);
+    keep?.replaceChildren("Keep ", link, " to check, edit or delete your comment.");
+    if (navigator.clipboard) keep?.after(make("p", {}, copy)); // a page without TLS has none
+    receipt.className = "part";
     receipt.removeAttribute("data-result"); // it stays when the next is sent
     find("[tabindex]", receipt)?.removeAttribute("id"); // there may be two in the end
     return receipt;

@@ -1,0 +1,87 @@
+"""Output folder: one press at a time, a site staged beside it, moved into place by rename, and nothing left behind."""
+
+import contextlib
+import fcntl
+import filecmp
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from press.errors import BuildError, shown
+
+SPARE = ".content-"  # begins the name of a folder beside the cache, with the texts of the last good run
+
+
+def lock(folder: Path) -> contextlib.ExitStack:
+    """Return what keeps other presses out of a folder until it is closed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        descriptor = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildError(f"{shown(folder)}: another press works here; let it go on, or end it first") from None
+        return stack.pop_all()
+
+
+def output_of(settings: dict[str, Any]) -> Path:
+    """Return the folder of the output; what is a link leads to it.
+
+    Raises:
+        BuildError: if no rename leads into it from beside it.
+    """
+    output = Path(settings["OUTPUT_PATH"]).resolve()
+    if output.is_dir() and output.stat().st_dev != output.parent.stat().st_dev:
+        raise BuildError(
+            f"{output} is a file system of its own; let the site be a folder in it: SITE_OUTPUT={output}/site"
+        )
+    return output
+
+
+def sweep(settings: dict[str, Any]) -> None:
+    """Remove what a press that was killed has left."""
+    output, facts, cache = output_of(settings), Path(settings["SITE_JSON"]), Path(settings["PRESS_CACHE"])
+    for folder, prefix in (
+        (output.parent, f".{output.name}-"),
+        (facts.parent, f".{output.name}-"),
+        (cache.parent, SPARE),
+    ):
+        left = re.compile(rf"{re.escape(prefix)}(\w{{8}}|\d+)")
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if left.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
+    """Make ``target`` equal to ``source`` by renames, so that no reader ever sees half a page or a link ahead of its page.
+
+    Files of the target that are ``staying`` stay as they are.
+    """
+    files = sorted(files_below(source))
+    new = [file for file in files if not (target / file).exists()]
+    changed = [
+        file
+        for file in files
+        if (target / file).exists() and not filecmp.cmp(source / file, target / file, shallow=False)
+    ]
+    for file in [*new, *changed]:
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        (source / file).replace(target / file)
+    wanted = {*files, *staying}
+    for gone in sorted(set(files_below(target)) - wanted, reverse=True):
+        (target / gone).unlink()
+        for folder in (target / gone).parents:
+            if folder == target or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield every file below a folder, as its path from there."""
+    for place, _, names in os.walk(folder):
+        below = place[len(str(folder)) + 1 :]
+        yield from (f"{below}/{name}" if below else name for name in names)
