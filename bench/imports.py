@@ -1,4 +1,4 @@
-"""Measurement of moving in: an export of many posts and comments, beside pelican-import on the same file.
+"""Benchmark of moving in: an export of many posts and comments, beside pelican-import on the same file.
 
 pelican-import brings no comments, so it is measured on its posts; it needs pandoc, and is left out where there is none.
 Each runs in a process of its own; memory is the most that it held (``ru_maxrss``).
@@ -7,7 +7,6 @@ Each runs in a process of its own; memory is the most that it held (``ru_maxrss`
 import argparse
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -90,22 +89,21 @@ def _sentence(chance: random.Random) -> str:
 
 def _measure(label: str, command: list[str], folder: Path, posts: int) -> None:
     started = time.perf_counter()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    with tempfile.TemporaryFile("w+") as said:
+        run = subprocess.Popen(
+            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=said, stderr=said
+        )
+        _, status, used = os.wait4(run.pid, 0)  # of this process alone
+        run.returncode = os.waitstatus_to_exitcode(status)
+        seconds, processor = time.perf_counter() - started, used.ru_utime + used.ru_stime
+        said.seek(0)
+        lines = said.read().split("\n")
     print(
         f"{label}: exit {run.returncode}, {seconds:.1f} s ({processor:.1f} s of processor),"
-        f" {posts / seconds:.0f} posts a second, at most {after.ru_maxrss / 1024:.0f} MB",
+        f" {posts / seconds:.0f} posts a second, at most {used.ru_maxrss / 1024:.0f} MB",
         flush=True,
     )
-    print(run.stderr[-400:] if run.returncode else "\n".join(run.stdout.split("\n")[:6]))
+    print("\n".join(lines[-5:] if run.returncode else lines[:4]), flush=True)
 
 
 if __name__ == "__main__":
