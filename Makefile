@@ -3,7 +3,7 @@ PORT ?= 8000
 export TITLE
 BIN = .venv/bin
 .DEFAULT_GOAL = help
-.PHONY: help serve publish article check lint test bench lock screenshot clean tools
+.PHONY: help serve publish import article check lint test bench lock screenshot clean tools
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -13,6 +13,9 @@ serve: .venv/site ## build the site, serve it with a working form, rebuild and r
 
 publish: .venv/site ## write the site for the address in SITE_URL into output/
 	@$(BIN)/python -m press publish
+
+import: .venv/site ## how to bring a WordPress, Disqus or Isso site in: python -m moving
+	@$(BIN)/python -m moving --help
 
 article: .venv/site ## begin an article: make article TITLE="Shoes and what they do"
 	@$(BIN)/python -m press article "$$TITLE"

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-ID = re.compile(r"[a-z0-9]{4,32}")
+ID = re.compile(r"[a-z0-9]{1,32}")
 ARTICLE_ID = re.compile(r"(?=.{1,100}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 # Any of these stops an XML feed from parsing, or ends a line where a reader of headers would not expect it.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
@@ -242,11 +242,11 @@ def is_ours(name: str) -> bool:
 
 def _faults(comment: Comment) -> Iterator[tuple[str, str]]:
     if not ID.fullmatch(comment.id):
-        yield "Id", "use 4 to 32 small letters and digits"
+        yield "Id", "use 1 to 32 small letters and digits"
     if not ARTICLE_ID.fullmatch(comment.article):
         yield "Article", "use small letters, digits and single hyphens, 100 at most"
     if comment.reply_to is not None and not ID.fullmatch(comment.reply_to):
-        yield "Reply-To", "use the Id of a comment, 4 to 32 small letters and digits"
+        yield "Reply-To", "use the Id of a comment, 1 to 32 small letters and digits"
     lines = [(READER_FIELDS[name].key, text) for name, text in comment.words.items() if name != "body"]
     for key, value in (*lines, ("Website", comment.website or "")):
         if CONTROL.search(value) or set(value) & {"\n", "\t"}:

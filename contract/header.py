@@ -20,12 +20,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import unquote
 
 from contract.comment import ARTICLE_ID
 
 LINE = re.compile(r"([A-Za-z][\w-]*)(\s*):\s*(.*)")
 DATE = re.compile(r"[1-9]\d{3}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
+FORMER_PATH = re.compile(r"/(?!/)[A-Za-z0-9._~/-]*(?:%[89A-Fa-f][0-9A-Fa-f][A-Za-z0-9._~/-]*)*")
+NUMBER = re.compile(r"/\?(?:p|page_id)=[0-9]{1,18}")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 STATES = ("draft", "hidden", "published")
 NEAR = 0.75  # how alike two words are, of 1, to be taken for a slip of the pen
@@ -89,9 +92,22 @@ def address(value: str) -> str:
     return value
 
 
-def addresses(value: str) -> list[str]:
-    """Return what can stand in addresses, with spaces or commas between them."""
-    return [address(part) for part in value.replace(",", " ").split()]
+def former(value: str) -> str:
+    """Return what led to a text before: a slug, a path of another system, or WordPress's number for it.
+
+    Of a path only bytes beyond ASCII are percent-encoded, so that no server's configuration can misread it.
+    """
+    path = unquote(value, errors="replace")
+    is_path = FORMER_PATH.fullmatch(value) and path.isprintable() and "\ufffd" not in path and path != "/"
+    if not (is_path or NUMBER.fullmatch(value) or ARTICLE_ID.fullmatch(value)):
+        rule = "small letters, digits and single hyphens, 100 at most"
+        raise ValueError(f"“{value[:200]}” must be {rule}, or a path from the root, like /2012/03/boots/, or /?p=123")
+    return value
+
+
+def formers(value: str) -> list[str]:
+    """Return what led to a text before, with spaces or commas between."""
+    return [former(part) for part in value.replace(",", " ").split()]
 
 
 def names(value: str) -> list[str]:
@@ -130,7 +146,7 @@ KEYS = (
     Key("Author", words, "Who wrote it, if that is not the author of the site.", (ARTICLE,)),
     Key("Lang", language, "Its language, if that is not the language of the site."),
     Key("Comments", one_of("open", "closed"), "“closed” takes no more comments.", (ARTICLE,)),
-    Key("Formerly", addresses, "Its earlier slugs; their readers are led on.", (ARTICLE,)),
+    Key("Formerly", formers, "Its earlier slugs and addresses; their readers are led on."),
 )
 
 

@@ -136,14 +136,15 @@ def _forget(settings: Settings, who: str, *, yes: bool) -> None:
 
 
 @_command
-@click.argument("who", metavar="WHO", required=False, help=f"{_WHOSE} Without it, everyone.")
+@click.argument("who", metavar="WHO", required=False, help=f"{_WHOSE} Without it, every comment.")
 def _export(settings: Settings, who: str | None) -> None:
-    """Print as JSON all that is kept about a person, or everyone."""
-    from postbox.privacy import subject_access
+    """Print as JSON all that is kept about a person, or every comment in the exchange format, one a line."""
+    from postbox.privacy import exchange, subject_access
 
     moderation = _moderation(settings)
     if not who:
-        _answer(subject_access.everyone(moderation), is_json=True)
+        for line in exchange.lines(moderation):
+            print(_plain_json(line))
     elif who in (theirs := subject_access.find(moderation, who)).comments:
         _answer(subject_access.about_comment(moderation, who), is_json=True)
     else:
@@ -213,10 +214,13 @@ def _answer(value: Any, lines: Iterable[str] | None = None, *, is_json: bool = F
         for line in (f"{key}: {item}" for key, item in value.items()) if lines is None else lines:
             print(_plain_text(line))
         return
-    text = json.dumps(value, ensure_ascii=False, indent=1)
+    print(_plain_json(json.dumps(value, ensure_ascii=False, indent=1)))
+
+
+def _plain_json(text: str) -> str:
     for character in set(text) - set(_plain_text(text)):
         text = text.replace(character, json.dumps(character)[1:-1])
-    print(text)
+    return text
 
 
 def _plain_text(text: object) -> str:

@@ -65,15 +65,6 @@ def about(moderation: Moderation, person: DataSubject) -> dict[str, Any]:
     }
 
 
-def everyone(moderation: Moderation) -> list[dict[str, Any]]:
-    """Return all that is kept, a comment or a message each, ready for JSON."""
-    ids = {comment.id for comment in moderation.review.all_published()} | {
-        it.id for it in moderation.work.inbox.everything()
-    }
-    messages = [{"id": it.id, "message": _plain(it)} for it in moderation.work.messages.everything()]
-    return [about_comment(moderation, id) for id in sorted(ids)] + messages
-
-
 def item_plainly(item: ReviewItem) -> dict[str, Any]:
     """Return a revision, ready for JSON."""
     return {"name": item.name} | _plain(item.revision)
@@ -89,12 +80,14 @@ def find(moderation: Moderation, who: str) -> DataSubject:
     """
     messages = moderation.work.messages
     addresses, theirs, region = [], [], _region(moderation)
+    if moderation.review.find(who):  # before a number, for an id can be one; a forged row is not published
+        return DataSubject((who,), (), (), ())
     if "@" in who:
         addresses = moderation.work.subscriptions.having(to_ascii(who) or who)
         theirs = [it for it in messages.everything() if _sent_to(who) in map(_sent_to, _addresses(it.contact))]
     elif telephone.is_number(who):
         theirs = [it for it in messages.everything() if telephone.mentions(it.contact, who, region)]
-    elif moderation.review.find(who) or moderation.review.history(who):
+    elif moderation.review.history(who):
         return DataSubject((who,), (), (), ())
     elif message := messages.one(who):
         return DataSubject((), (), (message,), ())
@@ -103,6 +96,8 @@ def find(moderation: Moderation, who: str) -> DataSubject:
     comments = tuple(it.comment for it in addresses if it.is_confirmed and moderation.review.is_a_readers(it.comment))
     mentions = _mentions(moderation, who, region) - {*comments, *(it.id for it in theirs)}
     if not addresses and not theirs and not mentions:
+        if moderation.review.history(who):  # of what waits, and has a number for its id
+            return DataSubject((who,), (), (), ())
         raise ModerationError("nobody", who)
     return DataSubject(comments, tuple(addresses), tuple(theirs), tuple(sorted(mentions)))
 

@@ -21,7 +21,7 @@ from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 
 MAX_NOTED = 1000  # taken over at once
-_ENTRY = re.compile(r"(?:comment|message|subscription) [a-z0-9]{4,32}|refused [0-9a-f]{64}")
+_ENTRY = re.compile(r"(?:comment|message|subscription) [a-z0-9]{1,32}|refused [0-9a-f]{64}")
 # Not a comment: only moderation can tell whether it is its writer's to erase.
 _BY_READERS = ("message", "subscription", "refused")
 

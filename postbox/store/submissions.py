@@ -206,6 +206,12 @@ class Inbox:
         self._add_revision(id, 1, submission, meta.received, held)
         return id
 
+    def add_known(self, id: str, submission: Submission, received: datetime, held: Sequence[str]) -> None:
+        """Keep what waited elsewhere, under the id that it had there; nobody is told, and an id that was ever here stays as it is."""
+        insert = "INSERT INTO comment (id, article, reply_to) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
+        if self.run(insert, id, submission.article, submission.reply_to):
+            self._add_revision(id, 1, submission, received, held, is_news=False)
+
     def change(self, id: str, submission: Submission, received: datetime, held: Sequence[str]) -> None:
         """Keep a writer's change as a new revision, which waits while a published one stays.
 
@@ -328,7 +334,14 @@ class Inbox:
     # How
 
     def _add_revision(
-        self, id: str, number: int, submission: Submission, received: datetime, held: Sequence[str]
+        self,
+        id: str,
+        number: int,
+        submission: Submission,
+        received: datetime,
+        held: Sequence[str],
+        *,
+        is_news: bool = True,
     ) -> None:
         values = {
             "comment": id,
@@ -341,7 +354,8 @@ class Inbox:
         }
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
         self.run(f"INSERT INTO revision ({columns}) VALUES ({marks})", *values.values())  # noqa: S608  # declared names
-        self.add_event("comment", id)
+        if is_news:
+            self.add_event("comment", id)
 
     def _find(self, condition: str, *values: object) -> list[Revision]:
         rows = self.connection.execute(

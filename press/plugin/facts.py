@@ -15,6 +15,7 @@ from contract.manifest import Site
 from contract.templates import day
 from press.assets import style
 from press.incremental.comments import Conversation
+from press.plugin.redirects import redirects
 
 WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 # Of which a fact has the name in small letters.
@@ -104,12 +105,7 @@ def site_of(generator: Generator, listed: list[Article], shown: list[Article]) -
         article_count=min(len(listed), 3),
         icon=next((f"/{name}" for name in ICONS if name in own), static["icon.svg"][0]),
         pages={f"/{page.url}": page.title for page in context["pages"]},
-        redirects={
-            f"/{a.url.removesuffix(f'{a.slug}/')}{slug}/{file}": f"/{a.url}{file}"
-            for a in shown
-            for slug in a.formerly
-            for file in ("", "comments.xml")
-        },
+        redirects=redirects([*shown, *context["pages"], *context["hidden_pages"]]),
         **{name.lower(): settings[name] for name in SETTINGS},
     )
 

@@ -74,7 +74,6 @@ def _prepare_templates(generator: Generator) -> None:
 
 def _complete_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> None:
     _hold_back(generator, metadata)
-    metadata.setdefault("formerly", [])
     # Pelican 4.12 gives published articles one, and then asks drafts for theirs.
     metadata.setdefault("category", Category("articles", generator.settings))
 
@@ -83,6 +82,7 @@ def _hold_back(generator: Generator, metadata: dict[str, Any]) -> None:
     """Make a draft of what has a date to come; Pelican's own WITH_FUTURE_DATES asks the clock, whatever NOW says."""
     date, settings = metadata.get("date"), generator.settings
     metadata["appears"] = None
+    metadata.setdefault("formerly", [])
     date = date and set_date_tzinfo(date, settings["TIMEZONE"])
     if date and date > facts.now_in(settings) and metadata.get("status") != "draft":
         metadata |= {"status": "draft", "appears": date}
@@ -205,7 +205,7 @@ def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
         f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=context["site"])
         for name in ("caddy", "nginx")
     }
-    told = dumps(replace(context["site"], conversations=context["conversations"]))
+    told = dumps(replace(context["site"], conversations=context["conversations"], redirects={}))
     path.parent.mkdir(parents=True, exist_ok=True)
     for name, text in (servers | {path.name: told}).items():
         draft = path.with_name(f".{name}")

@@ -269,7 +269,7 @@ def test_a_rename_keeps_the_ids_and_the_comments_and_redirects(place: Place) -> 
         for file in ("", "comments.xml")
     }
     assert place.page("/_redirects") == "".join(f"{old} {new} 301\n" for old, new in redirects.items())
-    assert load(place.folder / "var/site/site.json").redirects == redirects
+    assert not load(place.folder / "var/site/site.json").redirects, "there can be thousands, and the intake needs none"
 
 
 def test_the_sitemap_lists_exactly_the_pages_and_says_when_a_conversation_went_on(lively: Place) -> None:
@@ -582,7 +582,7 @@ def test_a_web_server_is_told_the_policy_the_redirects_and_what_may_be_kept(plac
     assert site.headers["Content-Security-Policy"] in told
     assert "public, max-age=31536000, immutable" in told
     for file in ("", "comments.xml"):
-        assert re.search(f"/articles/boots/{file} .*/articles/shoes/{file}[ ;]", told)
+        assert re.search(f'/articles/boots/{file}" .*/articles/shoes/{file}[";]', told)
     assert "127.0.0.1:8000" in told
 
 

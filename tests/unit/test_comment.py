@@ -34,7 +34,7 @@ characters = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_
 lines = st.text(characters, max_size=60).map(lambda text: text.strip(" "))
 pieces = ["\n", "\n\n", "Id: 0001", "Reply-To: 0001\n", ":", " ", "\t", "\ufeff", "Zoë", "🦶🏽", "\u202eقدم", "---"]
 bodies = st.lists(st.sampled_from(pieces) | st.text(characters), max_size=20).map("".join).filter(str.strip)
-ids = st.from_regex(r"[a-z0-9]{4,32}", fullmatch=True)
+ids = st.from_regex(r"[a-z0-9]{1,32}", fullmatch=True)
 articles = st.from_regex(r"[a-z0-9]{1,9}(-[a-z0-9]{1,9}){0,9}", fullmatch=True)
 dates = st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)).map(lambda date: date.replace(microsecond=0))  # noqa: DTZ001  # the strategy adds the zone
 
@@ -138,10 +138,10 @@ def test_any_text_is_a_comment_or_a_fault_with_its_line(text: str) -> None:
     ("Id: abcd\nArticle: feet\nAuthor: Tom\n\n \n", "line 5: Body: is empty"),
     ("Id: abcd\nArticle: feet\nAuthor:\n\nHello.", "line 3: Author: has no value; give one or delete the line"),
     ("Id: abcd\nReply-To:\nArticle: feet", "line 2: Reply-To: has no value"),
-    ("Article: feet\nId: ABCD", "line 2: Id: use 4 to 32 small letters and digits"),
-    ("Id: ../x\nArticle: feet", "line 1: Id: use 4 to 32"),
+    ("Article: feet\nId: ABCD", "line 2: Id: use 1 to 32 small letters and digits"),
+    ("Id: ../x\nArticle: feet", "line 1: Id: use 1 to 32"),
     ("Id: abcd\nArticle: ../feet", "line 2: Article: use small letters, digits and single hyphens"),
-    ("Id: abcd\nArticle: feet\nReply-To: x", "line 3: Reply-To: use the Id of a comment"),
+    ("Id: abcd\nArticle: feet\nReply-To: X", "line 3: Reply-To: use the Id of a comment"),
 ])  # fmt: skip
 def test_a_header_that_breaks_a_rule_is_refused_with_line_and_cure(text: str, cause: str) -> None:
     assert fault(text).startswith(cause)
@@ -195,7 +195,7 @@ def test_a_control_character_is_refused_in_the_line_where_it_stands(code: int) -
     ({"website": "https://a.example/" + "a" * LINE_LENGTH}, "Website: use 500 characters at most"),
     ({"website": ""}, "Website: write a whole address"),
     ({"reply_to": ""}, "Reply-To: use the Id"),
-    ({"id": "abcd\n"}, "Id: use 4 to 32"),
+    ({"id": "abcd\n"}, "Id: use 1 to 32"),
     ({"article": "feet\n"}, "Article: use small letters"),
     ({"article": "a" * 101}, "Article: use small letters, digits and single hyphens, 100 at most"),
     ({"body": "\udfff"}, "Body: a control character"),

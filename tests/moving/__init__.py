@@ -1,0 +1,1 @@
+"""Tests of moving in: exports in the real formats, written for the purpose."""
