@@ -1,5 +1,6 @@
 """Forms: read within limits, refused from other sites; and the headers of private pages."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qsl
 
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 CONTENT_TYPE = "application/x-www-form-urlencoded"
+BODY_SECONDS = 20.0  # for all of a form; who sends it slower holds a connection that others need
 # Private pages: nobody stores them, and their address goes to no other site.
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
 
@@ -55,17 +57,20 @@ async def read_form(request: Request, *, max_bytes: int, max_fields: int) -> dic
     """Return the fields of a posted form.
 
     Raises:
-        Refused: if it is no form (415), is too large, counted while reading (413),
+        Refused: if it is no form (415), is too large, counted while reading (413), takes too long (408),
             or cannot be read (400).
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise Refused(415, "This address takes what a form of this site sends. Go back and use the form.")
     data = bytearray()
     try:
-        async for chunk in request.stream():
-            data += chunk
-            if len(data) > max_bytes:
-                raise Refused(413, "That is too long. Go back, shorten it and send it again.")
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > max_bytes:
+                    raise Refused(413, "That is too long. Go back, shorten it and send it again.")
+    except TimeoutError:
+        raise Refused(408, "The form took too long to arrive. Go back and send it again.") from None
     except ClientDisconnect:  # no fault of ours, so none in the log
         raise Refused(400, "The form did not arrive whole. Go back and send it again.") from None
     return parse(bytes(data), max_fields=max_fields)

@@ -55,7 +55,7 @@ class Machine:
         self.root = root
         self.site = root / "srv/site"
         self.link = ""
-        for folder in ("etc/sysusers.d", "etc/tmpfiles.d", "etc/systemd/system", "etc/caddy", "srv", "root", "bin"):
+        for folder in ("etc/systemd/system", "etc/caddy", "srv", "root", "bin"):  # what Debian and its packages bring
             (root / folder).mkdir(parents=True)
         self._tools()
         self._repository()

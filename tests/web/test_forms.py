@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from postbox.web import forms
 from postbox.web.forms import PRIVATE, Refused, SameSite, read_form
 
 FORM = "application/x-www-form-urlencoded"
@@ -91,6 +92,19 @@ def test_a_form_that_breaks_off_is_refused() -> None:
     request._receive = _gone
 
     assert refusal(request) == (400, "The form did not arrive whole. Go back and send it again.")
+
+
+def test_a_form_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "BODY_SECONDS", 0.05)
+    request = a_request(b"name=To")
+    request._receive = _never
+
+    assert refusal(request) == (408, "The form took too long to arrive. Go back and send it again.")
+
+
+async def _never() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 async def _gone() -> Message:
