@@ -49,7 +49,8 @@ class Articles:
             text = _Article().convert_soup(soup).strip().replace(NO_BREAK_SPACE, "&nbsp;")
             if self._shown(text) == expected:
                 return Converted(text, 0, is_equal=True)
-        blocks = [str(node).replace("\xa0", "&nbsp;") for node in soup.children if str(node).strip()]
+        nodes = BeautifulSoup(html, "html.parser").children  # for the conversion has changed the tree
+        blocks = [str(node).replace("\xa0", "&nbsp;") for node in nodes if str(node).strip()]
         made = [self._block(block) for block in blocks]
         for keep_lists in (False, True):
             chosen = [
