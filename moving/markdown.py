@@ -45,11 +45,12 @@ class Articles:
         """Return the Markdown of a cleaned text: as a whole, else by its blocks, else as HTML."""
         html = str(soup)
         expected = seen(html)
-        blocks = [str(node).replace("\xa0", "&nbsp;") for node in soup.children if str(node).strip()]
-        if not any(map(_is_costly, blocks)):
+        if not _is_costly(html):
             text = _Article().convert_soup(soup).strip().replace(NO_BREAK_SPACE, "&nbsp;")
             if self._shown(text) == expected:
                 return Converted(text, 0, is_equal=True)
+        nodes = BeautifulSoup(html, "html.parser").children  # for the conversion has changed the tree
+        blocks = [str(node).replace("\xa0", "&nbsp;") for node in nodes if str(node).strip()]
         made = [self._block(block) for block in blocks]
         for keep_lists in (False, True):
             chosen = [
@@ -230,7 +231,7 @@ class _Comment(_Converter):
 
 
 def _is_costly(html: str) -> bool:
-    """Tell of a block so full of Markdown's own signs that Python-Markdown, quadratic in them, would take minutes."""
+    """Tell of a text so full of Markdown's own signs that Python-Markdown, quadratic in them, would take minutes."""
     return len(re.findall(r"[\[\]`*_!\\]", html)) > COSTLY_SIGNS
 
 

@@ -39,6 +39,7 @@ ARTICLES = Articles(runpy.run_path(str(ROOT / "pelicanconf.py"))["MARKDOWN"])
         ('<p><a href="https://a.example/x_(y)">a]b</a></p>', r"[a\]b](<https://a.example/x_(y)>)"),
         ("<p>Wow!<a href='https://a.example/'>x</a></p>", r"Wow\![x](https://a.example/)"),
         ("<figure><img src='/a.jpg' alt='A'><figcaption>B</figcaption></figure>", '<figure><img alt="A" src="/a.jpg"/><figcaption>B</figcaption></figure>'),
+        ("<pre>a <b>b</b></pre><p>c&nbsp;d ~~~</p><p><code>e<br>f</code>&nbsp;g</p>", "<pre>a <b>b</b></pre>\n\nc&nbsp;d ~~~\n\n<p><code>e<br/>f</code>&nbsp;g</p>"),
         ("<table><tr><td>a</td></tr></table>", "<table><tbody><tr><td>a</td></tr></tbody></table>"),
     ],
 )  # fmt: skip
