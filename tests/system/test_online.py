@@ -1,4 +1,4 @@
-"""README's “Put it online”, its commands run as they stand on a machine that is a folder.
+"""Commands of ``docs/publishing.md``, run as they stand on a machine that is a folder.
 
 Debian's own tools make users and folders in it. What is not tried: the packages' download, systemd itself and a public address;
 each service is started by its command line, as its user, in its environment.
@@ -41,9 +41,9 @@ pytestmark = [
 
 
 def commands(about: str) -> str:
-    """Return the commands that stand below a sentence of README's section."""
-    section = (ROOT / "README.md").read_text("utf-8").partition("\n## Put it online\n")[2].partition("\n## ")[0]
-    block = section.partition(about)[2].partition("```sh\n")[2].partition("```")[0]
+    """Return the commands that stand below a sentence of the page."""
+    page = (ROOT / "docs/publishing.md").read_text("utf-8")
+    block = page.partition(about)[2].partition("```sh\n")[2].partition("```")[0]
     assert block, about
     return block
 
@@ -359,7 +359,9 @@ def open_for_all(machine: Machine, **more: str) -> Iterator[dict[str, int]]:
 def a_reader(port: int, address: str = "127.0.0.1", host: str = "feet.example") -> httpx2.Client:
     """Return a browser at an address of the network."""
     transport = httpx2.HTTPTransport(local_address=address)
-    return httpx2.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, headers={"Host": host})
+    origin = f"http://127.0.0.1:{port}"
+    # Longer than a web server waits for an intake that is down.
+    return httpx2.Client(base_url=origin, transport=transport, headers={"Host": host}, timeout=PATIENCE_SECONDS)
 
 
 def a_comment(words: str) -> dict[str, str]:

@@ -73,6 +73,7 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 REHEARSAL = """
+b"".decode("utf-8-sig")  # Python loads a codec when it is first used, which a child may not
 settings = postbox.settings.read(os.environ)
 with contextlib.redirect_stdout(io.StringIO()):
     exec(POST)
@@ -370,7 +371,7 @@ except Exception:
 @named
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_whatever_the_intakes_user_lays_in_the_inbox_publishes_nothing(house: House, users: str, attack: str) -> None:
-    house.desk(LIST + "\npostbox.desk.sessions.SignIn(settings.desk)")
+    house.desk("postbox.desk.sessions.SignIn(settings.desk)" + LIST)
     house.intake(POST, WORDS="One.")
     [line] = house.desk(LIST).splitlines()
     before, decisions = house.kept(), _rows(house, "desk.sqlite", "decision")
