@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,17 +31,23 @@ class Pages(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Answer like a static host that honours ``_headers`` and ``_redirects``."""
         site = load(self._settings.site)
-        address = scope["path"] if scope["path"].endswith("/") else f"{scope['path']}/"
-        if moved := site.redirects.get(address):
-            return RedirectResponse(moved, 301)
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:
             if error.status_code != 404:
                 raise
             response = FileResponse(self._settings.output / "404.html", 404)
+        if response.status_code == 404 and (moved := self._moved(scope)):
+            return RedirectResponse(moved, 301)
         response.headers.update(site.headers_for(scope["path"]))
         return response
+
+    def _moved(self, scope: Scope) -> str | None:
+        """Return where an address leads that an article had before."""
+        place = self._settings.output / "_redirects"
+        lines = place.read_text("utf-8").splitlines() if place.is_file() else []
+        moved = {unquote(line.split()[0]): line.split()[1] for line in lines if line and "?" not in line.split()[0]}
+        return moved.get(scope["path"]) or moved.get(f"{scope['path']}/")
 
 
 def application(settings: Settings) -> Starlette:

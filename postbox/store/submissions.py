@@ -390,7 +390,8 @@ def fields_of(row: sqlite3.Row) -> dict[str, Any]:
         held = tuple(str(reason) for reason in json.loads(row["held"]))
     except (ValueError, TypeError, OverflowError, RecursionError):
         received, held = datetime.fromtimestamp(0, UTC), ("its row in the inbox is not of the intake’s writing",)
-    return dict(row) | {"received": received, "held": held}
+    texts = {key: "" if row[key] is None else str(row[key]) for key in row.keys() if key not in ("number", "reply_to")}  # noqa: SIM118  # a row's own
+    return dict(row) | texts | {"received": received, "held": held}
 
 
 def _digest(body: str) -> bytes:

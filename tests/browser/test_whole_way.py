@@ -79,8 +79,8 @@ def test_a_draft_is_shown_and_marked_and_a_former_address_leads_to_the_new_one_w
     place, address = served
     place.article("shoes", Status="draft", text="On shoes.")
     place.article("renamed", Formerly="old-name")
-    facts = place.folder / "var/site/site.json"  # written last, when the pages are there
-    wait_until(lambda: "/articles/old-name/" in facts.read_text("utf-8"), "the article is built")
+    moved = place.output / "_redirects"
+    wait_until(lambda: moved.is_file() and "/articles/old-name/" in moved.read_text("utf-8"), "the article is built")
     wait_until(lambda: (place.output / "drafts/shoes/index.html").exists(), "the draft is built")
 
     page.goto("/drafts/shoes/")
@@ -146,7 +146,7 @@ def test_the_way_by_keyboard_alone(page: Page) -> None:
     (["press", "publish"], {"SITE_URL": "https://a.example/blog"}, "SITE_URL must be the site's address"),
     (["postbox", "list"], {"POSTBOX_PROT": "1"}, "POSTBOX_PROT is not a setting"),
     (["postbox", "preview"], {"POSTBOX_PORT": "x"}, "POSTBOX_PORT must be a whole number, not “x”"),
-    (["postbox", "approve", "abcd.00"], {}, "abcd.00 does not wait"),
+    (["postbox", "approve", "abcd.00"], {}, "abcd does not wait"),
 ])  # fmt: skip
 def test_a_wrong_setting_is_one_clear_line(
     place: Place, arguments: list[str], environment: dict[str, str], line: str

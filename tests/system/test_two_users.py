@@ -32,11 +32,12 @@ AS = "as two users" if IS_ROOT else "as ONE user, for only root can become anoth
 # One process imports and tries everything, for the interpreter may lie where only root can read; then it forks for each
 # order a child that gives its rights away for good, and runs the code of the order.
 STAGE = """
-import contextlib, io, json, os, pathlib, signal, sqlite3, struct, sys, traceback
+import codecs, contextlib, io, json, os, pathlib, signal, sqlite3, struct, sys, traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from starlette.testclient import TestClient
 import postbox.__main__, postbox.desk.app, postbox.store.submissions, postbox.public.app, postbox.moderation.service, postbox.settings, postbox.desk.sessions
+codecs.lookup("utf-8-sig")  # Python loads a codec when it is first used, which a child may not
 
 def run(order):
     signal.alarm(20)
@@ -73,7 +74,6 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 REHEARSAL = """
-b"".decode("utf-8-sig")  # Python loads a codec when it is first used, which a child may not
 settings = postbox.settings.read(os.environ)
 with contextlib.redirect_stdout(io.StringIO()):
     exec(POST)
