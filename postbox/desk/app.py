@@ -20,6 +20,7 @@ from postbox.desk.context import DeskContext, Handler
 from postbox.mail.worker import MailWorker
 from postbox.privacy.retention import hourly
 from postbox.settings import Settings
+from postbox.store.database import transaction
 from postbox.web import health
 from postbox.web.forms import Refused, SameSite
 
@@ -61,7 +62,7 @@ def application(settings: Settings) -> Starlette:
             *page("/sign-in/{token}", auth.link, is_signed_in=False),
             Route("/sign-in", context.endpoint(auth.sign_in, is_signed_in=False), methods=["POST"]),
             Route("/sign-out", context.endpoint(auth.sign_out), methods=["POST"]),
-            health.route(settings, outbox=lambda: _outbox(context)),
+            health.route(settings, inbox=lambda: _inbox(context), outbox=lambda: _outbox(context)),
         ],
         middleware=[Middleware(SameSite, refused=context.refused)],
         exception_handlers={Refused: context.refused, HTTPException: context.refused, Exception: context.refused},
@@ -75,6 +76,7 @@ async def carry_out_deletions(context: DeskContext) -> None:
     """Take comments off their pages as soon as their writers delete them, until cancelled."""
 
     def carry_out() -> None:
+        context.catch_up()
         with context.store.unit() as work:
             context.moderation(work).carry_out_deletions(now=context.clock())
 
@@ -88,6 +90,14 @@ async def carry_out_deletions(context: DeskContext) -> None:
                 log.event("A writer's deletion could not be carried out", level=logging.ERROR, error=error)
             logged = repr(error)
         await asyncio.sleep(DELETIONS_SECONDS)
+
+
+def _inbox(context: DeskContext) -> health.State:
+    """Tell how the inbox stands, with the connection of a request."""
+    with context.store.unit() as work:
+        work.need_inbox()
+        with transaction(work.inbox.connection):
+            return health.inbox(work.inbox, context.settings.inbox)
 
 
 def _outbox(context: DeskContext) -> health.State:

@@ -5,6 +5,7 @@ waits (for another process, for a page to be live) holds up nobody else.
 """
 
 import hashlib
+import sqlite3
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,11 +24,12 @@ from postbox import log
 from postbox.desk.auth import Auth
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
-from postbox.store.unit_of_work import Store, UnitOfWork
+from postbox.store.unit_of_work import INBOX_FAULTS, Store, UnitOfWork
 from postbox.web.forms import PRIVATE, Refused, read_form
 
 LATER = "This could not be done just now. Try again in a minute."
 OUT_OF_DATE = "That page is out of date. Go back, reload it and try again."
+INBOX_SECONDS = 0.4  # that a decision waits for another program that writes the inbox
 PER_PAGE = 20  # items of a list
 
 
@@ -37,15 +39,27 @@ class DeskContext:
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Open everything, finish what a crash left undone, and erase again what a backup has brought back."""
         self.settings, self.clock = settings, clock
-        self.store = Store(settings)
+        self.store = Store(settings, wait_seconds=INBOX_SECONDS)
         self.auth = Auth(settings, clock)
         self.theme = environment(FileSystemLoader(settings.theme / "templates"))
         self._manifest = ManifestFile(settings.site)
         self._dressed: tuple[Site, Site] | None = None
+        self._erased_again_in: tuple[int, int] | None = None
+        try:
+            self.catch_up()
+        except (*INBOX_FAULTS, ValueError) as error:  # the desk starts whatever lies in the inbox; its task tries again
+            log.fault(error)
+
+    def catch_up(self) -> None:
+        """Finish what a crash or a held inbox left undone, and erase again what a backup brought back."""
         with self.store.unit() as work:
             moderation = self.moderation(work)
-            moderation.repair()
-            moderation.erase_again(now=clock())
+            if work.decisions.to_apply():
+                moderation.repair()
+            work.need_inbox()
+            if work.inbox.file != self._erased_again_in:
+                moderation.erase_again(now=self.clock())
+                self._erased_again_in = work.inbox.file
 
     def moderation(self, work: UnitOfWork) -> Moderation:
         """Return moderation within a unit of work."""
@@ -79,6 +93,16 @@ class DeskContext:
         return endpoint
 
     def _answer(self, handler: "Handler", request: Request, form: Mapping[str, str]) -> Response:
+        try:
+            return self._handle(handler, request, form)
+        except (sqlite3.Error, MemoryError) as error:
+            if request.method == "POST" or self.store.set_aside:
+                raise
+            log.fault(error)
+            self.store.put_aside(str(error) or type(error).__name__)
+            return self._handle(handler, request, form)  # all but the inbox
+
+    def _handle(self, handler: "Handler", request: Request, form: Mapping[str, str]) -> Response:
         with self.store.unit() as work:
             return handler(DeskRequest(self, work, request, form, self.clock()))
 
@@ -143,15 +167,35 @@ class DeskRequest:
 
         A page without a session has no way into the desk.
         """
-        values |= {"site": self.site, "place": place, "nav": [], "faults": []}
+        values |= {"site": self.site, "place": place, "nav": [], "faults": [], "notices": []}
         if place is not None:
-            values |= {"nav": self._navigation(), "faults": self.context.build_status.faults}
+            faults = self.context.build_status.faults
+            values |= {"nav": self._navigation(), "faults": faults, "notices": self._notices()}
         html = self.context.theme.get_template(f"desk/{template}").render(values)
         return HTMLResponse(html, status, headers=self.site.headers)
 
     def redirect(self, address: str) -> Response:
         """Lead from a form to a page that says what was done, so that a reload does nothing again."""
         return RedirectResponse(address, 303, headers=self.site.headers)
+
+    def _notices(self) -> list[str]:
+        """Say what the pages lack just now, and why."""
+        notices, work = [], self.work
+        if work.set_aside:
+            notices.append(
+                f"The inbox is set aside: {work.set_aside}. Everything else works. Mend it, or put the last good copy there;"
+                " it is taken up again by itself."
+            )
+        if number := work.inbox.too_long:
+            notices.append(
+                f"Rows of the inbox set aside, for they are longer than anything the form takes: {number:,}."
+            )
+        if number := len(work.decisions.to_apply()):
+            notices.append(
+                f"Decisions made, while the inbox could not be written: {number:,}. They stand, and the pages have them;"
+                " the inbox follows by itself."
+            )
+        return notices
 
     def _navigation(self) -> list[tuple[str, str]]:
         """Return the lists with the number of what waits in each; mail is one of them only if something is wrong with it."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from postbox.desk import actions
 from postbox.desk.actions import ON_WAITING, Outcome
-from postbox.desk.context import OUT_OF_DATE, DeskRequest
+from postbox.desk.context import LATER, OUT_OF_DATE, DeskRequest
 from postbox.desk.paging import parse_int, parse_ints
 from postbox.desk.presenters import Presenter
 from postbox.desk.queue import flash
@@ -57,6 +57,8 @@ def _who(desk: DeskRequest) -> str:
 
 
 def _link(desk: DeskRequest) -> DecisionLink:
+    if desk.work.set_aside:
+        raise Refused(503, LATER)
     link = DecisionLinks(desk.context.store.key).read(desk.request.path_params["token"], desk.now)
     if not link:
         raise Refused(404, "That link is not complete, or was not made here.")

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from postbox.contact import contact_links
-from postbox.desk.context import OUT_OF_DATE, PER_PAGE, DeskRequest
+from postbox.desk.context import LATER, OUT_OF_DATE, PER_PAGE, DeskRequest
 from postbox.desk.paging import paginate, parse_int
 from postbox.desk.presenters import Presenter
 from postbox.store.database import transaction
@@ -24,6 +24,8 @@ def settle(desk: DeskRequest) -> Response:
     messages, id, action = desk.work.messages, desk.form.get("id", ""), desk.form.get("action", "")
     if action not in ("done", "delete"):
         raise Refused(400, OUT_OF_DATE)
+    if desk.work.set_aside:
+        raise Refused(503, LATER)
     message = messages.one(id)
     if not message or message.state == "deleted":
         return _page(desk, GONE, 409)

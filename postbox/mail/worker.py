@@ -102,6 +102,7 @@ class MailWorker:
 
         A crash between the two keeps each, and adds none twice.
         """
+        work.need_inbox()
         events = work.inbox.events(limit=EVENTS_AT_ONCE)
         if not events:
             return False
@@ -119,6 +120,7 @@ class MailWorker:
 
     def _next_job(self, work: UnitOfWork) -> tuple[Row | None, Job | None]:
         """Return what has been due for longest, and what is to be sent of it, if anything is."""
+        work.need_inbox()  # or what it is about would look gone
         row = work.outbox.next(self._clock())
         if not row:
             return None, None

@@ -5,8 +5,10 @@ Whom a decision concerns is put into the outbox in the transaction that records 
 """
 
 import fcntl
+import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -20,6 +22,7 @@ from postbox.store.decisions import ERASURES, NO_FILE
 from postbox.store.unit_of_work import Store, UnitOfWork
 
 NOTICE_DELAY = timedelta(minutes=1)  # before a reader hears of a decision, so that it can be undone
+HELD_SECONDS = 1.0  # until an inbox that another program held is tried again
 
 
 class Publisher:
@@ -27,7 +30,7 @@ class Publisher:
 
     def __init__(self, store: Store, work: UnitOfWork) -> None:
         self._settings, self._comments = store.settings, store.settings.comments
-        self._erasures, self._work = store.erasures, work
+        self._store, self._erasures, self._work = store, store.erasures, work
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -38,7 +41,7 @@ class Publisher:
         """
         with (self._settings.desk / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            self._apply()
+            self.apply()
             yield
 
     def record(
@@ -78,7 +81,7 @@ class Publisher:
             for kind, about in notify:
                 self._work.outbox.add(kind, about, now=now, delay=NOTICE_DELAY)
         event("decision", action=action, sequence=sequence)
-        self._apply()
+        self.apply()
         return sequence
 
     def has_replies(self, article: str, id: str) -> bool:
@@ -94,30 +97,54 @@ class Publisher:
         for database in (self._work.inbox.connection, self._work.decisions.connection):
             wipe(database)
 
-    def _apply(self) -> None:
-        """Carry out every decision that is not yet; each step may be taken twice, so a crash between them does no harm."""
-        for decision in self._work.decisions.to_apply():
-            self._carry_out(decision)
+    def apply(self) -> bool:
+        """Carry out every decision that is not yet, and return whether all of it was done; the caller holds the lock.
 
-    def _carry_out(self, decision: sqlite3.Row) -> None:
+        Each step may be taken twice, so a crash between them does no harm. What is recorded is decided: the page has it
+        at once, and where another program holds the inbox, that follows.
+        """
+        pending = self._work.decisions.to_apply()
+        last = {row["comment"]: row["sequence"] for row in pending if row["file"] is not None}
+        for decision in pending:
+            self._write(decision, is_last=last.get(decision["comment"]) == decision["sequence"])
+        return all(self._follow(decision) for decision in pending)
+
+    def _write(self, decision: sqlite3.Row, *, is_last: bool) -> None:
+        """Bring the page to what the last decision on a comment says."""
         id, is_erasure = decision["comment"], decision["action"] in ERASURES
         if is_erasure:
             self._erasures.add([("comment", id)])
-        if decision["file"] is not None and (is_erasure or not self._erasures.has("comment", id)):
+        if is_last and (is_erasure or not self._erasures.has("comment", id)):
             write(path_of(self._comments, decision["article"], id), decision["file"])
-        inbox, decisions = self._work.inbox, self._work.decisions
-        with transaction(inbox.connection):
-            if is_erasure:
-                inbox.forget(id)
-                inbox.close_deletion_request(id)
-            elif decision["number"]:
-                inbox.set_state(id, decision["number"], decision["state"], decision["reason"])
+
+    def _follow(self, decision: sqlite3.Row) -> bool:
+        """Bring the inbox to what a decision says; return False while that cannot be written."""
+        id, is_erasure = decision["comment"], decision["action"] in ERASURES
+        inbox, decisions, store = self._work.inbox, self._work.decisions, self._store
+        if self._work.set_aside or time.monotonic() < store.held_until:
+            return False
+        try:
+            with transaction(inbox.connection):
+                if is_erasure:
+                    inbox.forget(id)
+                    inbox.close_deletion_request(id)
+                elif decision["number"]:
+                    inbox.set_state(id, decision["number"], decision["state"], decision["reason"])
+        except sqlite3.OperationalError as error:
+            store.held_until = time.monotonic() + HELD_SECONDS
+            event(
+                "the inbox is held or cannot be written; what was decided follows there",
+                level=logging.WARNING,
+                error=error,
+            )
+            return False
         with transaction(decisions.connection):
             if is_erasure:
                 decisions.drop_texts(id)
             decisions.applied(decision["sequence"])
         if is_erasure:
             self.wipe()
+        return True
 
 
 def write(path: Path, text: str) -> None:

@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from contract.comment import ID, Comment, CommentError, dumps, path_of, read
 from postbox.moderation.errors import ModerationError
@@ -34,11 +35,14 @@ class Review:
 
     def queue(self, *, limit: int = -1, offset: int = 0) -> list[ReviewItem]:
         """Return what waits: the plain first, then what is held, each oldest first."""
-        return [self._item(revision) for revision in self._work.inbox.waiting(limit=limit, offset=offset)]
+        items = [
+            self._item(revision) for revision in self._as_decided(self._work.inbox.waiting(limit=limit, offset=offset))
+        ]
+        return [item for item in items if item.revision.state == "waiting"]
 
     def history(self, id: str) -> list[ReviewItem]:
         """Return every revision of a comment that came through the form, oldest first."""
-        return [self._item(revision) for revision in self._work.inbox.revisions(id)]
+        return [self._item(revision) for revision in self._as_decided(self._work.inbox.revisions(id))]
 
     def waiting(self, name: str) -> Revision:
         """Return the revision that a decision names.
@@ -46,6 +50,8 @@ class Review:
         Raises:
             ModerationError: if it does not wait, or its words are not those that were seen.
         """
+        if self._work.set_aside:
+            raise ModerationError("set aside", name)
         id, _, fingerprint = name.rpartition(".")
         found = [item for item in self.history(id) if item.revision.state == "waiting"]
         for item in found:
@@ -113,6 +119,13 @@ class Review:
     def may_replace(self, article: str, id: str) -> bool:
         """Tell whether a file may be written there for a reader: there is none yet, or a decision of ours made it theirs."""
         return self.article_of(id) is None or self._work.decisions.has_published(id, article)
+
+    def _as_decided(self, revisions: Iterable[Revision]) -> Iterator[Revision]:
+        """Give revisions the state that was decided, also where the inbox does not know of it yet."""
+        pending = {(row["comment"], row["number"]): row["state"] for row in self._work.decisions.to_apply()}
+        for revision in revisions:
+            state = pending.get((revision.id, revision.number))
+            yield replace(revision, state=state) if state else revision
 
     def _item(self, revision: Revision) -> ReviewItem:
         place = (revision.id, str(revision.number), revision.article, revision.reply_to or "")

@@ -17,7 +17,7 @@ from postbox.moderation.publisher import Publisher, file_of
 from postbox.moderation.review import Review
 from postbox.settings import Settings
 from postbox.store.database import transaction
-from postbox.store.decisions import NO_FILE
+from postbox.store.decisions import ERASURES, NO_FILE
 from postbox.store.submissions import Revision
 from postbox.store.tokens import new_id
 from postbox.store.unit_of_work import Store, UnitOfWork
@@ -40,6 +40,7 @@ class Moderation:
         """Open everything for a process that does one thing, and finish what a crash left undone."""
         store = Store(settings)
         moderation = cls(store, store.open())
+        moderation.work.need_inbox()
         moderation.repair()
         return moderation
 
@@ -53,6 +54,8 @@ class Moderation:
     def approve(self, name: str, *, who: str, now: datetime) -> int:
         """Publish a revision in the words that were seen."""
         with self.publisher.lock():
+            if made := self._pending("publish", name):
+                return made
             revision = self.review.waiting(name)
             received = self.work.inbox.revisions(revision.id)[0].received
             place = {"id": revision.id, "article": revision.article, "reply_to": revision.reply_to}
@@ -69,11 +72,15 @@ class Moderation:
     def reject(self, name: str, *, reason: str = "", who: str, now: datetime) -> int:
         """Keep a revision out, with or without a note to its writer."""
         with self.publisher.lock():
+            if made := self._pending("reject", name):
+                return made
             return self._decide("reject", self.review.waiting(name), "rejected", reason=reason, who=who, now=now)
 
     def spam(self, name: str, *, who: str, now: datetime) -> int:
         """Keep a revision out as spam; its writer hears nothing of it."""
         with self.publisher.lock():
+            if made := self._pending("spam", name):
+                return made
             return self._decide("spam", self.review.waiting(name), "spam", who=who, now=now)
 
     # What is published
@@ -132,8 +139,10 @@ class Moderation:
         """Take the comments off their pages whose writers deleted them; return how many there were.
 
         Only what came through the form can go this way, so a forged request cannot take any other comment along.
-        One that fails holds up no other; it is raised once all were tried.
+        One that fails holds up no other; it is raised once all were tried. At most ``MAX_REQUESTS`` are, and the caller
+        comes again. Once the inbox is found held by another program, the rest waits too.
         """
+        self.work.need_inbox()
         self.store.erasures.take_over(self.work.inbox)
         requests = self.work.inbox.deletion_requests()
         _for_each(requests, lambda comment: self._carry_out_deletion(comment, now))
@@ -177,11 +186,21 @@ class Moderation:
         about = {"number": revision.number, "state": state, "state_before": revision.state}
         return self.publisher.record(action, revision.id, revision.article, **about, **more)  # type: ignore[arg-type]  # the verbs' own
 
+    def _pending(self, action: str, name: str) -> int:
+        """Return the same decision, where it was made and the inbox does not know of it yet; 0 if there is none."""
+        numbers = {item.revision.number for item in self.review.history(name.rpartition(".")[0]) if item.name == name}
+        made = (row for row in self.work.decisions.to_apply() if row["comment"] == name.rpartition(".")[0])
+        last = {row["number"]: row for row in made}
+        found = [row["sequence"] for number, row in last.items() if number in numbers and row["action"] == action]
+        return found[0] if found else 0
+
     def _exists(self, article: str, id: str) -> bool:
         return path_of(self.store.settings.comments, article, id).exists()
 
     def _carry_out_deletion(self, id: str, now: datetime) -> None:
         with self.publisher.lock():
+            if any(row["comment"] == id and row["action"] in ERASURES for row in self.work.decisions.to_apply()):
+                return  # the page has it, and the inbox follows
             if self.review.is_a_readers(id):
                 self._erase("delete", id, who="its writer", now=now)
             else:
@@ -220,6 +239,8 @@ def _for_each(ids: Iterable[str], carry_out: Callable[[str], None]) -> None:
     for id in ids:
         try:
             carry_out(id)
+        except sqlite3.OperationalError:  # another program holds the inbox: each would wait for it
+            raise
         except (ValueError, OSError, sqlite3.Error) as error:
             faults.append(error)
     if faults:

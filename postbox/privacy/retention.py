@@ -40,6 +40,7 @@ def tidy(moderation: Moderation, *, now: datetime) -> Tidied:
     one whose date cannot be true is erased once its reader is done with it.
     """
     work, settings = moderation.work, moderation.store.settings
+    work.need_inbox()
     site = load(settings.site)
     comments, rejected = 0, now - timedelta(days=site.keep_rejected_days)
     while expired := moderation.expire(rejected):

@@ -46,7 +46,7 @@ def application(settings: Settings) -> Starlette:
             Route("/comments/mail/{token}", subscriptions.choose, methods=["POST"]),
             Route("/comments/mail/{token}/stop", subscriptions.choices),
             Route("/comments/mail/{token}/stop", subscriptions.unsubscribe, methods=["POST"]),
-            health.route(settings),
+            health.route(settings, inbox=context.inbox_health),
         ],
         # The button of a mail program posts from nowhere (RFC 8058).
         middleware=[Middleware(SameSite, refused=context.refused, but="/stop")],

@@ -1,5 +1,6 @@
 """Context of the intake: the theme, the facts of the site, the inbox and its one writer, the limits, the refusals."""
 
+import asyncio
 import hmac
 import math
 import re
@@ -10,6 +11,7 @@ from functools import wraps
 from typing import TypeVar
 from urllib.parse import quote
 
+from anyio import from_thread
 from jinja2 import FileSystemLoader, TemplateError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,8 +22,9 @@ from contract.templates import environment
 from postbox.log import fault, place
 from postbox.public.rate_limit import Rate, network
 from postbox.settings import Settings, SettingsError
-from postbox.store.submissions import Inbox, SubmissionMeta
+from postbox.store.submissions import Inbox, InboxError, SubmissionMeta
 from postbox.store.writer import GroupCommit
+from postbox.web import health
 from postbox.web.forms import PRIVATE, Refused, read_form
 
 T = TypeVar("T")
@@ -30,6 +33,7 @@ Errors = dict[str, str]
 
 BYTES_A_CHARACTER = 9  # of a form: three of UTF-8, each as %E2
 ROOM_BYTES = 4096  # for all fields but the comment
+HEALTH_SECONDS = 1.0  # to be answered in, whoever holds the inbox
 FOREVER_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"[0-9a-f]{32}")
 _SECONDS = re.compile(r"[0-9]{1,12}")
@@ -41,13 +45,19 @@ class IntakeContext:
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Open the inbox; the facts of the site are read again whenever the build writes them."""
         self.settings, self.clock = settings, clock
-        self.inbox = Inbox(settings.inbox)
+        self._reading = Inbox(settings.inbox)
         self._theme = environment(FileSystemLoader(settings.theme / "templates"))
         self._manifest = ManifestFile(settings.site)
         self._writer = GroupCommit(Inbox(settings.inbox))
         self._by_sender = Rate(settings.rate_sender, settings.rate_seconds)
         self._by_all = Rate(settings.rate_overall, settings.rate_seconds)
         self._check_limits()
+
+    @property
+    def inbox(self) -> Inbox:
+        """The inbox to read, opened again should another file lie there now."""
+        self._reading.refresh()
+        return self._reading
 
     @property
     def site(self) -> Site:
@@ -81,6 +91,18 @@ class IntakeContext:
         """Return how long a form was open by its reader's own clock, which may differ from ours, where the script says so."""
         seconds = fields.get("seconds", "")
         return int(seconds) if _SECONDS.fullmatch(seconds) else None
+
+    def inbox_health(self) -> health.State:
+        """Tell from a thread how the inbox stands, in the next transaction of its writer."""
+
+        async def ask() -> health.State:
+            asked = self.write(lambda inbox: health.inbox(inbox, self.settings.inbox))
+            return await asyncio.wait_for(asked, HEALTH_SECONDS)
+
+        try:
+            return from_thread.run(ask)
+        except TimeoutError:
+            raise InboxError(f"nothing could be written for {HEALTH_SECONDS:g} s; another program holds it") from None
 
     # Answers
 

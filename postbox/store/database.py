@@ -1,14 +1,25 @@
-"""Databases: opened in WAL mode, durable before the answer, migrated in order."""
+"""Databases: opened in WAL mode, durable before the answer, migrated in order, read within limits of size and time.
+
+Another user may write the inbox and its folder, so a file there is made only where there is none (``O_EXCL``), has its
+rights set by descriptor, and is read only once SQLite has told that it opened this very name and followed no link.
+"""
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 TIMEOUT_SECONDS = 10.0  # for another process to finish what it writes
+STATEMENT_SECONDS = 5.0  # from its start to its last row
+STEPS = 10_000  # of SQLite's machine, between two looks at the clock
+ROW_BYTES = 1024 * 1024  # the longest comment is a sixteenth of it
+FILE_BYTES = 1024 * 1024 * 1024  # of a database or its log
 PRAGMAS = (
+    "hard_heap_limit=268435456",  # of the whole process: a forged row of an index is read whole, whatever its length
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
@@ -17,30 +28,70 @@ PRAGMAS = (
 )
 
 
-def connect(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+class LimitedConnection(sqlite3.Connection):
+    """Connection whose rows have a greatest length and whose statements have ``STATEMENT_SECONDS``.
+
+    A row that is too long raises ``sqlite3.DataError``, a statement that takes too long ``sqlite3.OperationalError``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ROW_BYTES)
+        self._began = began = [time.monotonic()]  # no reference to the connection, which would keep it open
+        self.set_progress_handler(lambda: time.monotonic() - began[0] > STATEMENT_SECONDS, STEPS)
+
+    def cursor(self, *args: Any) -> Any:
+        """Begin the time of a statement."""
+        self._began[0] = time.monotonic()
+        return super().cursor(*args)
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        """Run a statement within its time."""
+        self._began[0] = time.monotonic()
+        return super().execute(*args)
+
+
+def connect(
+    path: Path, migrations: Sequence[str], *, wait_seconds: float | None = None, may_make: bool = True
+) -> sqlite3.Connection:
     """Open or make a database and bring its schema up to the last of ``migrations``.
 
-    The file is group-writable: the intake and the desk are two users of one group.
+    The file is group-writable: the intake and the desk are two users of one group. One that is as it should be is only
+    read, so that nobody who keeps the right to write holds up its opening. ``wait_seconds`` is how long a statement
+    waits for whoever does, ``TIMEOUT_SECONDS`` if it is not given.
 
     Raises:
         sqlite3.DatabaseError: if the file is not a database, or a newer version's; the text names it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch()
-        path.chmod(0o660)
-    connection = None
+    connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=TIMEOUT_SECONDS, check_same_thread=False)
+        if may_make:
+            _make(path)
+        _check_file(path)
+        timeout = TIMEOUT_SECONDS if wait_seconds is None else wait_seconds
+        options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False, "factory": LimitedConnection}
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=timeout, **options)
         connection.row_factory = sqlite3.Row
+        _check_name(connection, path)
         for pragma in PRAGMAS:
             _patiently(connection, f"PRAGMA {pragma}")
-        with transaction(connection):
-            _migrate(connection, migrations)
+        if connection.execute("PRAGMA user_version").fetchone()[0] != len(migrations):
+            with transaction(connection):
+                _migrate(connection, migrations)
     except sqlite3.Error as error:
         if connection:
             connection.close()
         raise type(error)(f"{path}: {error}") from error
+    return connection
+
+
+def open_in_memory(migrations: Sequence[str]) -> sqlite3.Connection:
+    """Return an empty database in memory, with the same schema and limits."""
+    connection: sqlite3.Connection = sqlite3.connect(
+        ":memory:", isolation_level=None, check_same_thread=False, factory=LimitedConnection
+    )
+    connection.row_factory = sqlite3.Row
+    _migrate(connection, migrations)
     return connection
 
 
@@ -80,6 +131,36 @@ def sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _make(path: Path) -> None:
+    """Make an empty file where there is none; whatever lies there already is left as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o660)
+        os.fchmod(descriptor, 0o660)  # whatever the mask is
+        os.close(descriptor)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file, or is larger than any of ours.
+
+    By name and not by descriptor: to close one would free every lock that the process has on the file (sqlite.org/howtocorrupt, 2.2).
+    """
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(FileNotFoundError):
+            status = file.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                raise sqlite3.OperationalError(f"{file.name} is a link, a folder or a pipe; delete it")
+            if status.st_size > FILE_BYTES:
+                raise sqlite3.OperationalError(f"{file.name} is larger than {FILE_BYTES:,} bytes")
+
+
+def _check_name(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that SQLite was led to by a link, before anything is read of it; it follows none at the end of the name that it tells."""
+    opened = connection.execute("PRAGMA database_list").fetchone()[2]
+    if opened != str(path.parent.resolve() / path.name):
+        raise sqlite3.OperationalError("a link leads elsewhere; delete it")
 
 
 def _patiently(connection: sqlite3.Connection, statement: str) -> None:

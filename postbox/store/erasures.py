@@ -20,7 +20,7 @@ from postbox.store.messages import Messages
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 
-MAX_NOTED = 1000  # taken over at once
+MAX_NOTED = 100  # taken over at once
 _ENTRY = re.compile(r"(?:comment|message|subscription) [a-z0-9]{1,32}|refused [0-9a-f]{64}")
 # Not a comment: only moderation can tell whether it is its writer's to erase.
 _BY_READERS = ("message", "subscription", "refused")
@@ -33,8 +33,10 @@ class Erasures:
         """Open or make the record in ``folder``."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / "log"
-        self._path.touch()
-        lines = self._path.read_text("utf-8", "replace").replace("follower ", "subscription ").split("\n")[:-1]
+        with self._open() as file:
+            file.seek(0)
+            text = file.read().decode("utf-8", "replace")
+        lines = text.replace("follower ", "subscription ").split("\n")[:-1]
         self._entries = set(filter(_ENTRY.fullmatch, lines))
 
     def of(self, kind: str) -> set[str]:
@@ -53,7 +55,7 @@ class Erasures:
         fresh = {entry for kind, about in entries if _ENTRY.fullmatch(entry := f"{kind} {about}")} - self._entries
         if not fresh:
             return
-        with self._path.open("a+b") as file:
+        with self._open() as file:
             # A line that a power cut left unfinished is ended here, and no id.
             file.write(b"" if _is_whole(file) else b"?\n")
             file.write("".join(f"{entry}\n" for entry in sorted(fresh)).encode())
@@ -61,6 +63,15 @@ class Erasures:
             os.fsync(file.fileno())
         sync(self._path.parent)
         self._entries |= fresh
+
+    def _open(self) -> BinaryIO:
+        """Open the record to read and to add to, following no link.
+
+        Raises:
+            OSError: if a link lies there, or a folder.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.fdopen(os.open(self._path, flags, 0o600), "a+b")
 
     def take_over(self, inbox: Inbox) -> None:
         """Record what readers have erased themselves, of which the inbox holds an event."""

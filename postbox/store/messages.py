@@ -64,7 +64,7 @@ class Messages:
 
     def everything(self) -> list[Message]:
         """Return every message."""
-        return self._find("1 ORDER BY received, id")
+        return self._find("TRUE ORDER BY received, id")
 
     def size(self, state: str = "new") -> int:
         """Return how many are new, or in another state."""
@@ -98,5 +98,9 @@ class Messages:
         return self.one(id) if id else None
 
     def _find(self, condition: str, *values: object) -> list[Message]:
-        query = f"SELECT id, name, contact, body, received, held, state FROM message WHERE {condition}"  # noqa: S608  # conditions are this module's own
-        return [Message(**fields_of(row)) for row in self._inbox.connection.execute(query, values)]
+        query = (
+            "SELECT id, name, contact, body, received, held, state FROM message"  # noqa: S608  # conditions are this module's own
+            f" WHERE id NOT IN (SELECT row FROM temp.too_long WHERE of_table = 'message') AND {condition}"
+        )
+        keys, one = "SELECT id AS key FROM message", "SELECT * FROM message WHERE id = ?"
+        return [Message(**fields_of(row)) for row in self._inbox.rows("message", query, values, keys, one)]

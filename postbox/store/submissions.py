@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.comment import READER_FIELDS, Words
-from postbox.store.database import connect, refuse_code
+from postbox.store.database import connect, open_in_memory, refuse_code
 from postbox.store.tokens import Tokens, new_id, secret
 
 MIGRATIONS = [
@@ -95,6 +95,8 @@ MIGRATIONS = [
 ]
 
 
+MAX_REQUESTS = 100  # for a deletion, at once
+MAX_REVISIONS = 200  # of one comment, as far as they are read
 _WORDS = ", ".join(READER_FIELDS)
 _ERASED = ", ".join(f"{name} = ''" for name in (*READER_FIELDS, "reason")) + ", digest = x'', held = '[]'"
 
@@ -156,19 +158,66 @@ class Event:
 class Inbox:
     """The narrow interface to the engine behind it; what changes something runs within the caller's transaction."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or make the inbox in ``folder``."""
+    def __init__(self, folder: Path, *, wait_seconds: float | None = None, may_make: bool = True) -> None:
+        """Open or make the inbox in ``folder``; ``wait_seconds`` is how long a statement waits for another program's."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        path = folder / "inbox.sqlite"
-        _refuse_traps(path)
-        self.connection = connect(path, MIGRATIONS)
+        self.connection: sqlite3.Connection
+        self._folder, self._wait = folder, wait_seconds
+        self.file: tuple[int, int] | None = None
+        self._path = folder / "inbox.sqlite"
+        self._open(may_make=may_make)
+
+    @classmethod
+    def stand_in(cls) -> "Inbox":
+        """Return an empty inbox in memory, for while the real one cannot be used."""
+        inbox = cls.__new__(cls)
+        inbox.connection, inbox.file = open_in_memory(MIGRATIONS), None
+        inbox._prepare()
+        return inbox
+
+    def refresh(self) -> None:
+        """Open the database again if another file lies there now, as after a backup was brought back.
+
+        Raises:
+            sqlite3.Error: if none lies there, or one that cannot be used; words are never kept in a file that nobody finds.
+        """
+        if _identity(self._path) == self.file:
+            return
+        before = self.connection
+        try:
+            self._open(may_make=False)
+        except (InboxError, sqlite3.Error) as error:
+            self.connection = before
+            raise sqlite3.OperationalError(str(error)) from error
+        before.close()
+
+    def check(self) -> None:
+        """See that the database can be read, is the one that lies there, and holds nothing that runs; begin a new count of rows.
+
+        Raises:
+            sqlite3.Error: if not.
+        """
+        self.refresh()
+        refuse_code(self.connection)
+        self.connection.execute("DELETE FROM temp.too_long")
+
+    def _open(self, *, may_make: bool) -> None:
+        if not may_make and not os.path.lexists(self._path):
+            raise InboxError(f"there is none in {self._folder}; put the last good copy there")
+        _refuse_traps(self._path)
+        self.connection = connect(self._path, MIGRATIONS, wait_seconds=self._wait, may_make=may_make)
         try:
             refuse_code(self.connection)
-            self._add_columns()
+            self._prepare()
         except sqlite3.DatabaseError as error:
             self.connection.close()
-            raise InboxError(f"{path}: {error}; put the last good copy there") from error
+            raise InboxError(f"{self._path}: {error}; put the last good copy there") from error
+        self.file = _identity(self._path)
+
+    def _prepare(self) -> None:
+        self._add_columns()
+        self.connection.execute("PRAGMA temp_store = MEMORY")
+        self.connection.execute("CREATE TEMP TABLE too_long (of_table TEXT, row ANY)")
         # Only the intake writes UTF-8 for sure; a row of another's making is shown, and stops no other.
         self.connection.text_factory = lambda data: data.decode("utf-8", "replace")
 
@@ -260,16 +309,24 @@ class Inbox:
         return int(found["size"]) if found else 0
 
     def revisions(self, id: str) -> list[Revision]:
-        """Return every revision of a comment, oldest first."""
-        return self._find("id = ? ORDER BY number", id)
+        """Return the revisions of a comment, oldest first: the first and the latest, ``MAX_REVISIONS`` in all."""
+        first = "(SELECT min(number) FROM revision WHERE comment = ?1)"
+        latest = "(SELECT number FROM revision WHERE comment = ?1 ORDER BY number DESC LIMIT ?2)"
+        return self._find(
+            f"id = ?1 AND (number = {first} OR number IN {latest}) ORDER BY number", id, MAX_REVISIONS - 1
+        )
 
     def everything(self) -> list[Revision]:
         """Return every revision of every comment."""
-        return self._find("1 ORDER BY id, number")
+        return self._find("TRUE ORDER BY id, number")
 
-    def deletion_requests(self) -> list[str]:
-        """Return the ids of the comments whose writers deleted them and which may still be on a page."""
-        return [str(row["id"]) for row in self.connection.execute("SELECT id FROM comment WHERE deletion = 'delete'")]
+    def deletion_requests(self, *, limit: int = MAX_REQUESTS) -> list[str]:
+        """Return the ids of comments whose writers deleted them and which may still be on a page.
+
+        They come in no order, so that those which cannot be carried out keep no place from the others for ever.
+        """
+        query = "SELECT id FROM comment WHERE deletion = 'delete' ORDER BY random() LIMIT ?"
+        return [str(row["id"]) for row in self.connection.execute(query, (limit,))]
 
     def close_deletion_request(self, id: str) -> None:
         """Record that a deletion request was carried out."""
@@ -331,6 +388,27 @@ class Inbox:
         """Change something within the caller's transaction; return how many rows it was."""
         return self.connection.execute(query, values).rowcount
 
+    def rows(self, table: str, query: str, values: Sequence[object], keys: str, one: str) -> list[sqlite3.Row]:
+        """Return the rows that a query finds; those longer than any of the intake's are set aside, and the query leaves them out.
+
+        ``keys`` finds the key of each row of the table without reading its words, ``one`` the row of a key.
+        """
+        try:
+            return self.connection.execute(query, values).fetchall()
+        except sqlite3.DataError:
+            for (key,) in self.connection.execute(keys).fetchall():
+                try:
+                    self.connection.execute(one, (key,)).fetchone()
+                except sqlite3.DataError:
+                    self.run("INSERT INTO temp.too_long VALUES (?, ?)", table, key)
+            return self.connection.execute(query, values).fetchall()
+
+    @property
+    def too_long(self) -> int:
+        """How many rows were set aside since the last check because they are longer than any of the intake's."""
+        found = self.one("SELECT count(*) AS size FROM temp.too_long")
+        return int(found["size"]) if found else 0
+
     # How
 
     def _add_revision(
@@ -358,12 +436,23 @@ class Inbox:
             self.add_event("comment", id)
 
     def _find(self, condition: str, *values: object) -> list[Revision]:
-        rows = self.connection.execute(
+        query = (
             f"SELECT id, number, article, reply_to, {_WORDS}, received, held, state, reason"  # noqa: S608  # conditions are this module's own
-            f" FROM revision JOIN comment ON comment = id WHERE {condition}",
-            values,
+            " FROM revision JOIN comment ON comment = id WHERE revision.rowid NOT IN"
+            f" (SELECT row FROM temp.too_long WHERE of_table = 'revision') AND {condition}"
         )
-        return [Revision(**fields_of(row)) for row in rows]
+        rows = "SELECT rowid AS key FROM revision NOT INDEXED"
+        one = "SELECT * FROM revision LEFT JOIN comment ON comment = id WHERE revision.rowid = ?"
+        return [Revision(**fields_of(row)) for row in self.rows("revision", query, values, rows, one)]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what names a file on this machine, whatever its path, or None if it is not there."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _refuse_traps(path: Path) -> None:

@@ -4,9 +4,12 @@ A token is ``<text>.<signature>``, the signature 22 characters of HMAC-SHA256 as
 Nothing is kept, so a token is good on every machine that has the key, and on no other.
 """
 
+import errno
 import hashlib
 import hmac
+import os
 import secrets
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -83,16 +86,36 @@ class _Signer(Signer):
 
 
 def secret(path: Path, *, mode: int) -> bytes:
-    """Return the key in a file, made at random where there is none yet."""
+    """Return the key in a file, made at random where there is none yet.
+
+    Raises:
+        ValueError: if a link, a pipe or anything but ``KEY_BYTES`` bytes lies there; the text names it.
+    """
     with suppress(FileExistsError):
         fresh = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-        fresh.write_bytes(secrets.token_bytes(KEY_BYTES))
-        fresh.chmod(mode)
+        descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(secrets.token_bytes(KEY_BYTES))
         try:
             path.hardlink_to(fresh)  # all of it or nothing, and never over another's
         finally:
             fresh.unlink()
-    return path.read_bytes()
+    return _read_key(path)
+
+
+def _read_key(path: Path) -> bytes:
+    """Read a key by its descriptor: neither a link nor a pipe nor anything without an end."""
+    wrong = ValueError(f"{path} is no key of ours; delete it, or put the last good copy there")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise wrong if error.errno == errno.ELOOP else error from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != KEY_BYTES:
+            raise wrong
+        return file.read(KEY_BYTES)
 
 
 def new_id() -> str:

@@ -49,6 +49,7 @@ class GroupCommit:
             outcomes: list[_Outcome] = []
             jobs = self._jobs[: self._most]
             try:
+                self._inbox.refresh()
                 await self._on_disk("BEGIN IMMEDIATE")
                 jobs = self._jobs[: self._most]  # more have come in the meantime
                 outcomes = self._attempt_all([operation for operation, _ in jobs])

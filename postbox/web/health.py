@@ -6,7 +6,6 @@ The web servers in context pass it to nobody.
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from contract.manifest import STATUS_FILE, BuildStatus, load
 from postbox.log import VERSION
 from postbox.settings import Settings
 from postbox.store.messages import Messages
-from postbox.store.submissions import Inbox, InboxError
+from postbox.store.submissions import Inbox
 from postbox.web.forms import PRIVATE
 
 MIN_FREE_BYTES = 64 * 1024 * 1024
@@ -32,10 +31,9 @@ State = tuple[dict[str, Any], str]
 def route(settings: Settings, **more: Callable[[], State]) -> Route:
     """Return the address that answers 200 for fit and 503 for not, with the state of each part as JSON.
 
-    ``more`` are the parts that only this process can see.
+    ``more`` are the parts that the process asks its own connections about; nothing of the inbox is opened here.
     """
     parts: dict[str, Callable[[], State]] = {
-        "inbox": lambda: _inbox(settings.inbox),
         "site": lambda: ({"articles": len(load(settings.site).conversations)}, ""),
         "press": lambda: _press(settings.site.with_name(STATUS_FILE)),
     } | more
@@ -46,8 +44,8 @@ def route(settings: Settings, **more: Callable[[], State]) -> Route:
         for name, look in parts.items():
             try:
                 states[name], fault = look()
-            except (OSError, ValueError, sqlite3.Error) as error:
-                fault = str(error)
+            except (OSError, ValueError, sqlite3.Error, MemoryError) as error:
+                fault = str(error) or type(error).__name__
             if fault:
                 wrong.append(f"{name}: {fault}")
         told = {"fit": not wrong, "wrong": wrong, "version": VERSION} | states
@@ -56,19 +54,16 @@ def route(settings: Settings, **more: Callable[[], State]) -> Route:
     return Route("/healthz", answer)
 
 
-def _inbox(folder: Path) -> State:
-    """Open the inbox anew, which takes the right to write and sees that it is of our making."""
-    if not (folder / "inbox.sqlite").exists():
-        raise InboxError(f"there is none in {folder}; start the process again, or put the last good copy there")
-    inbox = Inbox(folder)
-    with closing(inbox.connection):
-        oldest = inbox.one("SELECT min(received) AS received FROM revision WHERE state = 'waiting'")
-        state = {
-            "waiting": inbox.size(),
-            "oldest_seconds": _age(oldest["received"] if oldest else None),
-            "messages": Messages(inbox).size(),
-            "notes": len(inbox.events(limit=MAX_EVENTS)),
-        }
+def inbox(inbox: Inbox, folder: Path) -> State:
+    """Tell how an inbox stands that its process has opened."""
+    oldest = inbox.one("SELECT min(received) AS received FROM revision WHERE state = 'waiting'")
+    state = {
+        "waiting": inbox.size(),
+        "oldest_seconds": _age(oldest["received"] if oldest else None),
+        "messages": Messages(inbox).size(),
+        "notes": len(inbox.events(limit=MAX_EVENTS)),
+        "set_aside": inbox.too_long,
+    }
     free = shutil.disk_usage(folder).free
     return state | {"free_bytes": free}, f"only {free:,} bytes are free on its disk" if free < MIN_FREE_BYTES else ""
 

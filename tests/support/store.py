@@ -24,7 +24,7 @@ DAMAGED = [
     "received = '9999-12-31T23:59:59-14:00'", "received = '2026-11-22T10:15:00'", "held = ''", "held = '{'",
     "held = '5'", "held = '[[1, null], {}]'", "held = replace(hex(zeroblob(100000)), '0', '[')",
     "author = CAST(x'ff00fe' AS TEXT)", "body = CAST(x'c3' AS TEXT)",
-    "body = replace(hex(zeroblob(5000000)), '00', 'ab')", "body = ''", "reason = CAST(x'80' AS TEXT)",
+    "body = replace(hex(zeroblob(500000)), '00', 'ab')", "body = ''", "reason = CAST(x'80' AS TEXT)",
     "number = -9223372036854775808", "number = 9223372036854775807",
 ]  # fmt: skip
 

@@ -821,17 +821,11 @@ def test_a_form_that_no_page_of_ours_sends_is_refused_with_a_sentence(
     assert everything(settings) == before
 
 
-@pytest.mark.parametrize("what", ["theme", "inbox"])
-def test_a_fault_of_ours_is_no_500_and_names_nothing(
-    david: TestClient, settings: Settings, what: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_ours_is_no_500_and_names_nothing(david: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **kwargs: object) -> None:
         raise sqlite3.DatabaseError("file is not a database")
 
-    if what == "theme":
-        monkeypatch.setattr(DeskRequest, "page", broken)
-    else:
-        monkeypatch.setattr(Inbox, "waiting", broken)
+    monkeypatch.setattr(DeskRequest, "page", broken)
 
     answer = david.get("/")
 

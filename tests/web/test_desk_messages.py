@@ -150,7 +150,7 @@ def test_each_number_and_address_of_a_message_is_a_button(david: TestClient, set
     ("UPDATE message SET name = ?1, contact = ?1, body = ?1", (HOSTILE,)),
     ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("",)),
     ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("bell\x07\0\n\u202e",)),
-    ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("1" * 1_000_000,)),
+    ("UPDATE message SET name = ?1, contact = ?1, body = ?1", ("1" * 300_000,)),
     ("UPDATE message SET contact = ?", ('ann@example.org"><script>',)),
     ("UPDATE message SET body = CAST(x'ff' AS TEXT)", ()),
     *[("UPDATE message SET id = ?", (id,)) for id in ("a/b", "../..", HOSTILE, "", "x" * 500, "é ?#&")],
