@@ -177,4 +177,4 @@ def test_every_key_has_an_effect_and_is_explained(place: Place, plain: dict[str,
     assert built_with(place, **{key: SHOWN[key]}) != plain, (
         f"{key} changes nothing: press/plugin/reader.py, facts.py, theme/"
     )
-    assert f"`{key}:" in guide or f"\n{key}: " in guide, f"explain {key} in README.md or docs/"
+    assert f"\n| `{key}` | " in guide, f"explain {key} in the table of docs/writing.md"
