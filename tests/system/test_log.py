@@ -209,7 +209,7 @@ def test_what_stops_the_inbox_is_told_by_its_name_and_place_and_not_by_its_words
     assert (comment.status_code, message.status_code) == (503, 503)
     faults = [it for it in lines(file) if it["event"] == "fault"]
     assert [it["error"] for it in faults] == ["IntegrityError SQLITE_CONSTRAINT_TRIGGER"] * 2
-    assert {it["place"].rpartition(":")[0] for it in faults} == {"postbox.store.submissions.Inbox.run"}
+    assert {it["place"].rpartition(":")[0] for it in faults} == {"postbox.store.database.LimitedConnection.execute"}
     assert [it["level"] for it in lines(file) if it.get("status") == 503] == ["error"] * 2
     assert WORDS not in file.read_text("utf-8")
 
