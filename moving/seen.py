@@ -1,4 +1,4 @@
-"""What a reader sees of a piece of HTML, as a list that can be compared: words, breaks and what they are marked as.
+"""Text of a piece of HTML as a reader sees it, as a list that can be compared: words, breaks and what they are marked as.
 
 Two texts are the same to a reader if their lists are equal; how the tags were written makes no difference.
 """

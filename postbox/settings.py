@@ -36,7 +36,7 @@ class Settings:
 
     ``rate_sender`` posts of one network (/24 or /48) and ``rate_overall`` of all are taken in ``rate_seconds``.
     ``desk_url`` is where David's browser finds the desk, a host name of its own without a closing slash.
-    ``proxy`` is the web server in context, as addresses or networks with commas; only its word is taken for a sender's.
+    ``proxy`` is the web server in front, as addresses or networks with commas; only its word is taken for a sender's.
     ``smtp`` is the mail server as a URL, user and password in it percent-encoded; without one mails land in ``mail``.
     ``mail_from`` sends them, ``mail_to`` is the author's own address; both have to be set where ``smtp`` is.
     ``mail_readers`` mails to readers are sent in a day, to all of them together.

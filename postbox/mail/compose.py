@@ -55,7 +55,7 @@ class Composer:
         self._host = named(settings.mail_from)[1].partition("@")[2]
 
     def about(self, event: Event) -> str:
-        """Return what a event of the inbox is about as the outbox names it, or nothing if there is nothing to tell, or it was forged."""
+        """Return what an event of the inbox is about as the outbox names it, or nothing if there is nothing to tell, or it was forged."""
         if not ID.fullmatch(event.about):
             return ""
         if event.kind == "comment":

@@ -38,7 +38,7 @@ class Rate:
 
 @functools.lru_cache(1024)
 def network(address: str) -> str:
-    """Return the network that an address is one household or context of: /24 of IPv4, /48 of IPv6."""
+    """Return the network that an address is one household or office of: /24 of IPv4, /48 of IPv6."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:  # a socket's path, a test's name

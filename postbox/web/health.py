@@ -1,6 +1,6 @@
 """Health check, ``/healthz``, for the machine it runs on, in numbers and sentences about no person.
 
-The web servers in context pass it to nobody.
+The web servers in front pass it to nobody.
 """
 
 import shutil
