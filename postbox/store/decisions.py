@@ -79,6 +79,18 @@ class Decisions:
         """Return how many there are."""
         return int(self.connection.execute("SELECT count(*) FROM decision").fetchone()[0])
 
+    def last(self) -> int:
+        """Return the sequence number of the last decision, 0 before the first."""
+        return int(self.connection.execute("SELECT coalesce(max(sequence), 0) FROM decision").fetchone()[0])
+
+    def files_since(self, sequence: int) -> list[sqlite3.Row]:
+        """Return what was decided on files since then, in order."""
+        query = (
+            "SELECT comment, article, file_before, state_before FROM decision"
+            " WHERE sequence > ? AND (file IS NOT NULL OR state_before = ?) ORDER BY sequence"
+        )
+        return self.connection.execute(query, (sequence, GONE)).fetchall()
+
     def article_of(self, comment: str) -> str | None:
         """Return the article of the last decision on a comment, if there is one."""
         query = "SELECT article FROM decision WHERE comment = ? ORDER BY sequence DESC LIMIT 1"
