@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from postbox.store.database import connect
-from postbox.store.outbox import TABLE
+from postbox.store.outbox import ARRIVALS, TABLE
 
 MIGRATIONS = [
     """
@@ -32,6 +32,7 @@ MIGRATIONS = [
     CREATE INDEX decision_to_apply ON decision (sequence) WHERE NOT is_applied
     """,
     TABLE,
+    f"{ARRIVALS}; INSERT OR IGNORE INTO arrival SELECT DISTINCT comment, 1 FROM decision",  # noqa: S608  # what was decided on before
 ]
 ERASURES = ("delete", "forget")
 GONE = "deleted"  # in a decision: the state before it, whose words were erased since
