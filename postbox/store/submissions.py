@@ -14,6 +14,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -334,8 +335,14 @@ class Inbox:
 
         They come in no order, so that those which cannot be carried out keep no place from the others for ever.
         """
-        query = "SELECT id FROM comment WHERE deletion = 'delete' ORDER BY random() LIMIT ?"
-        return [str(row["id"]) for row in self.connection.execute(query, (limit,))]
+        query, found = "SELECT id FROM comment WHERE deletion = 'delete'", []
+        try:
+            return [str(row["id"]) for row in self.connection.execute(f"{query} ORDER BY random() LIMIT ?", (limit,))]
+        except sqlite3.DataError:  # an id longer than any of ours keeps no place from the others either
+            for place in range(limit):
+                with suppress(sqlite3.DataError):
+                    found += [str(row["id"]) for row in self.connection.execute(f"{query} LIMIT 1 OFFSET ?", (place,))]
+        return found
 
     def close_deletion_request(self, id: str) -> None:
         """Record that a deletion request was carried out."""
