@@ -22,6 +22,7 @@ from contract.manifest import STATUS_FILE, BuildStatus, ManifestFile, Site
 from contract.templates import environment
 from postbox import log
 from postbox.desk.auth import Auth
+from postbox.desk.faults import SHOWN, explain
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.unit_of_work import INBOX_FAULTS, Store, UnitOfWork
@@ -170,7 +171,8 @@ class DeskRequest:
         values |= {"site": self.site, "place": place, "nav": [], "faults": [], "notices": []}
         if place is not None:
             faults = self.context.build_status.faults
-            values |= {"nav": self._navigation(), "faults": faults, "notices": self._notices()}
+            told = [explain(fault) for fault in faults[:SHOWN]]
+            values |= {"nav": self._navigation(), "faults": told, "notices": self._notices()}
         html = self.context.theme.get_template(f"desk/{template}").render(values)
         return HTMLResponse(html, status, headers=self.site.headers)
 
@@ -183,7 +185,7 @@ class DeskRequest:
         notices, work = [], self.work
         if work.set_aside:
             notices.append(
-                f"The inbox is set aside: {work.set_aside}. Everything else works. Mend it, or put the last good copy there;"
+                f"The inbox is set aside: {work.set_aside}. Everything else works. Fix it, or put the last good copy there;"
                 " it is taken up again by itself."
             )
         if number := work.inbox.too_long:

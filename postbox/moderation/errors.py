@@ -2,7 +2,7 @@
 
 _WORDS = {
     "not waiting": "{comment} does not wait any more; it was decided or deleted since you read it",
-    "set aside": "{comment} cannot be read just now, for the inbox is set aside; try again once that is mended",
+    "set aside": "{comment} cannot be read just now, for the inbox is set aside; try again once that is fixed",
     "changed": "{comment} has changed since you read it; read what it says now",
     "unanswerable": "{comment} answers {cause}, which is not published; reject it, or publish that first",
     "not theirs": "{comment} would replace a comment that is not its writer's; reject it",
