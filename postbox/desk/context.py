@@ -125,8 +125,8 @@ class DeskContext:
             if isinstance(error, HTTPException) and place is None:
                 status, reason = 401, "You are not signed in."
             # A strict cookie is not sent along a link from another site, like that of mail in the browser.
-            is_away = request.headers.get("sec-fetch-site") == "cross-site"
-            values = {"reason": reason, "is_out": status == 401, "is_away": is_away}
+            is_away = request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site"
+            values = {"reason": reason, "is_out": status == 401, "is_away": is_away, "can_email": self.auth.can_email}
             with self.store.unit() as work:
                 desk = DeskRequest(self, work, request, {}, self.clock())
                 answer = desk.page("refused.html", status, place=place, **values)

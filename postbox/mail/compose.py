@@ -7,6 +7,7 @@ comment      ``<id>.<revision>``     the author that a comment waits, with a lin
 link         that and ``.<day>``     the same, with a fresh link
 message      id                      the author what came through the contact form
 digest       that of its first       the author what came beyond ten in an hour
+sign-in      a random id             the author how to sign in to the desk, once
 confirm      id of a comment         an address that someone left it there, in none of that someone's words
 published    ``<id>.<revision>``     a comment's writer that it is published
 answered     id of the answer        the writer of the comment that it answers
@@ -30,7 +31,7 @@ from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import Event
 from postbox.store.subscriptions import Subscription
-from postbox.store.tokens import DecisionLinks
+from postbox.store.tokens import DecisionLinks, sign_in_token
 
 TO_READERS = ("confirm", "published", "answered")
 NAME_LENGTH = 60
@@ -51,6 +52,7 @@ class Composer:
         self._subscriptions = moderation.work.subscriptions
         self._messages = moderation.work.messages
         self._links = DecisionLinks(moderation.store.key)
+        self._key_of_links = moderation.store.key
         self._key = hmac.digest(moderation.store.key, b"mail", "sha256")
         self._host = named(settings.mail_from)[1].partition("@")[2]
 
@@ -69,6 +71,7 @@ class Composer:
             "link": lambda: self._comment(kind, about, about.rpartition(".")[0], site, now),
             "message": lambda: self._message(about, site),
             "digest": lambda: self._digest(about, site, now),
+            "sign-in": lambda: self._sign_in(about, site),
             "confirm": lambda: self._confirm(about, site),
             "published": lambda: self._published(about, site),
             "answered": lambda: self._answered(about, site),
@@ -140,6 +143,12 @@ class Composer:
             return None
         words = _words(message.body, EXCERPT_LENGTH, above=(message.name,))
         return {"name": _name(message.name), "words": words, "held": _reasons(message.held), "link": ""}
+
+    def _sign_in(self, id: str, site: Site) -> MailDraft:
+        values: dict[str, object] = {
+            "link": f"{self._settings.desk_url}/sign-in/{sign_in_token(self._key_of_links, id)}"
+        }
+        return self._to_author("sign-in", id, self._drawn("sign-in", site, values))
 
     # To readers
 

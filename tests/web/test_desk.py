@@ -69,7 +69,7 @@ def test_whoever_is_not_signed_in_learns_how_to_be_and_nothing_else(
         assert "python -m postbox sign-in" in answer.text
         assert "Between us." not in answer.text
         assert "Alexis" not in answer.text
-        assert "<form" not in answer.text
+        assert re.findall('<form[^>]*action="([^"]*)"', answer.text) == ["/sign-in/email"]
 
 
 @pytest.mark.parametrize("address", ["/", "/comment/0001", "/undo", "/sign-out"])
@@ -89,6 +89,19 @@ def test_a_link_from_another_site_says_how_to_go_on_where_a_strict_cookie_is_not
 
     assert '<a href="">open this page again</a>' in from_mail.text
     assert "open this page again" not in typed.text
+    assert '<meta http-equiv="refresh" content="0">' in from_mail.text
+    assert "http-equiv" not in typed.text
+
+
+def test_a_link_is_emailed_to_the_authors_own_address_and_three_an_hour(client: TestClient, settings: Settings) -> None:
+    answers_ = {client.post("/sign-in/email", data={"to": "eve@evil.example"}).text for _ in range(5)}
+
+    wait_until(lambda: len(list(settings.mail.glob("*.eml"))) == 3, "three are written")
+    mails = [path.read_text("utf-8") for path in settings.mail.glob("*.eml")]
+    assert len(answers_) == 1
+    assert {re.findall("^To: (.*)$", mail, re.MULTILINE)[0] for mail in mails} == {settings.mail_to}
+    token = re.findall(r"/sign-in/([\w.-]+)", mails[0].replace("=\n", ""))[0]
+    assert [client.post("/sign-in", data={"token": token}).status_code for _ in range(2)] == [303, 401]
 
 
 def test_to_look_at_a_sign_in_link_uses_nothing_up(client: TestClient, settings: Settings) -> None:
