@@ -21,6 +21,7 @@ from pelican.utils import slugify
 
 from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
+from press.proof import proving
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
@@ -135,9 +136,11 @@ def _watcher(config: str, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]
     with contextlib.closing(Builder(Path(config), overrides, is_watching=True, progress=_progress())) as builder:
         content, theme = builder.folders
         with (
+            contextlib.ExitStack() as proofs,
             watching(content, theme, Path.cwd(), builder.image_cache) as changes,
             contextlib.suppress(KeyboardInterrupt),
         ):
+            proofs.enter_context(proving(Path(config), overrides, builder.proofs))
             say = partial(print, file=sys.stderr, flush=True)
             yield builder, Watcher(builder, changes, content / "comments", say)
 

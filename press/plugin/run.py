@@ -26,7 +26,7 @@ from press.output.folder import SPARE
 from press.plugin.reader import FOLDERS, MarkdownReader
 
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
-NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
+NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "PROOFS", "NOW"}
 
 
 def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:

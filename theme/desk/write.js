@@ -1,0 +1,1 @@
+// Writing: saved by itself.
