@@ -64,7 +64,7 @@ def begin(page: Page, title: str, summary: str = "In short.", text: str = "Some 
 def test_an_article_is_written_proved_published_and_undone(
     page: Page, served: tuple[Place, str], request: pytest.FixtureRequest
 ) -> None:
-    place, address = served
+    place, _ = served
     title = f"Shoes {request.node.callspec.id.split()[0]}"
     slug = begin(page, title, summary="")
     file = place.folder / f"content/articles/{slug}.md"
@@ -180,10 +180,7 @@ def test_a_change_elsewhere_and_a_second_device_lose_nothing(
     assert other.get_by_text("Put away").count() >= 2
 
 
-def test_a_session_that_ends_while_writing_gives_every_word_back(
-    page: Page, served: tuple[Place, str], request: pytest.FixtureRequest
-) -> None:
-    place, _ = served
+def test_a_session_that_ends_while_writing_gives_every_word_back(page: Page, request: pytest.FixtureRequest) -> None:
     title = f"Lapsed {request.node.callspec.id.split()[0]}"
     begin(page, title)
     page.get_by_label("Text", exact=True).fill("Words that took an hour.")
@@ -246,3 +243,49 @@ def test_an_address_that_changes_leads_on_and_a_text_that_is_linked_stays(
     press(page, "Delete")
     expect(page.get_by_role("alert")).to_contain_text(f"This is linked from “Linker {which}”.")
     assert (place.folder / f"content/articles/{slug}.md").exists()
+
+
+WORD = (
+    "<meta charset='utf-8'><style>p { margin: 0 }</style><h1 style='x'>Shoes</h1><p class=MsoNormal><b>Bold</b> and <i>leaning</i>"
+    " <a href='https://example.org/x'>there</a> <a href='javascript:alert(1)'>here</a></p><ul><li>One</li><li>Two</li></ul>"
+    "<blockquote><p>Said.</p></blockquote><script>alert(2)</script>"
+)
+MADE = "## Shoes\n\n**Bold** and *leaning* [there](https://example.org/x) here\n\n- One\n- Two\n\n> Said."
+
+
+@pytest.mark.parametrize("page", [True], indirect=True)
+def test_with_scripts_words_are_saved_by_themselves_and_pasted_ones_are_markdown(
+    page: Page, served: tuple[Place, str]
+) -> None:
+    begin(page, "By itself")
+    text = page.get_by_label("Text", exact=True)
+    text.fill("Typed and left alone.")
+    expect(page.locator("#autosave")).to_have_text(re.compile(r"Saved \d\d:\d\d"))
+    address, context = page.url, page.context
+    other = context.new_page()
+    other.goto(address)
+    expect(other.get_by_label("Text", exact=True)).to_have_value("Typed and left alone.")
+
+    text.fill("")
+    paste = (
+        "([html, plain]) => { const data = new DataTransfer(); if (html) data.setData('text/html', html); data.setData('text/plain', plain);"
+        " const text = document.querySelector('#text'); text.focus(); text.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true})) }"
+    )
+    page.evaluate(paste, [WORD, "x"])
+    expect(text).to_have_value(MADE)
+    page.keyboard.press("Control+z")
+    expect(text).to_have_value("")
+    text.fill("a word here")
+    text.evaluate("text => text.setSelectionRange(2, 6)")
+    press(page, "Bold")
+    expect(text).to_have_value("a **word** here")
+
+    page.route("**/write/**", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
+    text.fill("Typed while the server is gone.")
+    expect(page.locator("#autosave")).to_contain_text("Not saved; kept on this device.")
+    page.unroute("**/write/**")
+    page.goto(address)
+    expect(text).not_to_have_value("Typed while the server is gone.")
+    press(page, "Use them")
+    expect(text).to_have_value("Typed while the server is gone.")
+    expect(page.locator("#autosave")).to_have_text(re.compile(r"Saved \d\d:\d\d"))
