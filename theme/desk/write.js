@@ -183,16 +183,17 @@
     if (/^(STYLE|SCRIPT|META|TITLE|HEAD)$/.test(tag)) return "";
     const inner = [...node.childNodes].map(markdown).join("");
     const plain = inner.trim();
-    const weight = node.style.fontWeight;
+    const style = node.dataset.style || "";
+    const isBold = /font-weight:\s*(bold|[6-9]00)/.test(style);
     /** @param {string} sign */
     const wrapped = (sign) => (plain ? inner.replace(plain, () => sign + plain + sign) : inner);
     if (/^H[1-6]$/.test(tag)) return plain ? `\n\n${"#".repeat(Math.max(2, Number(tag[1])))} ${plain.replace(/\*\*/g, "")}\n\n` : "";
     if (tag === "BR") return "\n";
     if (tag === "A" && /^(https?|mailto|tel):/.test(node.getAttribute("href") || "")) return plain ? `[${plain}](${node.getAttribute("href")})` : "";
-    if (/^(B|STRONG)$/.test(tag) && weight !== "normal") return wrapped("**");
+    if (/^(B|STRONG)$/.test(tag) && !/font-weight:\s*normal/.test(style)) return wrapped("**");
     if (/^(I|EM)$/.test(tag)) return wrapped("*");
-    if (tag === "SPAN" && (weight === "bold" || Number(weight) >= 600)) return wrapped("**");
-    if (tag === "SPAN" && node.style.fontStyle === "italic") return wrapped("*");
+    if (tag === "SPAN" && isBold) return wrapped("**");
+    if (tag === "SPAN" && /font-style:\s*italic/.test(style)) return wrapped("*");
     if (tag === "LI") return `\n${node.parentElement?.tagName === "OL" ? "1. " : "- "}${plain.replace(/\n+/g, "\n  ")}`;
     if (/^(UL|OL)$/.test(tag)) return `\n\n${plain}\n\n`;
     if (tag === "BLOCKQUOTE") return `\n\n${plain.replace(/^/gm, "> ")}\n\n`;
@@ -201,8 +202,10 @@
   text.addEventListener("paste", (event) => {
     const html = event.clipboardData?.getData("text/html");
     if (!html) return;
-    const body = new DOMParser().parseFromString(html, "text/html").body;
-    if (!body.querySelector("h1,h2,h3,h4,h5,h6,b,strong,i,em,a,li,blockquote,span[style]")) return;
+    // The policy of the page forbids styles; what they say of bold and italic is read as data.
+    const bare = html.replace(/<style[\s\S]*?<\/style>/gi, "").replace(/\sstyle=/gi, " data-style=");
+    const body = new DOMParser().parseFromString(bare, "text/html").body;
+    if (!body.querySelector("h1,h2,h3,h4,h5,h6,b,strong,i,em,a,li,blockquote,[data-style]")) return;
     event.preventDefault();
     insert(markdown(body).replace(/[ \t]+\n/g, "\n").replace(/\n[ \t]+(?![-1])/g, "\n").replace(/\n{3,}/g, "\n\n").trim());
   });
