@@ -190,7 +190,7 @@ def without_press(folder: Path, size: int) -> System:
 
 def pelican(folder: Path, size: int, *, cached: bool = False) -> System:
     """Write stock Pelican's."""
-    _write_ours(folder, size)
+    _write_ours(folder, size, has_categories=True)
     write(folder / "settings.py", f"{PELICAN_SETTINGS}CACHE_CONTENT = LOAD_CONTENT_CACHE = {cached}\n")
     write(folder / "conversation.py", PELICAN_PLUGIN)
     write(folder / "templates/article.html", PELICAN_ARTICLE)
@@ -227,11 +227,12 @@ def ikiwiki(folder: Path, size: int) -> System:
     return System("ikiwiki", folder, command, _file_of_ikiwiki, ("output", "content/.ikiwiki"))
 
 
-def _write_ours(folder: Path, size: int) -> None:
-    """Write articles and comments as files of ours, which stock Pelican reads too."""
+def _write_ours(folder: Path, size: int, *, has_categories: bool = False) -> None:
+    """Write articles and comments as files of ours, which stock Pelican reads too; only that one knows categories."""
     for article in articles(size):
         head = f"Title: {article.title}\nId: {article.id}\nSlug: {article.id}\nDate: {article.date}\n"
-        head += f"Category: {article.category}\nTags: {', '.join(article.tags)}\nSummary: {article.summary}\n"
+        head += f"Category: {article.category}\n" if has_categories else ""
+        head += f"Tags: {', '.join(article.tags)}\nSummary: {article.summary}\n"
         write(folder / f"content/articles/{article.id}.md", f"{head}\n{article.text}")
         for comment in article.comments:
             write(*_file_of_ours(folder, comment))

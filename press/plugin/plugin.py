@@ -23,15 +23,18 @@ from contract.manifest import dumps
 from contract.templates import prepare
 from press.assets import style
 from press.assets.images import Images
-from press.assets.og_image import social_images
+from press.assets.og_image import SocialImages
+from press.assets.og_image import shown as shown_letters
 from press.errors import refuse, shown
 from press.incremental.comments import Conversations
+from press.incremental.parallel import on_every_core
 from press.output import feeds, json_ld, tables
 from press.output.feeds import Newest
 from press.plugin import checks, facts
 from press.plugin.reader import MarkdownReader
 
 ALIGNED = re.compile(r'(<t[hd]) align="(left|center|right)"')  # a cell as Markdown writes it
+SOCIAL_IMAGES_AT_ONCE = 16
 # Pelican loads these even where it writes no such page.
 UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "period_archives")}
 
@@ -153,12 +156,9 @@ def _add_facts(generators: list[Generator]) -> None:
     facts.set_neighbours(listed)
     _add_conversations(settings, visible)
     if settings["SOCIAL_IMAGES"]:
-        template, titles = generator.env.get_template("social.svg"), {article.title for article in visible}
-        social = social_images(context["images"], template, titles, settings["SITENAME"])
-        for article in visible:
-            article.social = social[article.title]
+        _add_social_images(generator, visible)
 
-    icon = generator.env.get_template("icon.svg").render(light=style.light(generator.env, settings["ACCENT"]))
+    icon = generator.env.get_template("icon.svg").render(light=context["images"].light)
     feed_style = style.style(generator.env, settings["ACCENT"], "feed.css")
     context["static"] = style.static(Path(generator.theme, "static"), {"feed.css": feed_style, "icon.svg": icon})
     context["site"] = facts.site_of(generator, listed, visible)
@@ -177,6 +177,18 @@ def _add_conversations(settings: dict[str, Any], articles: list[Content]) -> Non
         print(f"set aside: {shown(problem.path)}: {problem.cause}", file=sys.stderr)  # noqa: T201  # a log would make it a fault
     for article in articles:
         facts.set_conversation(article, conversations[article.id])
+
+
+def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) -> None:
+    images, name = generator.context["images"], shown_letters(generator.settings["SITENAME"])
+    ground = generator.env.get_template("social.svg").render(light=images.light, site_name=name)
+    social = SocialImages(images, ground)
+    titles = list(dict.fromkeys(article.title for article in articles))
+    for _ in on_every_core(social.draw_all, social.missing(titles), SOCIAL_IMAGES_AT_ONCE):
+        pass  # they lie in the folder of images now
+    drawn = social.draw_all(titles)
+    for article in articles:
+        article.social = drawn[article.title]
 
 
 def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:
