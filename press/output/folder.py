@@ -61,16 +61,15 @@ def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
 
     Files of the target that are ``staying`` stay as they are.
     """
+    target.mkdir(exist_ok=True)
     files = sorted(files_below(source))
-    new = [file for file in files if not (target / file).exists()]
     changed = [
         file
         for file in files
         if (target / file).exists() and not filecmp.cmp(source / file, target / file, shallow=False)
     ]
-    for file in [*new, *changed]:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        (source / file).replace(target / file)
+    for place in [*_new(source, target), *changed]:
+        (source / place).replace(target / place)
     wanted = {*files, *staying}
     for gone in sorted(set(files_below(target)) - wanted, reverse=True):
         (target / gone).unlink()
@@ -78,6 +77,15 @@ def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
             if folder == target or any(folder.iterdir()):
                 break
             folder.rmdir()
+
+
+def _new(source: Path, target: Path) -> Iterator[str]:
+    """Yield what the target does not have, a folder of which it has nothing as one."""
+    for path in sorted(source.iterdir()):
+        if not (target / path.name).exists():
+            yield path.name
+        elif path.is_dir():
+            yield from (f"{path.name}/{place}" for place in _new(path, target / path.name))
 
 
 def files_below(folder: Path) -> Iterator[str]:

@@ -22,6 +22,7 @@ from contract.templates import reader_html
 from press.errors import BuildError, place_of, refuse, warnings
 from press.incremental.cache import Cache, digest
 from press.incremental.comments import words_key
+from press.incremental.parallel import cores
 from press.output.folder import SPARE
 from press.plugin.reader import FOLDERS, MarkdownReader
 
@@ -109,7 +110,7 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
     with warnings(settings) as faults:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                if cache.is_empty:
+                if cache.is_empty and cores() > 1:
                     MarkdownReader(settings).read_ahead()
                 Pelican(settings).run()
             settings["PRESS"].render_all()
