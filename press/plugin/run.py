@@ -105,7 +105,8 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
     settings = settings | {
         "PLUGINS": [*settings["PLUGINS"], "press.plugin.hooks"],
         "JINJA_FILTERS": settings["JINJA_FILTERS"] | {"reader_html": partial(reader_html, render=_remembered(cache))},
-        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(fingerprint, cache)},
+        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"]
+        | {"bytecode_cache": _Compiled(fingerprint, cache), "auto_reload": False},  # each run loads them anew
     }
     with warnings(settings) as faults:
         try:
