@@ -3,7 +3,7 @@
 Every article has four hundred words, one of five categories, three of fifty tags and ten comments, some of them replies.
 Each system gets these words in its own form, and as little of a theme as its maker offers:
 
-- ours, with the repository's theme and settings, and no social images, for no peer draws any;
+- ours, with the repository's theme and settings; once more without social images, for no peer draws any;
 - the same without the press, which shows what its memory, its caches and its watching gain;
 - Pelican with its ``simple`` theme and a plugin that reads our files of comments, once more with its own cache on;
 - Hugo with what ``hugo new theme`` writes, the comments as its data files;
@@ -170,15 +170,15 @@ def new_comment(number: int, size: int) -> Comment:
     return _comment(chance, f"new{number:05}", f"article-{article:05}", reply_to, START + timedelta(days=2200))
 
 
-def ours(folder: Path, size: int, *, pictures: bool = False) -> System:
+def ours(folder: Path, size: int, *, has_images: bool = True) -> System:
     """Write our site."""
     _write_ours(folder, size)
     shutil.copytree(ROOT / "theme", folder / "theme")
     shutil.copy(ROOT / "publishconf.py", folder)
-    write(folder / "pelicanconf.py", (ROOT / "pelicanconf.py").read_text("utf-8") + f"SOCIAL_IMAGES = {pictures}\n")
+    write(folder / "pelicanconf.py", (ROOT / "pelicanconf.py").read_text("utf-8") + f"SOCIAL_IMAGES = {has_images}\n")
     command = [sys.executable, "-m", "press", "publish"]
     environment = {"SITE_URL": SITE_URL, "PYTHONPATH": str(ROOT)}
-    return System("ours", folder, command, _file_of_ours, ("output", "var"), environment)
+    return System("ours" if has_images else "no images", folder, command, _file_of_ours, ("output", "var"), environment)
 
 
 def without_press(folder: Path, size: int) -> System:
