@@ -9,7 +9,7 @@ import gc
 import os
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,6 +23,7 @@ from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
 from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
+from press.incremental.parallel import Progress
 from press.output.folder import files_below, lock, move, output_of, sweep
 from press.output.links import PageLinks, dead_links
 from press.plugin.facts import set_conversation
@@ -55,7 +56,7 @@ class Builder:
     ``state`` is what others are told of it; ``due`` when the site changes by itself, for an article
     is published or a conversation closes; ``shared`` are the files that show something of more than one article,
     the front page first; ``held_back`` says which texts are not published, and until when.
-    ``progress`` is called for each text and page of a whole run.
+    ``progress`` is told what a whole run is doing.
 
     Raises:
         BuildError: if the settings cannot be read, or another press works here.
@@ -67,7 +68,7 @@ class Builder:
         overrides: dict[str, Any],
         *,
         is_watching: bool = False,
-        progress: Callable[[], None] = lambda: None,
+        progress: Progress = lambda *_: None,
     ) -> None:
         self.due: datetime | None = None
         self.shared: list[str] = []
@@ -81,7 +82,7 @@ class Builder:
         self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
         self._records = self._remembered_records()
         self._conversations = Conversations(
-            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations")
+            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations"), progress
         )
         # Of the last good run
         self._sources: dict[str, bytes] = self._cache.state.get("sources", {})

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
+Progress = Callable[[str, int, int], None]  # is told what is being done, how much of it now, and of how much in all
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 

@@ -184,8 +184,10 @@ def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) ->
     ground = generator.env.get_template("social.svg").render(light=images.light, site_name=name)
     social = SocialImages(images, ground)
     titles = list(dict.fromkeys(article.title for article in articles))
-    for _ in on_every_core(social.draw_all, social.missing(titles), SOCIAL_IMAGES_AT_ONCE):
-        pass  # they lie in the folder of images now
+    missing = social.missing(titles)
+    for part in on_every_core(social.draw_all, missing, SOCIAL_IMAGES_AT_ONCE):  # into the folder of images
+        if "PRESS" in generator.settings:
+            generator.settings["PRESS"].progress("drawing social images", len(part), len(missing))
     drawn = social.draw_all(titles)
     for article in articles:
         article.social = drawn[article.title]

@@ -46,7 +46,7 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
             BuildError: with everything that is wrong with it, as file, line and cause.
         """
         if "PRESS" in self.settings:
-            self.settings["PRESS"].progress()
+            self.settings["PRESS"].progress("taking texts", 1, 0)
         source = _decoded(source_path)
         text = self._split(source_path, source)
         key, html, faults = self._parse(source, text.body)
@@ -65,6 +65,7 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         paths = sorted(str(path) for folder in folders for path in folder.rglob("*.md") if is_ours(path.name))
         cache: Cache = self.settings["PRESS"].cache
         for known in on_every_core(self._parse_all, paths, AT_ONCE):
+            self.settings["PRESS"].progress("reading texts", len(known), len(paths))
             for key, value in known.items():
                 cache.put(key, value)
 
