@@ -264,8 +264,9 @@ def _has_links(file: str) -> bool:
 
 def _hash_of(content: Content) -> bytes:
     """Return the hash of an article or a page, with its conversation."""
-    shown = [(name, value) for name, value in sorted(vars(content).items()) if name not in NOT_SHOWN]
-    parts = [
-        value.known.digest if isinstance(value, Conversation) else repr((name, value)).encode() for name, value in shown
+    shown = [
+        (name, value.known.digest if isinstance(value, Conversation) else value)
+        for name, value in sorted(vars(content).items())
+        if name not in NOT_SHOWN
     ]
-    return digest(content.content.encode(), content.url.encode(), *parts)
+    return digest(content.content.encode(), content.url.encode(), repr(shown).encode())

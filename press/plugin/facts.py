@@ -64,7 +64,8 @@ def set_facts(settings: dict[str, Any], articles: Iterable[Article]) -> None:
     """Give articles what does not come from their header."""
     now = now_in(settings)
     for article in articles:
-        article.override_url = article.url  # Pelican's “URL:” header; without one it works the address out each time
+        # Pelican's headers “URL:” and “Save_as:”; without them it works the address out each time.
+        article.override_url, article.override_save_as = article.url, article.save_as
         article.edited = getattr(article, "modified", article.date)
         article.closes = _closes(article, settings)
         article.is_open = not article.closes or now < article.closes

@@ -67,7 +67,7 @@ def _prepare_templates(generator: Generator) -> None:
     generator.env.loader = ChoiceLoader([templates, DictLoader(UNUSED_TEMPLATES)])
     generator.env.globals |= {
         "structured": json_ld,
-        "feed_id": partial(feeds.feed_id, generator.settings["FEED_UUID"]),
+        "feed_id": partial(feeds.feed_id, checks.feed_uuid(generator.settings)),
         "latest": feeds.latest,
         "feed_entries": feeds.FEED_ENTRIES,
     }
@@ -119,8 +119,10 @@ def _illustrate(generator: PagesGenerator) -> None:
         style.light(generator.env, settings["ACCENT"]),
     )
     for content in visible:
-        html = ALIGNED.sub(r'\1 class="\2"', content._content)  # as align= is no HTML any more
-        content._content = images.illustrate(tables.scrollable(html), Path(content.source_path))
+        html = content._content
+        if "<table" in html:
+            html = tables.scrollable(ALIGNED.sub(r'\1 class="\2"', html))  # as align= is no HTML any more
+        content._content = images.illustrate(html, Path(content.source_path))
     context["portrait"] = images.portrait(settings["PORTRAIT"])
     refuse(images.faults)
     context["images"] = images
@@ -149,10 +151,9 @@ def _add_facts(generators: list[Generator]) -> None:
     checks.check_settings(settings)
     checks.check_ids([*listed, *hidden, *drafts])
     checks.check_tags([*listed, *hidden, *drafts])
-    checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
-
     facts.set_languages(settings, [*visible, *pages, *(draft_pages if settings["PREVIEW"] else [])])
     facts.set_facts(settings, visible)
+    checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
     facts.set_neighbours(listed)
     _add_conversations(settings, visible)
     if settings["SOCIAL_IMAGES"]:

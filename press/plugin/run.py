@@ -1,6 +1,7 @@
 """Run of Pelican: its settings read afresh, and what it only logs taken for a fault."""
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from press.incremental.parallel import cores
 from press.output.folder import SPARE
 from press.plugin.reader import FOLDERS, MarkdownReader
 
+HELD = 1_000  # texts of readers, each on a page and then in a feed
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
 NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
 
@@ -123,6 +125,7 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
 def _remembered(cache: Cache) -> Any:
     """Return what makes HTML of a reader's words, once."""
 
+    @functools.lru_cache(HELD)
     def remembered(text: str) -> str:
         key = words_key(text)
         if (html := cache.get(key)) is None:
