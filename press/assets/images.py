@@ -92,7 +92,7 @@ class Images:
 
         if "<img" in html:  # to look for one takes as long as all else here
             html = IMAGE.sub(show, html)
-        return TAG.sub(lead_all, html) if MARK.search(html) else html
+        return TAG.sub(lead_all, html) if ("{" in html or "|" in html) and MARK.search(html) else html
 
     def portrait(self, place: str) -> str:
         """Return what shows a square portrait, empty for none; what is wrong with it is added to ``faults``.

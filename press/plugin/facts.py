@@ -1,6 +1,5 @@
 """Facts of a build: what each article and template is given, and what the intake is handed."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,6 @@ from press.assets import style
 from press.incremental.comments import Conversation
 from press.plugin.redirects import redirects
 
-WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 # Of which a fact has the name in small letters.
 SETTINGS = (
     "TAGLINE", "AUTHOR", "PRONOUN", "TELEPHONE", "TELEPHONE_SHOWN", "INVITATION", "ROLE", "TRADING_NAME", "POSTAL_ADDRESS",
@@ -69,7 +67,6 @@ def set_facts(settings: dict[str, Any], articles: Iterable[Article]) -> None:
         article.edited = getattr(article, "modified", article.date)
         article.closes = _closes(article, settings)
         article.is_open = not article.closes or now < article.closes
-        article.minutes = max(1, round(len(_words(article.content).split()) / WORDS_A_MINUTE))
         article.newer = article.older = None
         article.social = ""
 
@@ -127,11 +124,6 @@ def until(content: Content) -> str:
 def conversation_of(article: Article) -> manifest.Conversation:
     """Return what the intake knows of an article."""
     return manifest.Conversation(article.title, f"/{article.url}", article.closes.isoformat() if article.closes else "")
-
-
-def _words(html: str) -> str:
-    """Return the words of a page, without its drawings."""
-    return re.sub(r"<svg.*?</svg>|<[^>]*>", " ", html, flags=re.DOTALL)
 
 
 def _closes(article: Article, settings: dict[str, Any]) -> datetime | None:
