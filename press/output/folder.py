@@ -79,6 +79,14 @@ def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
             folder.rmdir()
 
 
+def link(source: Path | str, target: Path | str) -> None:
+    """Let a file that nobody writes to stand in a second place."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # on another file system
+        shutil.copyfile(source, target)
+
+
 def _new(source: Path, target: Path) -> Iterator[str]:
     """Yield what the target does not have, a folder of which it has nothing as one."""
     for path in sorted(source.iterdir()):

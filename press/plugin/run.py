@@ -4,7 +4,6 @@ import contextlib
 import functools
 import io
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from press.errors import BuildError, place_of, refuse, warnings
 from press.incremental.cache import Cache, digest
 from press.incremental.comments import words_key
 from press.incremental.parallel import cores
-from press.output.folder import SPARE
+from press.output.folder import SPARE, link
 from press.plugin.reader import FOLDERS, MarkdownReader
 
 HELD = 1_000  # texts of readers, each on a page and then in a feed
@@ -69,19 +68,12 @@ def content_of(settings: dict[str, Any], texts: dict[str, str]) -> Iterator[Path
 
     with tempfile.TemporaryDirectory(prefix=SPARE, dir=Path(settings["PRESS_CACHE"]).parent) as made:
         copy = Path(made, "content").absolute()
-        shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=_link)
+        shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=link)
         for name, text in texts.items():
             file = copy / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")
         yield copy
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:  # on another file system
-        shutil.copyfile(source, target)
 
 
 def fingerprint_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
