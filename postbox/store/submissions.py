@@ -132,6 +132,11 @@ class Revision(Words):
     state: str
     reason: str
 
+    @property
+    def can_be_sent_again(self) -> bool:
+        """Whether it was rejected with a note to its writer, who can then try again."""
+        return self.state == "rejected" and bool(self.reason)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionMeta:
@@ -267,10 +272,10 @@ class Inbox:
         The same words as the latest revision change nothing, so a form sent twice is one change.
 
         Raises:
-            InboxError: if the comment was deleted, rejected or removed.
+            InboxError: if the comment was deleted, removed, or rejected without a note.
         """
         latest = self.revisions(id)[-1]
-        if latest.state not in ("waiting", "published"):
+        if latest.state not in ("waiting", "published") and not latest.can_be_sent_again:
             raise InboxError("This comment cannot be changed any more.")
         if latest.words == submission.words:
             return
