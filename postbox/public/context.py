@@ -111,10 +111,10 @@ class IntakeContext:
         html = self._theme.get_template(template).render(site=self.site, **values)
         return HTMLResponse(html, status, headers=self.site.headers | PRIVATE)
 
-    def redirect(self, place: str) -> Response:
+    def redirect(self, place: str, query: str = "") -> Response:
         """Lead from a form to the page below the intake of what was kept, so that a reload sends nothing again."""
         site = self.site
-        return RedirectResponse(quote(site.intake + place), 303, headers=site.headers | PRIVATE)
+        return RedirectResponse(quote(site.intake + place) + query, 303, headers=site.headers | PRIVATE)
 
     def sorry(self, what: str, error: Exception) -> Errors:
         """Return the words for when nothing can be kept; what stopped it is told to the log alone."""

@@ -22,7 +22,7 @@ class ReceiptPages(Handlers):
 
     async def show(self, request: Request) -> Response:
         """Show a comment's writer what became of it."""
-        return self._page(self._own(request), {}, {})
+        return self._page(self._own(request), {}, {}, has_stopped=request.query_params.get("done") == "stop")
 
     @posting
     async def change(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
@@ -48,7 +48,7 @@ class ReceiptPages(Handlers):
             return self._page(context.inbox.revisions(id), fields, {"": str(error)}, status=409)
         except (sqlite3.Error, OSError) as error:
             return self._page(revisions, fields, context.sorry("comment", error), status=503)
-        return context.redirect(f"/receipt/{context.inbox.receipt(id)}")
+        return context.redirect(f"/receipt/{context.inbox.receipt(id)}", "?done=stop" if action == "stop" else "")
 
     async def export(self, request: Request) -> Response:
         """Hand a comment's writer all that is kept with it."""
@@ -80,21 +80,29 @@ class ReceiptPages(Handlers):
         errors: Errors,
         *,
         preview: Entry | None = None,
+        has_stopped: bool = False,
         status: int = 200,
     ) -> Response:
         context, latest = self._context, revisions[-1]
         answered = published(context, latest.article, latest.reply_to or "")
-        on_page = [revision.state for revision in revisions if revision.state in ("published", "removed")]
+        on_page = [revision for revision in revisions if revision.state in ("published", "removed")][-1:]
+        is_published = [revision.state for revision in on_page] == ["published"]
+        before = (on_page if is_published else revisions[-2:-1]) if latest.state == "waiting" else []
         entry = as_entry(latest.id, latest.article, latest, revisions[0].received, answered) if latest.body else None
         return context.page(
             "receipt.html",
             status,
             conversation=context.site.conversations.get(latest.article, Conversation("", "/")),
             latest=latest,
-            is_published=on_page[-1:] == ["published"],
+            is_published=is_published,
+            has_stopped=has_stopped,
             subscription=Subscriptions(context.inbox).of(latest.id),
             receipt=context.inbox.receipt(latest.id),
             entry=entry,
+            before=next(
+                (as_entry(f"before{old.id}", old.article, old, old.received, answered) for old in before if old.body),
+                None,
+            ),
             preview=preview,
             values=values or form_values(latest),
             errors=errors,

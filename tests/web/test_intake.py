@@ -75,8 +75,8 @@ def test_a_comment_is_kept_before_the_answer_and_leads_to_its_receipt(client: Te
     ({"comment": "bell\x07"}, "Comment has a character that cannot be shown (U+0007) after “bell”"),
     ({"email": "tom@nowhere"}, '<a href="#email">Enter an email address in the correct format, like name@'),
     ({"email": "a@b.example, c@d.example"}, '<a href="#email">Enter an email address in the correct format'),
-    ({"reply_to": "9999"}, "The comment that you answer is gone."),
-    ({"reply_to": "../../x"}, "The comment that you answer is gone."),
+    ({"reply_to": "9999"}, "The comment you are replying to is no longer here."),
+    ({"reply_to": "../../x"}, "The comment you are replying to is no longer here."),
 ])  # fmt: skip
 def test_a_refused_form_comes_back_with_its_error_and_every_word(
     client: TestClient, settings: Settings, fields: dict[str, str], error: str
@@ -487,7 +487,7 @@ def test_a_receipt_says_in_every_state_what_became_of_the_comment(client: TestCl
 
 @pytest.mark.parametrize(("decision", "more", "words"), [
     ("reject", {}, "David has decided not to publish your comment."),
-    ("reject", {"reason": "Please leave <names> out."}, "David has decided not to publish your comment. He writes: Please leave <names> out."),
+    ("reject", {"reason": "Please leave <names> out."}, "David has decided not to publish your comment. He writes: Please leave <names> out. You can change your comment below and send it again."),
     ("spam", {}, "David has decided not to publish your comment."),
 ])  # fmt: skip
 def test_a_rejected_comment_says_so_with_the_reason_if_one_was_given(
@@ -997,7 +997,7 @@ def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings)
     ("POST", "/comments", 404, "That article is not here."),
     ("GET", "/comments/receipt/none", 404, "That link doesn’t work"),
     ("GET", "/nowhere", 404, "That page is not here."),
-    ("POST", "/comments/mail/none", 400, "That form is none of this site’s."),
+    ("POST", "/comments/mail/none", 400, "That page is out of date. Go back, reload it"),
     ("GET", "/comments/mail/none", 503, "This could not be done just now."),
 ])  # fmt: skip
 def test_without_a_theme_the_answer_is_a_sentence(
