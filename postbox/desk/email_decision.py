@@ -21,6 +21,8 @@ from postbox.store.decisions import Decision
 from postbox.store.tokens import DecisionLink, DecisionLinks
 from postbox.web.forms import Refused
 
+KEPT_OUT = ("rejected", "spam", "removed")
+
 
 def show(desk: DeskRequest) -> Response:
     """Show the revision that a link is for, or what became of it."""
@@ -113,6 +115,8 @@ def _page(desk: DeskRequest, link: DecisionLink, typed: Mapping[str, str], outco
         "author": item.revision.author if item else "",
         "when": presenter.time(acts[-1].decided) if acts else "",
         "waiting": presenter.waiting(item) if item and state == "waiting" else None,
+        "kept_out": presenter.waiting(item) if item and state in KEPT_OUT else None,
+        "reason": item.revision.reason if item else "",
         "published": presenter.published(published) if published else None,
         "typed": typed,
         "done": [presenter.decision(act) for act in current if act.sequence in outcome.done],

@@ -201,9 +201,7 @@ def refuse(errors: Errors) -> None:
 def _too_often(wait: float) -> Errors:
     minutes = math.ceil(wait / 60)
     when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
-    return {
-        "": f"That is more than this form takes in so short a time. Your words are still in the box. Try again {when}"
-    }
+    return {"": f"Too much was sent in a short time. Your words are still in the box. Try again {when}"}
 
 
 def _address(request: Request) -> str:

@@ -276,7 +276,7 @@ class Inbox:
         """
         latest = self.revisions(id)[-1]
         if latest.state not in ("waiting", "published") and not latest.can_be_sent_again:
-            raise InboxError("This comment cannot be changed any more.")
+            raise InboxError("You can’t change this comment any more.")
         if latest.words == submission.words:
             return
         self.run("UPDATE revision SET state = 'replaced' WHERE comment = ? AND state = 'waiting'", id)

@@ -801,8 +801,8 @@ def test_every_answer_is_private_and_under_a_policy_without_scripts(
 
 
 @pytest.mark.parametrize(("request_", "status", "sentence"), [
-    ({"json": {}}, 415, "This address takes what a form of this site sends."),
-    ({"files": {"name": b"x"}}, 415, "This address takes what a form of this site sends."),
+    ({"json": {}}, 415, "That did not come from a form on this site."),
+    ({"files": {"name": b"x"}}, 415, "That did not come from a form on this site."),
     ({"data": {"answer": "x" * 70_000}}, 413, "That is too long."),
     ({"data": {f"f{number}": "" for number in range(50)}}, 400, "more than 40 fields"),
     ({"content": b"action=%ff", "headers": {"content-type": FORM}}, 400, "UTF-8"),

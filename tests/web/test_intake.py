@@ -120,8 +120,8 @@ def test_a_comment_whose_answered_one_is_gone_can_be_sent_again_to_the_article(
 @pytest.mark.parametrize(("request_", "status", "sentence"), [
     ({"data": FORM | {"article": "nothing"}}, 404, "That article is not here."),
     ({"data": FORM | {"article": "../articles"}}, 404, "That article is not here."),
-    ({"json": FORM}, 415, "what a form of this site sends"),
-    ({"files": {"name": b"Tom"}}, 415, "what a form of this site sends"),
+    ({"json": FORM}, 415, "did not come from a form on this site"),
+    ({"files": {"name": b"Tom"}}, 415, "did not come from a form on this site"),
     ({"data": FORM | {"comment": "x" * 70_000}}, 413, "That is too long."),
     ({"data": {f"f{n}": "" for n in range(21)}}, 400, "more than 20 fields"),
     ({"data": FORM, "headers": {"sec-fetch-site": "cross-site"}}, 403, "another site"),
@@ -627,7 +627,7 @@ def test_a_change_of_what_was_decided_against_is_refused_and_its_words_shown(
     answer = client.post(receipt, data={"name": "Tom", "comment": "My long & better words."})
 
     assert answer.status_code == 409
-    assert "This comment cannot be changed any more." in answer.text
+    assert "You can’t change this comment any more." in answer.text
     assert values(answer) == {"comment": "My long & better words."}
     assert [revision.number for revision in revisions(settings)] == [1]
 
