@@ -1,29 +1,20 @@
 """The facts of the site, then how the engine is set.
 
-Templates, feeds and structured data read every fact from here; an empty one shows nothing.
+What a person would change of the facts stands in content/site.toml; templates, feeds and structured data read all of them.
 """
 
 import logging
+import os
+from pathlib import Path
 
+from contract import facts
 from contract.comment import IGNORED
 from contract.templates import JINJA_OPTIONS
 
 # The facts
 
-SITENAME = "From the ground up"  # the author's own words, until he says otherwise
-TAGLINE = "David helps people move well from the feet up."
-AUTHOR = "David"
-PRONOUN = "he"
-TELEPHONE = "+447504439555"  # as dialled
-TELEPHONE_SHOWN = "07504 439555"  # as read
-INVITATION = "To learn more about getting your feet talking to your core musculature and more, ring David."
-ROLE = ""
-TRADING_NAME = ""
-POSTAL_ADDRESS = ""
-EMAIL = ""
-AREA = ""
-HOURS = ""
-PORTRAIT = ""  # a photograph below content/, like images/david.jpg
+PATH = os.environ.get("SITE_CONTENT", "content")
+globals().update(facts.settings(Path(__file__).parent / PATH))  # SITENAME, TAGLINE, AUTHOR, TELEPHONE, HOURS …
 DEFAULT_LANG = "en-GB"
 TIMEZONE = "Europe/London"
 LOCALE = ["C.UTF-8", "C"]  # the same bytes on a machine of another language
@@ -58,7 +49,6 @@ SITE_URL = "http://localhost:8000"
 SITEURL = ""  # so that Pelican's own links start at the root
 NOW = None  # a datetime in place of the clock, for the same bytes on another day
 PREVIEW = False  # True shows drafts and future articles, marked
-PATH = "content"
 OUTPUT_PATH = "output"
 SITE_JSON = "var/site/site.json"  # what the intake reads
 PRESS_CACHE = "var/press/cache"  # what the last build knew; can be deleted at any time

@@ -175,6 +175,7 @@ def ours(folder: Path, size: int, *, pictures: bool = False) -> System:
     _write_ours(folder, size)
     shutil.copytree(ROOT / "theme", folder / "theme")
     shutil.copy(ROOT / "publishconf.py", folder)
+    shutil.copy(ROOT / "content/site.toml", folder / "content")
     write(folder / "pelicanconf.py", (ROOT / "pelicanconf.py").read_text("utf-8") + f"SOCIAL_IMAGES = {pictures}\n")
     command = [sys.executable, "-m", "press", "publish"]
     environment = {"SITE_URL": SITE_URL, "PYTHONPATH": str(ROOT)}

@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 from press.builder import build
 
 ROOT = Path(__file__).parent.parent
-PICTURE = ROOT / "bench" / "context-page.png"
+PICTURE = ROOT / "bench" / "front-page.png"
 SHEET = """<body style="margin:0;display:flex;gap:32px;align-items:start;padding:32px;background:#dcd8d0">
 <iframe src="{0}" width="1120" height="760" style="border:0"></iframe><iframe src="{0}" width="360" height="760" style="border:0"></iframe>"""
 

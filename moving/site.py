@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from contract.comment import Comment, CommentError, path_of, read
+from contract.facts import FactsError
 from moving.records import MovingError
 from postbox.settings import Settings
 from postbox.store.database import transaction
@@ -43,12 +44,15 @@ class Site:
         """Read what is there.
 
         Raises:
-            MovingError: if the folder holds no site.
+            MovingError: if the folder holds no site, or the facts of it are wrong.
         """
         config = folder / "pelicanconf.py"
         if not config.is_file():
             raise MovingError(f"there is no {config}; run this in the folder of the site")
-        self.config: dict[str, Any] = runpy.run_path(str(config))
+        try:
+            self.config: dict[str, Any] = runpy.run_path(str(config))
+        except FactsError as error:
+            raise MovingError(str(error)) from None
         self.timezone = ZoneInfo(self.config["TIMEZONE"])
         self.content, self._settings, self._is_dry = settings.content, settings, is_dry
         self.standing = [*self._texts("article", "articles"), *self._texts("page", "pages")]

@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from contract.facts import FactsError
+
 
 class BuildError(Exception):
     """The site does not build; one line a fault, each with its file, its cause and the cure."""
@@ -73,7 +75,7 @@ def place_of(error: Exception) -> str:
         return f"{shown(error.filename)}:{error.lineno}: {error.msg}"
     if isinstance(error, OSError) and error.filename:
         return f"{shown(error.filename)}: {error.strerror}"
-    if isinstance(error, BuildError | OSError) and not isinstance(error, TemplateError):
+    if isinstance(error, BuildError | FactsError | OSError) and not isinstance(error, TemplateError):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{shown(frame.filename)}:{frame.lineno}: {type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ from pelican.contents import Article, Content
 from pelican.generators import Generator
 
 from contract import manifest
+from contract.facts import FACTS
 from contract.manifest import Site
 from contract.templates import day
 from press.assets import style
@@ -20,8 +21,8 @@ from press.plugin.redirects import redirects
 WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 # Of which a fact has the name in small letters.
 SETTINGS = (
-    "TAGLINE", "AUTHOR", "PRONOUN", "TELEPHONE", "TELEPHONE_SHOWN", "INVITATION", "ROLE", "TRADING_NAME", "POSTAL_ADDRESS",
-    "EMAIL", "AREA", "HOURS", "TIMEZONE", "INTAKE", "NAME_LENGTH", "COMMENT_LENGTH", "NOTICES",
+    *(fact.setting for fact in FACTS if fact.name not in ("sitename", "portrait")),
+    "TIMEZONE", "INTAKE", "NAME_LENGTH", "COMMENT_LENGTH", "NOTICES",
     "KEEP_ADDRESS_DAYS", "KEEP_REJECTED_DAYS", "KEEP_MESSAGE_DAYS", "KEEP_BACKUP_DAYS",
 )  # fmt: skip
 ICONS = ("favicon.svg", "favicon.png", "favicon.ico")

@@ -217,14 +217,14 @@ class Editor:
         return {path}
 
     def fact(self) -> set[Path]:
-        path = self.place.folder / "pelicanconf.py"
         values: dict[str, list[Any]] = {
-            "HOURS": [f"“{self.made}”"],
+            "hours": [f"“{self.made}”"],
             "CLOSE_AFTER_DAYS": [0, 30],
             "INTAKE": ["", "/comments"],
         }
         fact = self.chance.choice(list(values))
         value = self.chance.choice(values[fact])
+        path = self.place.folder / ("pelicanconf.py" if fact.isupper() else "content/site.toml")
         path.write_text(re.sub(rf"(?m)^{fact} = .*$", f"{fact} = {value!r}", path.read_text("utf-8")), "utf-8")
         return {path}
 
@@ -415,8 +415,10 @@ def test_a_failing_article_leaves_the_last_good_output_and_comments_still_come(p
 @pytest.mark.parametrize(("file", "mend", "fault", "told"), [
     ("theme/templates/article.html", ("· {{ site.name }}", "At noon"), ("{{ article.title }}", "{{ article.titel }}"),
         r"theme/templates/article\.html:4: 'pelican\.contents\.Article object' has no attribute 'titel'"),
-    ("pelicanconf.py", ('HOURS = ""', "HOURS = 'At noon'"), ('HOURS = ""', "HOURS = ("),
+    ("pelicanconf.py", ('"Europe/London"', '"Europe/London"; HOURS = "At noon"'), ('"Europe/London"', "("),
         r"pelicanconf\.py:\d+: '\(' was never closed"),
+    ("content/site.toml", ('hours = ""', 'hours = "At noon"'), ('hours = ""', 'hour = ""'),
+        r"content/site\.toml:\d+: “hour” is not a fact; did you mean “hours”"),
 ])  # fmt: skip
 def test_a_template_or_a_configuration_that_fails_is_told_and_recovers_when_mended(
     press: Noted, place: Place, file: str, mend: tuple[str, str], fault: tuple[str, str], told: str

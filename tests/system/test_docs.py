@@ -12,6 +12,7 @@ import pytest
 
 import pelicanconf
 from contract import comment, header
+from contract.facts import FACTS
 from moving.__main__ import main as moving
 from postbox.__main__ import cli as postbox
 from postbox.settings import Settings
@@ -119,9 +120,16 @@ def test_no_command_is_forgotten(program: str, names: dict[str, object]) -> None
 def test_every_setting_is_there_and_none_is_forgotten() -> None:
     environment = {f"POSTBOX_{name.upper()}" for name in asdict(Settings())}
     facts = (ROOT / "pelicanconf.py").read_text("utf-8").partition("# The engine")[0]
-    ours = environment | set(re.findall(r"^([A-Z_]+)[: ]", facts, re.MULTILINE)) | {"SITE_URL", "SITE_OUTPUT", "PORT"}
+    ours = (
+        environment
+        | set(re.findall(r"^([A-Z_]+)[: ]", facts, re.MULTILINE))
+        | {"SITE_URL", "SITE_CONTENT", "SITE_OUTPUT", "PORT"}
+    )
+
+    ours = (ours - {"PATH"}) | {fact.name for fact in FACTS}
 
     told = {word for word in inline(PAGES["docs/settings.md"]) if re.fullmatch(r"[A-Z_]{3,}[A-Z]", word)}
+    told |= set(re.findall(r"`([a-z_]+)`", PAGES["docs/settings.md"].partition("## Comments")[0]))
     elsewhere = {found for found in re.findall(r"`([A-Z]+_[A-Z_]*[A-Z])\b", ALL) if not hasattr(pelicanconf, found)}
 
     assert (told ^ ours, elsewhere - ours) == (set(), set())

@@ -202,6 +202,25 @@ def test_what_comes_beyond_ten_in_an_hour_comes_as_one(settings: Settings) -> No
     assert len(set(re.findall(r"https://desk.example/decide/[\w-]+", everything))) == 10
 
 
+def test_messages_pass_the_cap_of_comments_and_a_flood_of_them_waits(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postbox.mail.worker.MAX_MESSAGES", 15)
+    server = Taking()
+    with running(server) as port:
+        post = Post(settings, port)
+        for number in range(12):
+            post.send(author=f"Reader {number}")
+        for number in range(17):
+            post.message(name=f"Ann {number}")
+
+        post.deliver()
+        assert Counter(subject.split()[0] for subject in subjects(server)) == {"Comment": 10, "Message": 15}
+        post.deliver(CAP_PAUSE)
+
+    assert Counter(subject.split()[0] for subject in subjects(server)) == {"Comment": 10, "Message": 17, "12": 1}
+
+
 def test_one_click_in_a_mail_program_ends_them(settings: Settings) -> None:
     server = Taking()
     with running(server) as port:
@@ -479,6 +498,30 @@ def test_forged_notes_send_nothing_and_stop_nothing(settings: Settings) -> None:
     assert subjects(server) == ["Comment from Tom on “Working on your big toe”"]
     assert post.inbox.events(limit=99) == []
     assert post.outbox.failed() == []
+
+
+def test_an_address_forged_beside_a_comment_that_came_without_one_gets_nothing(settings: Settings) -> None:
+    server, address = Taking(), "stranger@elsewhere.example"
+    subscribe = (
+        "INSERT INTO subscription (comment, address, events, is_confirmed) VALUES (?, ?, 'published author others', ?)"
+    )
+    with running(server) as port:
+        post = Post(settings, port)
+        asked, follower = post.published(author="Tom"), post.send(author="Ann")
+        post.deliver()
+        for id, is_confirmed in ((asked, 0), (follower, 1)):
+            forge(settings, subscribe, id, address, is_confirmed)
+            for kind in ("comment", "confirm"):
+                forge(settings, "INSERT INTO event (kind, about) VALUES (?, ?)", kind, id)
+        post.approve(follower)
+        post.answered(follower)
+        honest = post.send(author="Tim", address="tim@reader.example")
+
+        post.deliver(HOUR)
+
+    assert address not in to(server)
+    assert to(server).count("tim@reader.example") == 1
+    assert honest
 
 
 def test_one_note_said_a_thousand_times_is_one_mail(settings: Settings) -> None:
