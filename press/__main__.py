@@ -82,7 +82,7 @@ def article(title: str) -> None:
     slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
     if not slug:
         sys.exit('TITLE must have a letter or a digit: make article TITLE="Shoes and what they do"')
-    path = Path("content", "articles", f"{slug}.md")
+    path = Path(os.environ.get("SITE_CONTENT", "content"), "articles", f"{slug}.md")
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {
         "Title": title,

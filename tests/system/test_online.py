@@ -28,7 +28,9 @@ from tests.support.process import PATIENCE_SECONDS, free_port, listens, wait_unt
 
 ARTICLE = "big-toe-and-glutes"
 SERVICES = ("site-press", "site-intake", "site-desk")
-TOOLS = ("systemd-sysusers", "systemd-tmpfiles", "setpriv", "git", "make")
+TOOLS = ("systemd-sysusers", "systemd-tmpfiles", "setpriv", "git", "make", "dpkg", "caddy")
+PACKAGES = ("base-files", "systemd", "caddy", "nginx-common")  # whose own folders and files a machine begins with
+PLACES = "srv/site|etc/|var/lib/site|var/backups|var/www|var/log"
 MISSING = [tool for tool in TOOLS if not shutil.which(tool)]
 CADDY = shutil.which("caddy")
 
@@ -55,14 +57,13 @@ class Machine:
         self.root = root
         self.site = root / "srv/site"
         self.link = ""
-        for folder in ("etc/systemd/system", "etc/caddy", "srv", "root", "bin"):  # what Debian and its packages bring
-            (root / folder).mkdir(parents=True)
+        self._packages()
         self._tools()
         self._repository()
 
     def here(self, text: str) -> str:
         """Return a text with the machine's paths in place of a real one's."""
-        return re.sub(r"(?<![\w.-])/(srv/site|etc/)", rf"{self.root}/\1", text)
+        return re.sub(rf"(?<![\w.-])/({PLACES})", rf"{self.root}/\1", text)
 
     def run(self, lines: str, **environment: str) -> str:
         """Run commands as root; return what they print."""
@@ -163,6 +164,19 @@ class Machine:
             process.send_signal(signal.SIGTERM)
             process.wait(PATIENCE_SECONDS)
 
+    def _packages(self) -> None:
+        """Make the folders that Debian's packages own, and the files of web servers; nothing else stands there."""
+        self.root.mkdir()
+        for package in PACKAGES:
+            listed = subprocess.run(["dpkg", "-L", package], capture_output=True, text=True, check=False).stdout
+            for path in map(Path, listed.split("\n")[:-1]):
+                place = self.root / path.relative_to("/")
+                if path.is_dir() and not path.is_symlink():
+                    place.mkdir(parents=True, exist_ok=True)
+                elif path.is_relative_to("/etc/caddy") or path.is_relative_to("/etc/nginx"):
+                    shutil.copy(path, place)
+        (self.root / "bin").mkdir(exist_ok=True)
+
     def _tools(self) -> None:
         """Turn the tools that would change the machine to this folder; systemctl only notes what it is asked for."""
         lookup = f"""awk -F: -v u="$user" '$1 == u {{ print $NUMBER }}' {self.root}/etc/passwd"""
@@ -211,12 +225,10 @@ def machine() -> Iterator[Machine]:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         machine = Machine(Path(folder) / "machine")
-        fetch, install = (
-            commands("as root:").replace("install example.org", "install feet.example").split("make .venv/site\n")
-        )
+        fetch, install = commands("as root:").replace("install example.org", "install feet.example").split("online/", 1)
         machine.run(fetch)
         machine.packages()
-        machine.link = machine.run(f"cd /srv/site\nmake .venv/site\n{install}").splitlines()[-1]
+        machine.link = machine.run(f"cd /srv/site\nonline/{install}").splitlines()[-1]
         yield machine
 
 
@@ -233,16 +245,67 @@ def test_the_packages_are_debians() -> None:
 def test_the_commands_end_with_services_and_a_link_to_the_desk(machine: Machine) -> None:
     asked = machine.asked()
 
-    assert asked == ["daemon-reload", f"enable --now {' '.join(SERVICES)} caddy-site.path", "reload caddy"]
+    assert asked == ["daemon-reload", f"enable --now {' '.join(SERVICES)} web-site@caddy.path", "reload caddy"]
     assert re.fullmatch(r"https://desk\.feet\.example/sign-in/[\w-]{43}", machine.link)
-    units = {path.name for path in (machine.root / "etc/systemd/system").glob("*.*")}
-    assert units == {f"{name}.service" for name in SERVICES} | {
-        "site-.service.d",
-        "caddy-site.path",
-        "caddy-site.service",
-    }
+    units = {path.name for path in (machine.root / "etc/systemd/system").glob("*site*.*")}
+    ours = {path.name for kind in ("path", "service", "service.d", "timer") for path in ROOT.glob(f"online/*.{kind}")}
+    assert units == ours > {f"{name}.service" for name in SERVICES}
     assert stat.S_IMODE((machine.root / "etc/site/desk.env").stat().st_mode) == 0o600
     assert "example.org" not in (machine.root / "etc/site/site.env").read_text()
+
+
+@pytest.mark.parametrize("own", [
+    "# Nothing yet.\n", "", "other.example {\n\trespond hi\n}\n",
+    "# Mine\n\n{\n\temail you@mail.example\n}\nother.example {\n\trespond hi\n}\n",
+])  # fmt: skip
+def test_the_owners_caddyfile_is_led_on_once_and_keeps_its_lines(machine: Machine, own: str) -> None:
+    file = machine.root / "etc/caddy/Caddyfile"
+    stock = file.read_text()
+    assert set(Path("/etc/caddy/Caddyfile").read_text().splitlines()) <= set(stock.splitlines())
+    file.write_text(own)
+
+    machine.run("online/install")
+    led = file.read_text()
+    machine.run("online/install")
+
+    again = file.read_text()
+    file.write_text(stock)
+    rest = iter(led.splitlines())
+    assert all(line in rest for line in own.splitlines()), led
+    assert led.count("import ") == 2
+    assert again == led
+
+
+@pytest.mark.parametrize(("path", "theirs", "cure"), [
+    ("etc/caddy/Caddyfile", "{\n\tservers {\n\t\tnonsense\n\t}\n}\n", "stays as it is, for Caddy cannot read it"),
+    ("etc/sysusers.d/site.conf", "u other -\n", "move it away, then run this again"),
+    ("etc/systemd/system/site-press.service", "[Service]\n", "move it away, then run this again"),
+])  # fmt: skip
+def test_what_another_has_written_is_left_alone(machine: Machine, path: str, theirs: str, cure: str) -> None:
+    file = machine.root / path
+    ours = file.read_text()
+    file.write_text(theirs)
+
+    said = machine.run("if online/install 2>&1; then exit 1; fi")
+
+    assert (file.read_text(), cure in said) == (theirs, True), said
+    file.write_text(ours)
+
+
+def test_an_interpreter_that_only_root_can_run_gives_way_to_debians(machine: Machine) -> None:
+    if subprocess.run(["/usr/bin/python3", "-c", "import ensurepip"], check=False, capture_output=True).returncode:
+        pytest.skip("there is no python3-venv of Debian's here")
+    venv = machine.site / ".venv"
+    kept = venv.rename(machine.root / "kept")
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin/python").write_text("#!/bin/sh\n")
+
+    machine.run("! PIP_NO_INDEX=1 online/install 2>&1")  # for without the packages it cannot go on
+
+    ran = machine.as_user("site-press", "import sys; print(sys.base_prefix)")
+    shutil.rmtree(venv)
+    kept.rename(venv)
+    assert ran.stdout == "/usr\n", ran.stderr
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd itself looks at its units")
@@ -267,13 +330,19 @@ def test_a_service_is_held_to_what_it_writes(machine: Machine, service: str) -> 
         assert Path(path).is_dir(), path
 
 
+WORDS = "../../var/lib/site/content"
+KINDS = ("articles", "comments", "extra", "files", "images", "pages")
 WRITES = {
     "site-intake": {"var/inbox"},
-    "site-desk": {"var/inbox", "var/desk", "var/erased", "var/mail", "content/comments", f"content/comments/{ARTICLE}"},
-    "site-press": {"var/public", "var/site", "var/press"},
+    "site-desk": {
+        *(f"var/{folder}" for folder in ("inbox", "desk", "erased", "mail", "proofs")),
+        *(f"{WORDS}/{path}" for path in (".", "site.toml", *KINDS, f"articles/{ARTICLE}.md", f"comments/{ARTICLE}")),
+    },
+    "site-press": {"var/public", "var/site", "var/press", "var/proofs"},
 }
 FOLDERS = sorted(
-    set().union(*WRITES.values()) | {".", "var", "content", "content/articles", "postbox", "theme", ".venv"}
+    set().union(*WRITES.values())
+    | {".", "var", "content", "content/articles", "postbox", "theme", ".venv", f"{WORDS}/.."}
 )
 
 
@@ -287,7 +356,8 @@ def test_a_user_writes_where_its_process_must_and_nowhere_else(machine: Machine,
 
 
 @pytest.mark.parametrize(("user", "path"), [
-    ("site-intake", "var/desk"), ("site-intake", "var/erased"), ("site-intake", "var/mail"),
+    *(("site-intake", f"var/{folder}") for folder in ("desk", "erased", "mail", "proofs")),
+    *(("site-intake", f"{WORDS}/{folder}") for folder in KINDS if folder != "comments"),
     ("site-press", "var/desk"), ("site-press", "var/inbox"), ("site-press", "var/erased"), ("site-press", "var/mail"),
     *((user, "../../etc/site/desk.env") for user in WRITES),
 ])  # fmt: skip
@@ -313,7 +383,10 @@ def proxied(machine: Machine, server: str, port: int, ports: dict[str, int]) -> 
         for theirs, ours in ports.items():
             text = text.replace(f"127.0.0.1:{theirs}", f"127.0.0.1:{ours}")
         config = json.loads(text) | {"admin": {"disabled": True}}
-        [site] = config["apps"]["http"]["servers"].values()
+        servers = config["apps"]["http"]["servers"]
+        [site] = [server for server in servers.values() if server["listen"] == [":443"]]
+        servers.clear()
+        servers["site"] = site
         site |= {"listen": [f"127.0.0.1:{port}"], "automatic_https": {"disable": True}}
         (folder / "caddy.json").write_text(json.dumps(config))
         command = [str(CADDY), "run", "--config", str(folder / "caddy.json")]
@@ -392,7 +465,7 @@ def test_a_comment_goes_through_caddy_and_three_users_to_its_page(machine: Machi
     assert desk == {"/": 401, "/healthz": 404}
     assert button.status_code == 200
     assert [answer.status_code for answer in health] == [200, 200], [answer.text for answer in health]
-    [file] = (machine.site / "content/comments" / ARTICLE).glob(f"{listed[:12]}.md")
+    [file] = (machine.site / WORDS / "comments" / ARTICLE).glob(f"{listed[:12]}.md")
     assert file.stat().st_uid == machine.user("site-desk")["user"]
     with proxied(machine, "caddy", port, ports) as log, a_reader(port) as reader, a_reader(port) as owner:
         assert reader.get(receipt).status_code == 502
@@ -445,18 +518,21 @@ def test_a_backup_is_brought_back_while_another_was_written_since(machine: Machi
         assert [httpx2.get(f"http://127.0.0.1:{one}/healthz").status_code for one in ports.values()] == [200, 200]
 
 
-def test_an_update_brings_the_new_words_and_keeps_the_settings(machine: Machine) -> None:
+def test_an_update_brings_the_new_theme_and_keeps_settings_and_words(machine: Machine) -> None:
     (machine.root / "etc/site/desk.env").write_text("POSTBOX_MAIL_TO='you@mail.example'\n")
-    article = machine.root / "repository/content/articles/second.md"
-    article.write_text("Title: Second\nId: second\nSlug: second\nDate: 2026-11-20\nSummary: In short.\n\nNew words.\n")
+    article = machine.site / WORDS / f"articles/{ARTICLE}.md"
+    article.write_text(article.read_text("utf-8") + "\nWritten at the desk.\n", "utf-8")
+    template = machine.root / "repository/theme/templates/404.html"
+    template.write_text(template.read_text("utf-8").replace("It may have moved.", "It has moved."), "utf-8")
     git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(machine.root / "repository")]
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-qm", "More"], check=True)
+    subprocess.run([*git, "commit", "-qam", "More"], check=True)
     machine.asked()
 
-    machine.run(commands("An update").replace("install example.org", "install feet.example"))
+    machine.run(commands("An update"))
 
     assert machine.asked() == ["daemon-reload", f"restart {' '.join(SERVICES)}"]
     assert "you@mail.example" in (machine.root / "etc/site/desk.env").read_text()
     with open_for_all(machine):
-        assert "New words." in (machine.site / "var/public/output/articles/second/index.html").read_text("utf-8")
+        output = machine.site / "var/public/output"
+        assert "It has moved." in (output / "404.html").read_text("utf-8")
+        assert "Written at the desk." in (output / f"articles/{ARTICLE}/index.html").read_text("utf-8")
