@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from press.errors import BuildError, shown
+from press.output.compression import copies_of, remove, replace
 
 SPARE = ".content-"  # begins the name of a folder beside the cache, with the texts of the last good run
 
@@ -63,21 +64,23 @@ def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
     """
     files = sorted(files_below(source))
     new = [file for file in files if not (target / file).exists()]
-    changed = [
-        file
-        for file in files
-        if (target / file).exists() and not filecmp.cmp(source / file, target / file, shallow=False)
-    ]
+    changed = [file for file in files if (target / file).exists() and not is_same(source / file, target / file)]
     for file in [*new, *changed]:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
-        (source / file).replace(target / file)
+        replace(source / file, target / file)
     wanted = {*files, *staying}
+    wanted |= {copy for file in wanted for copy in copies_of(file)}
     for gone in sorted(set(files_below(target)) - wanted, reverse=True):
-        (target / gone).unlink()
+        remove(target / gone)
         for folder in (target / gone).parents:
             if folder == target or any(folder.iterdir()):
                 break
             folder.rmdir()
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Tell whether a file has the bytes of another that may not be there."""
+    return other.exists() and filecmp.cmp(one, other, shallow=False)
 
 
 def files_below(folder: Path) -> Iterator[str]:
