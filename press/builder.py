@@ -288,6 +288,11 @@ class Builder:
         draft.write_text(self.state.dumps(), "utf-8")
         draft.replace(self._told)
 
+    def beat(self) -> None:
+        """Tell that the press is alive."""
+        with contextlib.suppress(OSError):  # on a full disk, or gone; it is told at the next print
+            os.utime(self._told)
+
     def close(self) -> None:
         """Keep what this process has found out for the next one, and tell that it watches no more."""
         with contextlib.suppress(OSError):  # on a full disk; the next one finds out again

@@ -230,11 +230,17 @@ def is_for_all(python: str) -> bool:
 
 
 @contextmanager
-def installed() -> Iterator[Machine]:
-    """Give a machine after the first commands, in a folder that lets every user in."""
+def new_machine() -> Iterator[Machine]:
+    """Give a machine with nothing but its packages, in a folder that lets every user in."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
-        machine = Machine(Path(folder) / "machine")
+        yield Machine(Path(folder) / "machine")
+
+
+@contextmanager
+def installed() -> Iterator[Machine]:
+    """Give a machine after the first commands."""
+    with new_machine() as machine:
         fetch, install = commands("as root:").replace("install example.org", "install feet.example").split("online/", 1)
         machine.run(fetch)
         machine.packages()

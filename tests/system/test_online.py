@@ -1,9 +1,11 @@
 """Commands of ``docs/publishing.md``, run as they stand on a machine that is a folder."""
 
+import os
 import re
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +19,11 @@ from tests.support.machine import (
     commands,
     installed,
     needs_root,
+    new_machine,
     open_for_all,
 )
 from tests.support.place import ARTICLE, ROOT
+from tests.support.process import wait_until
 
 pytestmark = needs_root
 
@@ -28,6 +32,16 @@ pytestmark = needs_root
 def machine() -> Iterator[Machine]:
     with installed() as made:
         yield made
+
+
+def reader(ports: dict[str, int]) -> httpx2.Client:
+    """Return a browser at the intake itself."""
+    return httpx2.Client(base_url=f"http://127.0.0.1:{ports['8000']}")
+
+
+def ports_of(ports: dict[str, int]) -> dict[str, str]:
+    """Return what tells a command the ports."""
+    return {"POSTBOX_PORT": str(ports["8000"]), "POSTBOX_DESK_PORT": str(ports["8001"])}
 
 
 def test_the_packages_are_debians() -> None:
@@ -43,7 +57,8 @@ def test_the_packages_are_debians() -> None:
 def test_the_commands_end_with_services_and_a_link_to_the_desk(machine: Machine) -> None:
     asked = machine.asked()
 
-    assert asked == ["daemon-reload", f"enable --now {' '.join(SERVICES)} web-site@caddy.path", "reload caddy"]
+    units_of_ours = f"{' '.join(SERVICES)} web-site@caddy.path backup-site.timer"
+    assert asked == ["daemon-reload", f"enable --quiet --now {units_of_ours}", "reload-or-restart caddy"]
     assert re.fullmatch(r"https://desk\.feet\.example/sign-in/[\w-]{43}", machine.link)
     units = {path.name for path in (machine.root / "etc/systemd/system").glob("*site*.*")}
     ours = {path.name for kind in ("path", "service", "service.d", "timer") for path in ROOT.glob(f"online/*.{kind}")}
@@ -168,40 +183,123 @@ def test_a_user_cannot_even_read_what_is_anothers(machine: Machine, user: str, p
 
 
 def test_a_backup_is_brought_back_while_another_was_written_since(machine: Machine) -> None:
-    with open_for_all(machine) as ports, httpx2.Client(base_url=f"http://127.0.0.1:{ports['8000']}") as reader:
-        before = reader.post("/comments", data=a_comment("Before the backup.")).headers["location"]
-        machine.run(commands("A backup holds"))
-        after = reader.post("/comments", data=a_comment("After the backup.")).headers["location"]
-    archive = machine.root / "root/site.tar.gz"
-    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    article = machine.site / WORDS / f"articles/{ARTICLE}.md"
+    before_words = article.read_bytes()
+    with open_for_all(machine) as ports, reader(ports) as client:
+        before = client.post("/comments", data=a_comment("Before the backup.")).headers["location"]
+        forgotten = client.post("/comments", data=a_comment("Erased since.")).headers["location"]
+        archive = Path(machine.run(commands("A backup by hand")).strip())
+        after = client.post("/comments", data=a_comment("After the backup.")).headers["location"]
+        [line] = [line for line in machine.run("online/postbox list").splitlines() if "Erased since." in line]
+        machine.run(f"online/postbox forget {line[:12]} --yes")
+    article.write_text(article.read_text("utf-8") + "\nLater words.\n", "utf-8")
     machine.asked()
 
-    machine.run(commands("To bring it back"))
+    machine.run(f"online/restore {archive}")
 
-    assert machine.asked() == ["stop site-intake site-desk", "start site-intake site-desk"]
-    assert "Before the backup." in machine.run("online/postbox list")
-    with open_for_all(machine) as ports, httpx2.Client(base_url=f"http://127.0.0.1:{ports['8000']}") as reader:
-        assert reader.get(before).status_code == 200
-        assert reader.get(after).status_code == 404
-        assert reader.post("/comments", data=a_comment("And on it goes.")).status_code == 303
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    assert machine.asked()[-2:] == [f"stop {' '.join(SERVICES)}", f"start {' '.join(SERVICES)}"]
+    assert article.read_bytes() == before_words
+    assert len([*archive.parent.glob("site-*.tar")]) == 2, "what stood there was kept too"
+    with open_for_all(machine) as ports, reader(ports) as client:
+        assert [client.get(address).status_code for address in (before, after)] == [200, 404]
+        assert "Erased since." not in client.get(forgotten).text
+        assert "Erased since." not in machine.run("online/postbox list")
+        assert client.post("/comments", data=a_comment("And on it goes.")).status_code == 303
         assert [httpx2.get(f"http://127.0.0.1:{one}/healthz").status_code for one in ports.values()] == [200, 200]
+
+
+def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None:
+    (machine.root / "etc/site/desk.env").write_text("POSTBOX_MAIL_TO='you@mail.example'\n")
+    picture = machine.site / WORDS / "images/mine.svg"
+    picture.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    with open_for_all(machine) as ports, reader(ports) as client:
+        receipt = client.post("/comments", data=a_comment("On the old machine.")).headers["location"]
+        archive = Path(machine.run(commands("A backup by hand")).strip())
+    with new_machine() as new:
+        shutil.copy(archive, new.root / "root/site-2026-12-01T030000.tar")
+        packages, fetch, restore, doctor = commands("A new machine").splitlines()
+        new.run(f"{packages}\n{fetch}")
+        new.packages()
+
+        new.run(restore)
+
+        assert doctor == "/srv/site/online/doctor"
+        assert "you@mail.example" in (new.root / "etc/site/desk.env").read_text()
+        assert (new.site / WORDS / "images/mine.svg").read_bytes() == picture.read_bytes()
+        with open_for_all(new) as ports, reader(ports) as client:
+            assert "On the old machine." in client.get(receipt).text
+
+
+def test_an_archive_that_is_not_whole_changes_nothing(machine: Machine) -> None:
+    archive = Path(machine.run("online/backup").strip())
+    archive.write_bytes(archive.read_bytes()[:-20_000])
+    machine.asked()
+
+    machine.run(f"! online/restore {archive}")
+
+    assert machine.asked() == []
+    archive.unlink()
+
+
+def test_backups_are_kept_as_long_as_the_privacy_page_says(machine: Machine) -> None:
+    folder = machine.root / "var/backups/site"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name, days in (("site-old.tar", 31), ("site-new.tar", 29), ("other.tar", 99)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - days * 86400,) * 2)
+
+    machine.run("online/backup")
+
+    assert [name for name in ("site-old.tar", "site-new.tar", "other.tar") if (folder / name).exists()] == [
+        "site-new.tar",
+        "other.tar",
+    ]
+
+
+def published(machine: Machine, path: str, old: str, new: str) -> None:
+    """Let there be a new version of the site's code."""
+    file = machine.root / "repository" / path
+    file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(machine.root / "repository")]
+    subprocess.run([*git, "commit", "-qam", f"More in {path}"], check=True)
 
 
 def test_an_update_brings_the_new_theme_and_keeps_settings_and_words(machine: Machine) -> None:
     (machine.root / "etc/site/desk.env").write_text("POSTBOX_MAIL_TO='you@mail.example'\n")
     article = machine.site / WORDS / f"articles/{ARTICLE}.md"
     article.write_text(article.read_text("utf-8") + "\nWritten at the desk.\n", "utf-8")
-    template = machine.root / "repository/theme/templates/404.html"
-    template.write_text(template.read_text("utf-8").replace("It may have moved.", "It has moved."), "utf-8")
-    git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(machine.root / "repository")]
-    subprocess.run([*git, "commit", "-qam", "More"], check=True)
+    published(machine, "theme/templates/404.html", "It may have moved.", "It has moved.")
     machine.asked()
 
-    machine.run(commands("An update"))
+    with open_for_all(machine) as ports:
+        said = machine.run(commands("An update"), **ports_of(ports))
 
-    assert machine.asked() == ["daemon-reload", f"restart {' '.join(SERVICES)}"]
-    assert "you@mail.example" in (machine.root / "etc/site/desk.env").read_text()
-    with open_for_all(machine):
+        assert machine.asked()[-1] == f"restart {' '.join(SERVICES)}"
+        assert "More in theme/templates/404.html" in said
+        assert "you@mail.example" in (machine.root / "etc/site/desk.env").read_text()
         output = machine.site / "var/public/output"
-        assert "It has moved." in (output / "404.html").read_text("utf-8")
+        wait_until(lambda: "It has moved." in (output / "404.html").read_text("utf-8"), "the press has seen it")
         assert "Written at the desk." in (output / f"articles/{ARTICLE}/index.html").read_text("utf-8")
+
+
+def test_git_pull_alone_publishes_while_the_press_watches(machine: Machine) -> None:
+    published(machine, "theme/templates/404.html", "Go to the front page", "To the front page")
+
+    with open_for_all(machine):
+        machine.run("git pull --quiet")
+
+        page = machine.site / "var/public/output/404.html"
+        wait_until(lambda: "To the front page" in page.read_text("utf-8"), "the press has seen it")
+
+
+def test_a_version_that_does_not_start_gives_way_to_the_one_before(machine: Machine) -> None:
+    before = machine.run("git rev-parse HEAD")
+    published(machine, "postbox/__init__.py", '"""', "!!!")
+
+    with open_for_all(machine) as ports:
+        said = machine.run("if online/update 2>&1; then exit 1; fi", **ports_of(ports))
+
+    assert "does not start; the version before runs again" in said
+    assert machine.run("git rev-parse HEAD") == before
+    published(machine, "postbox/__init__.py", "!!!", '"""')

@@ -1,17 +1,24 @@
 """Caddy and nginx with the configuration that is installed for them: every answer of theirs, in a table."""
 
 import gzip
+import os
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import brotli
+import dns.resolver
 import httpx2
 import pytest
 
 from contract.manifest import Site, load
+from postbox import doctor
+from postbox.settings import Settings
 from press.output.compression import COPIES, KINDS
 from press.output.folder import files_below
 from tests.support.machine import (
@@ -43,6 +50,7 @@ class Running(NamedTuple):
     port: int
     down: int
     logs: tuple[Path, Path]
+    ports: dict[str, int]
 
     def reader(self, address: str = "127.0.0.1", *, is_down: bool = False) -> httpx2.Client:
         """Return a browser at an address of the network."""
@@ -77,7 +85,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Running]:
         port, down, nobody = free_port(), free_port(), free_port()
         log = running.enter_context(proxied(machine, request.param, port, ports))
         other = running.enter_context(proxied(machine, request.param, down, {"8000": nobody, "8001": nobody + 1}))
-        made = Running(request.param, machine, port, down, (log, other))
+        made = Running(request.param, machine, port, down, (log, other), ports)
 
         def is_compressed() -> bool:
             files = set(files_below(made.output))
@@ -250,3 +258,111 @@ def test_a_slow_sender_is_cut_off_by_the_web_server_and_the_others_go_on(server:
         answer = reader.post("/comments", data=a_comment("Meanwhile."))
 
     assert answer.status_code == 303
+
+
+# The doctor
+
+
+class Names:
+    """The world's name servers: every name leads here, and these have texts."""
+
+    def __init__(self) -> None:
+        self.texts = {
+            "feet.example": ["v=spf1 mx -all"],
+            "_dmarc.feet.example": ["v=DMARC1; p=none"],
+            "_domainkey.feet.example": [],
+        }
+
+    def addresses(self, name: str, *rest: Any, **more: Any) -> Any:
+        if name not in ("feet.example", "www.feet.example", "desk.feet.example", "127.0.0.1"):
+            raise socket.gaierror(-2, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", rest[0]))]
+
+    def resolve(self, name: str, kind: str, **more: Any) -> Any:
+        if name not in self.texts:
+            raise dns.resolver.NXDOMAIN
+        return [SimpleNamespace(strings=(text.encode(),)) for text in self.texts[name]]
+
+
+@pytest.fixture
+def world(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Names, Settings]:
+    """The names and the settings of a machine whose doctor finds nothing wrong; its folders are copies."""
+    if server.name != "nginx":
+        pytest.skip("the doctor asks by TLS")
+    names, var = Names(), tmp_path / "var"
+    for folder, mode in (("site", 0o755), ("desk", 0o700), ("erased", 0o700), ("inbox", 0o2770)):
+        (var / folder).mkdir(parents=True, mode=mode)
+        (var / folder).chmod(mode)
+    for name in ("site.json", "press.json"):
+        text = (server.machine.site / "var/site" / name).read_text()
+        (var / "site" / name).write_text(
+            text.replace('"https://feet.example"', f'"https://feet.example:{server.port}"')
+        )
+    (tmp_path / "authority").write_text(server.machine.authority)
+    (tmp_path / "site-2026.tar").touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority"))
+    monkeypatch.setattr(socket, "getaddrinfo", names.addresses)
+    monkeypatch.setattr(dns.resolver, "resolve", names.resolve)
+    monkeypatch.setattr(doctor, "BACKUPS", tmp_path)
+    monkeypatch.setattr(doctor, "SECRETS", tmp_path / "authority")
+    (tmp_path / "authority").chmod(0o600)
+    settings = Settings(
+        var=var, port=int(server.ports["8000"]), desk_port=int(server.ports["8001"]), desk_url=f"https://desk.feet.example:{server.port}",
+        smtp="smtp://localhost:9", mail_from="David <david@feet.example>", mail_to="you@mail.example",
+    )  # fmt: skip
+    return names, settings
+
+
+def ill(settings: Settings, **more: bool) -> list[str]:
+    """Return what the doctor finds wrong."""
+    return [finding.line for finding in doctor.checks(settings, **more) if finding.cure]
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_whole_machine(world: tuple[Names, Settings]) -> None:
+    _, settings = world
+
+    findings = [*doctor.checks(settings)]
+
+    assert [finding.line for finding in findings if finding.cure] == []
+    assert len(findings) == 14
+
+
+# What is wrong, and how the one line about that begins and ends.
+ILLS: dict[str, tuple[Callable[[Names, Settings], Any], str, str]] = {
+    "SPF": (lambda n, s: n.texts.update({"feet.example": []}), "SPF: there is no such record", "names"),
+    "two SPF": (lambda n, s: n.texts.update({"feet.example": ["v=spf1 a", "v=spf1 mx"]}), "SPF: v=spf1 a; v=spf1 mx", "names"),
+    "DMARC": (lambda n, s: n.texts.pop("_dmarc.feet.example"), "DMARC: there is no such record", "p=none"),
+    "DKIM": (lambda n, s: n.texts.pop("_domainkey.feet.example"), "DKIM: there is no key", "and add that"),
+    "a dead press": (lambda n, s: os.utime(s.var / "site/press.json", (0, 0)), "press alive: nothing has been heard", "journalctl -u site-press"),
+    "rights": (lambda n, s: s.desk.chmod(0o755), "rights:", "/desk"),
+    "no backup": (lambda n, s: (doctor.BACKUPS / "site-2026.tar").unlink(), "backup: there is none", "backup-site"),
+    "an old backup": (lambda n, s: os.utime(doctor.BACKUPS / "site-2026.tar", (0, 0)), "backup: the last is", "backup-site"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ILLS)
+def test_the_doctor_names_what_is_wrong_and_the_cure(world: tuple[Names, Settings], name: str) -> None:
+    harm, begins, ends = ILLS[name]
+    harm(*world)
+
+    [line] = ill(world[1])
+
+    assert line.startswith(f"wrong  {begins}"), line
+    assert line.endswith(ends), line
+
+
+def test_the_doctor_asks_through_the_public_names(world: tuple[Names, Settings], server: Running) -> None:
+    _, settings = world
+    site = settings.site.read_text().replace(f":{server.port}", f":{server.down}")
+    settings.site.write_text(site)
+
+    lines = ill(replace(settings, desk_url="https://nowhere.example", port=9))
+
+    about = [line.split(":")[0].removeprefix("wrong  ") for line in lines]
+    assert about == ["nowhere.example", "intake from outside", "desk from outside", "intake alive"], lines
+
+
+def test_a_test_mail_that_is_not_taken_is_told(world: tuple[Names, Settings]) -> None:
+    [line] = ill(world[1], mail=True)
+
+    assert re.match(r"wrong  test mail: localhost:9: .*POSTBOX_SMTP", line), line
