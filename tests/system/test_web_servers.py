@@ -236,6 +236,8 @@ def test_a_comment_goes_through_three_users_to_its_page_and_no_log_names_it(serv
     assert "Through all three." in shown.text
     assert (answers, desk) == ({receipt: 200, "/healthz": 404}, {"/": 401, "/healthz": 404})
     assert (button.status_code, desk_down.status_code) == (200, 502)
+    assert desk_down.text == (server.output / "502.html").read_text("utf-8")
+    assert desk_down.headers["cache-control"] == "no-store"
     [file] = (machine.root / "var/lib/site/content/comments" / ARTICLE).glob(f"{listed[:12]}.md")
     assert file.stat().st_uid == machine.user("site-desk")["user"]
     logged = server.logged()
