@@ -303,3 +303,23 @@ def test_a_version_that_does_not_start_gives_way_to_the_one_before(machine: Mach
     assert "does not start; the version before runs again" in said
     assert machine.run("git rev-parse HEAD") == before
     published(machine, "postbox/__init__.py", "!!!", '"""')
+
+
+@pytest.mark.parametrize("name", ["press", "intake", "desk"])
+def test_a_container_is_what_the_service_is(name: str) -> None:
+    compose = (ROOT / "online/compose.yaml").read_text("utf-8")
+    unit = (ROOT / f"online/site-{name}.service").read_text("utf-8")
+
+    [block] = re.findall(rf"^  {name}:\n((?:    .*\n)+)", compose, re.MULTILINE)
+    volumes = dict(re.findall(r'"\w+:(/[^":]+)(:ro)?"', block))
+    [environment] = re.findall(r"^x-environment.*\n((?:  .*\n)+)", compose, re.MULTILINE)
+
+    writable = {path.replace("/lib/site", "/lib/site/content") for path, kept in volumes.items() if not kept}
+    [told] = re.findall(r"^ReadWritePaths=(.*)$", unit, re.MULTILINE)
+    press = {f"/srv/site/var/{folder}" for folder in ("public", "site", "press", "proofs")}
+    assert writable == (press if name == "press" else set(told.split()))
+    [command] = re.findall(r"command: (.*)", block)
+    assert f"ExecStart=/srv/site/{command}\n" in unit
+    assert f"User={re.findall(r'user: (.*)', block)[0]}\n" in unit
+    settings = re.sub(r"\$\{SITE_HOST[^}]*\}", "example.org", environment).replace(": ", "=").replace("  ", "")
+    assert settings == (ROOT / "online/site.env").read_text("utf-8")
