@@ -41,16 +41,21 @@ class Fact:
         return self.name.upper()
 
     def fault(self, value: object) -> str:
-        """Return what is wrong with a value, or an empty string."""
+        """Return what is wrong with a value in the file, or an empty string."""
         if not isinstance(value, str):
             return f'{self.name} must be text in quotes, like {self.name} = "…"'
+        problem = self.problem(value)
+        return problem and f"{self.name}: {problem}"
+
+    def problem(self, value: str) -> str:
+        """Return what is wrong with a value, as the person who typed it is told, or an empty string."""
         if self.is_required and not value.strip():
-            return f"{self.name} is needed; give it a value"
+            return "Enter it; the site needs one."
         if len(value) > self.length:
-            return f"{self.name} has {len(value):,} characters; {self.length} is the most"
+            return f"It has {len(value):,} characters; {self.length} is the most."
         if re.search(r"[\x00-\x1f\x7f]", value):
-            return f"{self.name} must be one line of text"
-        return "" if not value or re.fullmatch(self.pattern, value) else f"{self.name}: {self.refusal}"
+            return "Write it in one line."
+        return "" if not value or re.fullmatch(self.pattern, value) else self.refusal
 
 
 FACTS = (
@@ -61,18 +66,18 @@ FACTS = (
     Fact("role", "What you are", "As you would say it: “running coach”. It stands beside your name.", 80),
     Fact("invitation", "Why somebody would ring you", "The sentence above the button."),
     Fact("telephone", "Number to dial", "With its country: +44…", 16, False, r"\+[1-9]\d{6,14}",
-         "write it with its country and no spaces, like +447700900123"),
+         "Write it with its country and no spaces, like +447700900123."),
     Fact("telephone_shown", "Number as people read it", "With spaces where you pause.", 30, False, r"[+()\d /.-]+",
-         "write digits, and spaces where you pause"),
+         "Write digits, and spaces where you pause."),
     Fact("hours", "When you answer", "“Weekdays from nine to five”.", 120),
     Fact("area", "Where you work", "The town or region that you serve.", 120),
     Fact("email", "Email address for everybody to see", "UK law expects one of a business.", 254, False,
-         r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "write an address like name@example.com"),
+         r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "Write an address like name@example.com."),
     Fact("postal_address", "Postal address", "In one line, with commas. UK law expects one of a business.", 300),
     Fact("trading_name", "Trading name", "If you trade under another name than your own.", 120),
-    Fact("portrait", "Photograph of you", "A file below content/, like images/me.jpg; a square from its middle is shown.", 200,
+    Fact("portrait", "Photograph of you", "The name of a picture, like images/me.jpg; a square from its middle is shown.", 200,
          False, r"(?!/)(?!.*\.\.)[\w./ -]+\.(?:jpe?g|png|webp|JPE?G|PNG|WEBP)",
-         "name a JPEG, PNG or WebP below content/, like images/me.jpg"),
+         "Name a JPEG, PNG or WebP picture, like images/me.jpg."),
 )  # fmt: skip
 BY_NAME = {fact.name: fact for fact in FACTS}
 

@@ -281,7 +281,17 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
 
     log.start()
     # What is told of the settings is named here, each by itself, so that no secret ever is.
-    names = ("content", "theme", "var", "desk_url", "proxy", "rate_sender", "rate_overall", "rate_seconds")
+    names = (
+        "content",
+        "theme",
+        "var",
+        "desk_url",
+        "proxy",
+        "rate_sender",
+        "rate_overall",
+        "rate_reads",
+        "rate_seconds",
+    )
     told = {name: getattr(settings, name) for name in names}
     facts = {name: value if isinstance(value, int) else str(value) for name, value in told.items()}
     watched = access_log.AccessLog(application, process=process, host=host, port=port, **facts)

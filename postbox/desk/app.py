@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from postbox import log
-from postbox.desk import auth, comment, email_decision, failed_mail, messages, queue
+from postbox.desk import auth, comment, email_decision, facts, failed_mail, messages, queue
 from postbox.desk.context import DeskContext, Handler
 from postbox.mail.worker import MailWorker
 from postbox.privacy.retention import hourly
@@ -57,6 +57,7 @@ def application(settings: Settings) -> Starlette:
             Route("/undo", context.endpoint(queue.undo), methods=["POST"]),
             *page("/comment/{id:path}", comment.show, comment.decide),
             *page("/messages", messages.browse, messages.settle),
+            *page("/details", facts.show, facts.publish),
             *page("/mail", failed_mail.browse, failed_mail.settle),
             *page("/decide/{token}", email_decision.show, email_decision.decide, is_signed_in=False),
             *page("/sign-in/{token}", auth.link, is_signed_in=False),

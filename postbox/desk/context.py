@@ -208,6 +208,7 @@ class DeskRequest:
             *((address, f"{words} ({number:,})" if number else words) for address, words, number in lists),
             ("/published", "Published"),
             ("/log", "Log"),
+            ("/details", "Your details"),
         ]
 
 

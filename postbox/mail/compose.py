@@ -225,6 +225,8 @@ class Composer:
         conversation = site.conversations.get(article)
         if not conversation or not site.intake or not site.notices or not is_address(subscription.address):
             return None
+        if not self._work.outbox.came_with_address(subscription.comment):
+            return None  # forged beside a comment that came without
         choices = f"{site.url}{site.intake}/mail/{self._subscriptions.token(subscription)}"
         page = f"{site.url}{conversation.url}#comment-{comment}"
         values = (values or {}) | {"title": _title(article, site), "page": page, "choices": choices}

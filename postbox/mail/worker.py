@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from jinja2 import FileSystemLoader
 
+from contract.comment import ID
 from contract.manifest import ManifestFile, Site
 from contract.templates import environment
 from postbox.mail.compose import TO_READERS, Composer
@@ -106,13 +107,16 @@ class MailWorker:
         events = work.inbox.events(limit=EVENTS_AT_ONCE)
         if not events:
             return False
+        if len(events) == EVENTS_AT_ONCE and events[-1].kind == "comment":
+            events.pop()  # its address, if it has one, is the next
         composer, known = self._composer(work), []
         for event in events:
             if about := composer.about(event):
                 known.append((event.kind, about))
             else:
                 _log.info("event %d has nothing to tell any more, or is not of the intake's writing", event.sequence)
-        work.outbox.take_over(known, self._clock())
+        arrived = {event.about for event in events if event.kind == "comment" and ID.fullmatch(event.about)}
+        work.outbox.take_over(known, self._clock(), arrived=arrived)
         with transaction(work.inbox.connection):
             for event in events:
                 work.inbox.drop(event)

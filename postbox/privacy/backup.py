@@ -45,9 +45,8 @@ def write(settings: Settings, file: BinaryIO) -> None:
             ("var/desk/key", settings.desk / "key"),
             ("var/erased/log", settings.erased / "log"),
         ):
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # gone this moment; and there is no key before the first comment
+            # What has gone in this moment; and there is no key before the first comment.
+            with contextlib.suppress(FileNotFoundError):
                 archive.add(kept, path, filter=_plain)
 
 
@@ -59,5 +58,7 @@ def _words(settings: Settings) -> Iterator[tuple[str, Path]]:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out what is no file: a pipe would hold up the backup, a link lead out of it."""
+    """Leave out what is no file: a pipe would hold up the backup, a link lead out of it; let the press read the words."""
+    if member.name.startswith("content/"):
+        member.mode = 0o755 if member.isdir() else 0o644
     return member if member.isfile() or member.isdir() else None

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from contract.manifest import Conversation
 from postbox.log import fault
-from postbox.public.context import Errors, Handlers, posting, refuse
+from postbox.public.context import Errors, Handlers, posting, reading, refuse
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import EVENTS, Subscription, Subscriptions
 from postbox.web.forms import Refused
@@ -22,9 +22,10 @@ _Change = Callable[[Subscriptions, Subscription], None]
 class SubscriptionPages(Handlers):
     """Handlers of the page."""
 
+    @reading
     async def choices(self, request: Request) -> Response:
         """Show what an address can choose."""
-        return self._page(self._subscription(request))
+        return await self._page(self._subscription(request))
 
     @posting
     async def choose(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
@@ -46,7 +47,7 @@ class SubscriptionPages(Handlers):
     async def unsubscribe(self, request: Request) -> Response:
         """Stop at once, as the button of a mail program asks (RFC 8058): whatever the form says and wherever it comes from."""
         await self._change(lambda kept, one: kept.stop(one.comment), self._subscription(request))
-        return self._page(None)
+        return await self._page(None)
 
     def _subscription(self, request: Request) -> Subscription | None:
         return Subscriptions(self._context.inbox).by_token(request.path_params["token"])
@@ -62,11 +63,11 @@ class SubscriptionPages(Handlers):
             fault(error)
             raise Refused(503, "This could not be done just now. Go back and try again in a minute.") from None
 
-    def _page(self, subscription: Subscription | None) -> Response:
+    async def _page(self, subscription: Subscription | None) -> Response:
         context = self._context
         revisions = context.inbox.revisions(subscription.comment) if subscription else []
         article = revisions[0].article if revisions else ""
         conversation = context.site.conversations.get(article, Conversation("", "/"))
         is_published = any(revision.state == "published" for revision in revisions)
         values = {"subscription": subscription, "conversation": conversation, "is_published": is_published}
-        return context.page("follow.html", 200, **values)
+        return await context.page("follow.html", 200, **values)

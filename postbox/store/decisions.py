@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from postbox.store.database import connect
-from postbox.store.outbox import TABLE
+from postbox.store.outbox import ARRIVALS, TABLE
 
 MIGRATIONS = [
     """
@@ -32,6 +32,7 @@ MIGRATIONS = [
     CREATE INDEX decision_to_apply ON decision (sequence) WHERE NOT is_applied
     """,
     TABLE,
+    f"{ARRIVALS}; INSERT OR IGNORE INTO arrival SELECT DISTINCT comment, 1 FROM decision",  # noqa: S608  # what was decided on before
 ]
 ERASURES = ("delete", "forget")
 GONE = "deleted"  # in a decision: the state before it, whose words were erased since
@@ -78,6 +79,18 @@ class Decisions:
     def size(self) -> int:
         """Return how many there are."""
         return int(self.connection.execute("SELECT count(*) FROM decision").fetchone()[0])
+
+    def last(self) -> int:
+        """Return the sequence number of the last decision, 0 before the first."""
+        return int(self.connection.execute("SELECT coalesce(max(sequence), 0) FROM decision").fetchone()[0])
+
+    def files_since(self, sequence: int) -> list[sqlite3.Row]:
+        """Return what was decided on files since then, in order."""
+        query = (
+            "SELECT comment, article, file_before, state_before FROM decision"
+            " WHERE sequence > ? AND (file IS NOT NULL OR state_before = ?) ORDER BY sequence"
+        )
+        return self.connection.execute(query, (sequence, GONE)).fetchall()
 
     def article_of(self, comment: str) -> str | None:
         """Return the article of the last decision on a comment, if there is one."""

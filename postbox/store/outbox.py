@@ -6,7 +6,7 @@ It is named by its kind and what it is about, so what is added twice is mailed o
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +29,11 @@ TABLE = """
     CREATE INDEX outbox_by_state ON outbox (state, due);
     CREATE INDEX outbox_by_digest ON outbox (digest) WHERE digest IS NOT NULL;
     CREATE INDEX outbox_by_recipient ON outbox (recipient, due) WHERE recipient IS NOT NULL
+    """
+# Which comments came with an address, as it was when the desk first heard of them: what is forged beside one later gets no mail.
+ARRIVALS = """
+    CREATE TABLE arrival (comment TEXT PRIMARY KEY, has_address INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO arrival SELECT about, 1 FROM outbox WHERE kind = 'confirm'
     """
 # Between tries; after the last it has been some three days, and whoever keeps the site is asked.
 PAUSES = (
@@ -128,17 +133,29 @@ class Outbox:
 
     # For the delivery
 
-    def take_over(self, noted: Iterable[tuple[str, str]], now: datetime) -> None:
-        """Add what the inbox noted, by kind and what it is about; beyond ten in an hour the author's is gathered into one."""
+    def take_over(self, noted: Sequence[tuple[str, str]], now: datetime, *, arrived: Iterable[str] = ()) -> None:
+        """Add what the inbox noted, by kind and what it is about; beyond ten in an hour the author's is gathered into one.
+
+        ``arrived`` are the comments that it was noted of; an address that comes later than its comment is asked nothing.
+        """
         with transaction(self._connection):
+            for comment in arrived:
+                values = (comment, ("confirm", comment) in noted)
+                self._connection.execute("INSERT INTO arrival VALUES (?, ?) ON CONFLICT DO NOTHING", values)
             for kind, about in noted:
                 if self._one("SELECT 1 FROM outbox WHERE kind = ? AND about = ?", kind, about):
+                    continue
+                if kind == "confirm" and not self.came_with_address(about):
                     continue
                 digest = self._digest(kind, about, now) if kind in TO_AUTHOR else None
                 self.add(kind, about, now=now)
                 if digest:
                     query = "UPDATE outbox SET state = 'gathered', digest = ? WHERE kind = ? AND about = ?"
                     self._connection.execute(query, (digest, kind, about))
+
+    def came_with_address(self, comment: str) -> bool:
+        """Tell whether a comment came with an address, whatever the inbox says of it now."""
+        return self._one("SELECT 1 FROM arrival WHERE comment = ? AND has_address", comment) is not None
 
     def next(self, now: datetime) -> Row | None:
         """Return what has been due for longest."""

@@ -266,7 +266,7 @@ def by_mail(*, days_ago: float = 0) -> State:
 
 DESK: dict[str, State] = {
     "queue": at("/"), "queue, all ticked": at("/?tick=all"), "published": at("/published"), "log": at("/log"),
-    "messages": at("/messages"), "mail": at("/mail"), "decision": by_mail(), "expired": by_mail(days_ago=8),
+    "messages": at("/messages"), "mail": at("/mail"), "details": at("/details"), "decision": by_mail(), "expired": by_mail(days_ago=8),
     "one comment": at("/comment/0001"), "sign-in": at("/sign-in/x"), "missing": at("/no/such/page"),
 }  # fmt: skip
 

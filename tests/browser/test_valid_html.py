@@ -287,7 +287,7 @@ def pages_of_the_desk(place: Place) -> Iterator[tuple[str, str]]:
         change(settings, published, author="Zoë", body="On the *second* step.")
         held = send(settings, author="Mallory & <b>", reply_to="0001", held=["it has 3 links"])
         name = moderation.review.history(held)[-1].name
-        for path in ("/", "/?tick=all", "/published", "/published?page=2", "/log", "/comment/0001", "/no"):
+        for path in ("/", "/?tick=all", "/published", "/published?page=2", "/log", "/comment/0001", "/details", "/no"):
             yield f"desk{path.translate(NAMED)}", david.get(path).text
         yield "desk-waiting", david.get(f"/comment/{held}").text
         yield "desk-error", david.post(f"/comment/{held}", data={"action": "publish and answer", "name": name}).text

@@ -64,6 +64,8 @@ class House(moderation.House):
                 self.subscriptions.ask(id, address)
             if events:
                 self.subscriptions.choose(id, events.split())
+        if address:  # as the desk hears of both at once
+            self.decisions.connection.execute("INSERT OR IGNORE INTO arrival VALUES (?, 1)", (id,))
         return id
 
     def delete(self, id: str) -> None:

@@ -481,6 +481,30 @@ def test_forged_notes_send_nothing_and_stop_nothing(settings: Settings) -> None:
     assert post.outbox.failed() == []
 
 
+def test_an_address_forged_beside_a_comment_that_came_without_one_gets_nothing(settings: Settings) -> None:
+    server, address = Taking(), "stranger@elsewhere.example"
+    subscribe = (
+        "INSERT INTO subscription (comment, address, events, is_confirmed) VALUES (?, ?, 'published author others', ?)"
+    )
+    with running(server) as port:
+        post = Post(settings, port)
+        asked, follower = post.published(author="Tom"), post.send(author="Ann")
+        post.deliver()
+        for id, is_confirmed in ((asked, 0), (follower, 1)):
+            forge(settings, subscribe, id, address, is_confirmed)
+            for kind in ("comment", "confirm"):
+                forge(settings, "INSERT INTO event (kind, about) VALUES (?, ?)", kind, id)
+        post.approve(follower)
+        post.answered(follower)
+        honest = post.send(author="Tim", address="tim@reader.example")
+
+        post.deliver(HOUR)
+
+    assert address not in to(server)
+    assert to(server).count("tim@reader.example") == 1
+    assert honest
+
+
 def test_one_note_said_a_thousand_times_is_one_mail(settings: Settings) -> None:
     server = Taking()
     with running(server) as port:

@@ -22,12 +22,12 @@ def test_a_fact_is_read_as_it_stands_and_one_without_a_line_is_empty() -> None:
     ("hours = 9", 'hours must be text in quotes, like hours = "…"'),
     ("hours = “nine”", 'Invalid value; write a line a fact, like hours = "from nine to five"'),
     ('hours = "x"\nhours = "y"', "Cannot overwrite a value; write a line a fact"),
-    ('hours = "a\\nb"', "hours must be one line of text"),
-    (f'hours = "{"x" * 121}"', "hours has 121 characters; 120 is the most"),
-    ('telephone = "07504 439555"', "telephone: write it with its country and no spaces, like +447700900123"),
-    ('telephone_shown = "ring me"', "telephone_shown: write digits, and spaces where you pause"),
-    ('email = "ann"', "email: write an address like name@example.com"),
-    ('portrait = "../etc/passwd.png"', "portrait: name a JPEG, PNG or WebP below content/, like images/me.jpg"),
+    ('hours = "a\\nb"', "hours: Write it in one line."),
+    (f'hours = "{"x" * 121}"', "hours: It has 121 characters; 120 is the most."),
+    ('telephone = "07504 439555"', "telephone: Write it with its country and no spaces, like +447700900123."),
+    ('telephone_shown = "ring me"', "telephone_shown: Write digits, and spaces where you pause."),
+    ('email = "ann"', "email: Write an address like name@example.com."),
+    ('portrait = "../etc/passwd.png"', "portrait: Name a JPEG, PNG or WebP picture, like images/me.jpg."),
     ('[hours]\nx = "y"', 'hours must be text in quotes'),
 ])  # fmt: skip
 def test_what_is_not_understood_is_refused_with_its_line(line: str, cause: str) -> None:
@@ -41,7 +41,7 @@ def test_what_is_not_understood_is_refused_with_its_line(line: str, cause: str) 
 
 @pytest.mark.parametrize(("data", "cause"), [
     (WHOLE.replace("author", "#").encode(), 'site.toml:1: there is no author; add a line author = "…"'),
-    (WHOLE.replace("Ann", " ").encode(), "site.toml:2: author is needed; give it a value"),
+    (WHOLE.replace("Ann", " ").encode(), "site.toml:2: author: Enter it; the site needs one."),
     (b"\xff", "site.toml: is not UTF-8; save it as that"),
     (b"#" * (FILE_BYTES + 1), "site.toml: has more than 65,536 bytes; it holds a line a fact"),
 ])  # fmt: skip

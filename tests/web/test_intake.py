@@ -5,7 +5,9 @@ import re
 import shutil
 import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ import pytest
 from httpx2 import Response
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 from starlette.testclient import TestClient
 
 from contract.comment import dumps, path_of
@@ -373,13 +376,45 @@ def test_a_change_too_many_waits_with_its_words(settings: Settings, clock: Clock
     assert waiting(settings) == ["Hello **you**."]
 
 
-def test_reading_is_not_counted(settings: Settings) -> None:
-    client = browser(intake.application(replace(settings, rate_sender=1)))
-    receipt = sent(client)
+def test_reading_is_no_posting_and_has_a_rate_of_its_own(settings: Settings, clock: Clock) -> None:
+    app = intake.application(replace(settings, rate_sender=1, rate_reads=5, rate_seconds=600))
+    client, receipt = browser(app), sent(browser(app))
+    pages = (receipt, f"{receipt}/kept.json", f"/comments/reply/{ARTICLE}/0001", "/comments/mail/x", receipt)
 
-    answers = [client.get(address) for address in (receipt, f"/comments/reply/{ARTICLE}/0001") * 5]
+    answers = [client.get(address).status_code for address in pages]
+    refused = [client.get(address) for address in (*pages, "/comments/message/x")]
+    elsewhere = browser(app, "192.0.9.1").get(receipt)
 
-    assert {answer.status_code for answer in answers} == {200}
+    assert answers == [200] * len(pages)
+    assert {(page.status_code, page.headers["retry-after"]) for page in refused} == {(429, "120")}
+    assert "Nothing of yours is lost. Try again in a minute." in refused[0].text
+    assert elsewhere.status_code == 200
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_page_that_takes_long_to_draw_holds_up_nobody_who_posts_and_is_drawn_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing, posted, texts = threading.Event(), threading.Event(), []
+
+    def slow(text: str) -> Markup:
+        drawing.set()
+        texts.append(text)
+        posted.wait(30)
+        return Markup("slow")
+
+    monkeypatch.setattr(context, "reader_html", slow)
+    with browser(intake.application(settings)) as client, ThreadPoolExecutor() as threads:
+        receipt = sent(client, comment="[" * 4000)
+        reading = [threads.submit(client.get, receipt) for _ in range(3)]
+        assert drawing.wait(30)
+        sent(client, comment="Meanwhile.")
+        is_read = [page.done() for page in reading]
+        posted.set()
+        pages = [page.result(30).status_code for page in reading]
+
+    assert (is_read, pages) == ([False] * 3, [200] * 3)
+    assert texts == ["[" * 4000]
 
 
 # Closed
@@ -855,7 +890,9 @@ def test_a_head_is_answered_like_a_get_without_its_body(client: TestClient) -> N
 @pytest.fixture(scope="module")
 def fuzzed(shipped: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Settings, str]]:
     """An intake without a rate limit whose every unexpected error fails the test, and a receipt of it."""
-    settings = replace(a_place(shipped, tmp_path_factory.mktemp("fuzzed")), rate_sender=10**9, rate_overall=10**9)
+    settings = replace(
+        a_place(shipped, tmp_path_factory.mktemp("fuzzed")), rate_sender=10**9, rate_overall=10**9, rate_reads=10**9
+    )
     with TestClient(intake.application(settings), follow_redirects=False) as client:
         yield client, settings, sent(client)
 

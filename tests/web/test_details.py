@@ -1,0 +1,155 @@
+"""Details of the author: seen before they are published, no word lost, and no line touched that was not changed."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from starlette.testclient import TestClient
+
+from contract import facts
+from postbox.desk.facts import edited
+from postbox.desk.sessions import SignIn
+from postbox.settings import Settings
+from tests.support.desk import client, signed_in
+from tests.support.place import ROOT, Place
+from tests.support.process import serve
+
+__all__ = ["client"]  # fixtures
+
+ODD = (
+    '\ufeff# ours\r\nauthor = "Ann"  # she\r\npronoun="she"\r\n\r\nsitename = "x"',
+    """sitename = 'On “foot”'\nauthor = "Ann"\npronoun = 'she'\nhours = "to five"   # from nine""",
+    'hours = ""\nsitename = "x"\n\n# last\npronoun = "she"\n  "author" = "Ann"',
+)
+
+
+@pytest.fixture
+def david(client: TestClient, settings: Settings) -> TestClient:
+    shutil.copy(ROOT / "content/site.toml", settings.content)
+    return signed_in(client, settings)
+
+
+def fields(page: str) -> dict[str, str]:
+    """Return what the form of a page would send."""
+    return dict(re.findall(r'<input (?:type="hidden" |id="\w+" )name="(\w+)" value="([^"]*)"', page))
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("name", ["author", "hours", "role"])
+def test_a_fact_that_changes_changes_one_line(text: str, name: str) -> None:
+    data = text.encode()
+    before = facts.loads(data)
+
+    after = edited(data, before | {name: 'an "odd" \\ ‘word’'})
+
+    assert facts.loads(after) == before | {name: 'an "odd" \\ ‘word’'}
+    lines, others = data.splitlines(), after.splitlines()
+    assert len(set(others) - set(lines)) == 1
+    assert len(set(lines) - set(others)) == (f"{name} = " in text or f'"{name}"' in text)
+    assert edited(data, before) == data
+
+
+def test_what_is_wrong_is_told_at_its_field_and_every_word_comes_back(david: TestClient, settings: Settings) -> None:
+    form = fields(david.get("/details").text)
+    before = (settings.content / "site.toml").read_bytes()
+
+    answer = david.post(
+        "/details",
+        data=form | {"telephone": "07504", "role": "Coach", "portrait": "images/me.jpg", "action": "publish"},
+    )
+
+    assert answer.status_code == 422
+    for told in (
+        "Write it with its country and no spaces",
+        "There is no images/me.jpg among your pictures",
+        'value="Coach"',
+        'value="07504"',
+    ):
+        assert told in answer.text
+    assert (settings.content / "site.toml").read_bytes() == before
+
+
+def test_a_file_that_was_changed_meanwhile_is_not_overwritten(david: TestClient, settings: Settings) -> None:
+    form, path = fields(david.get("/details").text), settings.content / "site.toml"
+    path.write_text(path.read_text("utf-8").replace('hours = ""', 'hours = "at noon"'), "utf-8")
+
+    answer = david.post("/details", data=form | {"role": "Coach", "action": "publish"})
+    again = david.post("/details", data=fields(answer.text) | {"action": "publish"}, follow_redirects=False)
+
+    assert answer.status_code == 409
+    assert "The site says now: at noon" in answer.text
+    assert 'value="Coach"' in answer.text
+    assert again.headers["location"] == "/details?flash=later"
+    assert (facts.loads(path.read_bytes())["hours"], facts.loads(path.read_bytes())["role"]) == ("", "Coach")
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda path: path.unlink(), lambda path: (path.unlink(), path.symlink_to("/etc/hostname")), lambda path: path.write_text("x"),
+], ids=["gone", "a link", "damaged"])  # fmt: skip
+def test_a_file_that_cannot_be_read_is_told_and_the_rest_of_the_desk_goes_on(
+    david: TestClient, settings: Settings, spoil: object
+) -> None:
+    spoil(settings.content / "site.toml")  # type: ignore[operator]
+
+    assert david.get("/details").status_code in (409, 503)
+    assert "site.toml" in david.get("/details").text
+    assert david.get("/").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, str]]:
+    yield from serve(tmp_path_factory.mktemp("served"))
+
+
+def sign_in(page: Page, place: Place, address: str) -> None:
+    """Open the desk that is served beside a site, signed in."""
+    port = address.removeprefix("http://").partition(":")[2]
+    link = SignIn(place.folder / "var/desk").issue(datetime.now(UTC))
+    page.goto(f"http://127.0.0.1:{int(port) + 1}/sign-in/{link}")
+    page.get_by_role("button").click()
+
+
+@pytest.mark.parametrize("scripts", [False, True])
+def test_david_says_who_he_is_and_his_pages_show_it(served: tuple[Place, str], browser: Browser, scripts: bool) -> None:
+    place, address = served
+    context = browser.new_context(viewport={"width": 360, "height": 640}, java_script_enabled=scripts)
+    page: Page = context.new_page()
+    sign_in(page, place, address)
+    if not scripts:
+        page.get_by_role("link", name="Tell them").click()
+    else:
+        page.get_by_role("link", name="Your details").click()
+
+    page.get_by_label("What you are").fill("Movement coach" if scripts else "Coach")
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_role("complementary")).to_contain_text("oach")
+    assert "oach" not in place.page("/contact/") or scripts
+    page.get_by_role("button", name="Publish").click()
+
+    expect(page.get_by_role("status")).to_have_text("Published. Your pages show it now.")
+    page.goto(f"{address}/contact/")
+    expect(page.locator("body")).to_contain_text("Movement coach" if scripts else "Coach")
+    text = (place.folder / "content/site.toml").read_text("utf-8").splitlines()
+    assert len(set(text) - set((ROOT / "content/site.toml").read_text("utf-8").splitlines())) == 1
+    context.close()
+
+
+def test_a_portrait_that_no_browser_shows_is_taken_back(served: tuple[Place, str], browser: Browser) -> None:
+    place, address = served
+    path = Path(place.folder, "content/site.toml")
+    before = path.read_bytes()
+    place.write("images/broken.jpg", "no picture")
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    sign_in(page, place, address)
+    page.get_by_role("link", name="Your details").click()
+
+    page.get_by_label("Photograph of you").fill("images/broken.jpg")
+    page.get_by_role("button", name="Publish").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("Not published: the site could not be built with it")
+    assert path.read_bytes() == before
+    page.close()
