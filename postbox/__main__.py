@@ -179,6 +179,20 @@ def _backup(settings: Settings) -> None:
     backup.write(settings, sys.stdout.buffer)
 
 
+@_command
+@click.option("--started", is_flag=True, help="Only whether all has started, waiting a minute for that.")
+@click.option("--mail", is_flag=True, help="Send its owner a mail.")
+def _doctor(settings: Settings, *, started: bool, mail: bool) -> None:
+    """Say what is wrong with the machine and its site, one line each with the cure."""
+    from postbox import doctor
+
+    checks = doctor.started(settings) if started else doctor.checks(settings, mail=mail)
+    findings = list(checks)
+    _answer([asdict(finding) for finding in findings], [finding.line for finding in findings])
+    if any(finding.cure for finding in findings):
+        sys.exit(1)
+
+
 def _moderation(settings: Settings) -> "Moderation":
     from postbox.moderation.service import Moderation
 
