@@ -14,6 +14,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 STATUS_FILE = "press.json"  # beside the facts of the site
+BEAT_SECONDS = 30  # how often a press that watches touches it
+SILENT_SECONDS = 600  # after which it is not alive; a whole run takes minutes at most
 KEPT = ("/theme/", "/images/")  # files here have their hash in their name
 
 
@@ -118,6 +120,8 @@ class BuildStatus:
     ``finished`` is when the output last became whole (ISO 8601, UTC), ``seconds`` how long that print took.
     ``faults`` is what is wrong with the content since then, each as file, line and cause; the output stayed as it was.
     ``watching`` tells that it prints by itself what is approved.
+    ``built`` and ``failed`` are when the last whole run that went well began, and the last that did not; what was written
+    before is in it, or was the reason.
     ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
     """
 
@@ -125,11 +129,20 @@ class BuildStatus:
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
     watching: bool = False
+    built: str = ""
+    failed: str = ""
     live: dict[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
         """Return it as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def wrong(self, path: Path, now: datetime) -> str:
+        """Return in a sentence what is wrong with the press that has written this to ``path``, if anything is."""
+        silent = now.timestamp() - path.stat().st_mtime if self.watching else 0.0
+        if silent > SILENT_SECONDS:
+            return f"nothing has been heard of it for {silent // 60:.0f} minutes; systemctl restart site-press"
+        return f"{len(self.faults)} faults keep new pages from being built; {path} says which" if self.faults else ""
 
     @classmethod
     def load(cls, path: Path) -> "BuildStatus":

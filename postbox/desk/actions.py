@@ -20,6 +20,7 @@ from postbox.web.validation import text_error
 
 ON_WAITING = ("publish", "publish and answer", "reject", "spam")
 NOUNS = {"answer": "Reply", "comment": "Comment"}  # what the fields are called
+ON_PUBLISHED = ("answer", "remove")  # of a reader's
 LIVE_SECONDS, LOOK_SECONDS = 0.5, 0.01
 
 
