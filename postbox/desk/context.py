@@ -22,7 +22,7 @@ from contract.manifest import STATUS_FILE, BuildStatus, ManifestFile, Site
 from contract.templates import environment
 from postbox import log
 from postbox.desk.auth import Auth
-from postbox.desk.faults import SHOWN, explain
+from postbox.desk.faults import explain_all
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.unit_of_work import INBOX_FAULTS, Store, UnitOfWork
@@ -191,8 +191,7 @@ class DeskRequest:
         values |= {"site": self.site, "place": place, "nav": [], "faults": [], "notices": []}
         if place is not None:
             faults = self.context.build_status.faults
-            told = [explain(fault) for fault in faults[:SHOWN]]
-            values |= {"nav": self._navigation(), "faults": told, "notices": self._notices()}
+            values |= {"nav": self._navigation(), "faults": explain_all(faults), "notices": self._notices()}
         html = self.context.theme.get_template(f"desk/{template}").render(values)
         return HTMLResponse(html, status, headers=self.site.headers)
 

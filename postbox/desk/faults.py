@@ -4,12 +4,13 @@ The press tells each as ``<file>[:<line>]: <cause>``; a line of another form is 
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-SHOWN = 10  # faults; the rest are told when these are fixed
+SHOWN = 10  # files; the rest are told when these are fixed
 _FORM = re.compile(r"(?P<file>[^:]+?\.\w+)(?::(?P<line>[0-9]+))?: (?P<problem>.+)", re.DOTALL)
-_SAVE = "Correct it there and save; the site follows by itself."
+_SAVE = "Open it, correct it and publish; the site follows by itself."
 _ASK = "Ask whoever runs the site."
 # By the folder that a file lies in: what its author calls it, and the cure.
 _KINDS = {
@@ -22,13 +23,27 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault; ``line`` and ``file`` are empty where the press names none."""
+    """One fault; ``line`` and ``file`` are empty where the press names none.
+
+    ``address`` is the page of the desk where it can be corrected, ``more`` how many faults its file has besides.
+    """
 
     what: str
     problem: str
     cure: str
     file: str = ""
     line: str = ""
+    address: str = ""
+    more: int = 0
+
+
+def explain_all(faults: Iterable[str]) -> list[Fault]:
+    """Return the first fault of each file in words for the author, and how many more it has."""
+    first: dict[str, Fault] = {}
+    for fault in map(explain, faults):
+        key = fault.file or fault.problem
+        first[key] = replace(first[key], more=first[key].more + 1) if key in first else fault
+    return list(first.values())[:SHOWN]
 
 
 def explain(fault: str) -> Fault:
@@ -42,4 +57,6 @@ def explain(fault: str) -> Fault:
     if file.name == "site.toml":
         what, cure = "Your details", "Open “Your details”, correct them and publish; the site follows by itself."
     problem = found["problem"].strip().rstrip(".")
-    return Fault(what.format(name=file.stem), problem, cure, found["file"], found["line"] or "")
+    text = re.search(r"(?:^|/)((?:articles|pages)/.+)\.md$", found["file"])
+    address = "/details" if file.name == "site.toml" else f"/write/{text[1]}" if text and kinds else ""
+    return Fault(what.format(name=file.stem), problem, cure, found["file"], found["line"] or "", address)
