@@ -40,7 +40,7 @@ class SocialImages:
 
     def __init__(self, images: Images, ground: str) -> None:
         self._images, self._ground = images, ground
-        self._key = f"{RECIPE}{images.light['ink']}{ground}"
+        self._key = name_hash(f"{RECIPE}{images.light['ink']}{ground}".encode())
 
     def missing(self, titles: Iterable[str]) -> list[str]:
         """Return the titles whose image is still to be drawn."""
