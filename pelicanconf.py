@@ -105,6 +105,7 @@ DIRECT_TEMPLATES = [
     "contact",
     "privacy",
     "404",
+    "502",
     "feed",
     "comments",
     "sitemap",

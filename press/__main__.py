@@ -54,7 +54,7 @@ def publish() -> None:
 @cli.command()
 def watch() -> None:
     """Write the site for the address in SITE_URL into output/, and what changes from then on."""
-    with _watcher("publishconf.py") as (_, watcher):
+    with _watcher("publishconf.py", is_compressing=True) as (_, watcher):
         watcher.build_all()
         print("watching", flush=True)
         watcher.run()
@@ -82,7 +82,7 @@ def article(title: str) -> None:
     slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
     if not slug:
         sys.exit('TITLE must have a letter or a digit: make article TITLE="Shoes and what they do"')
-    path = Path("content", "articles", f"{slug}.md")
+    path = Path(os.environ.get("SITE_CONTENT", "content"), "articles", f"{slug}.md")
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {
         "Title": title,
@@ -129,10 +129,11 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
 
 
 @contextlib.contextmanager
-def _watcher(config: str, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
+def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
     """Make a builder and what watches for it, until the process is told to end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.closing(Builder(Path(config), overrides, is_watching=True, progress=_progress())) as builder:
+    options: dict[str, Any] = {"is_watching": True, "is_compressing": is_compressing, "progress": _progress()}
+    with contextlib.closing(Builder(Path(config), overrides, **options)) as builder:
         content, theme = builder.folders
         with (
             watching(content, theme, Path.cwd(), builder.image_cache) as changes,

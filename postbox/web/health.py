@@ -77,8 +77,7 @@ def _press(path: Path) -> State:
         "faults": len(press.faults),
         "watching": press.watching,
     }
-    wrong = f"{len(press.faults)} faults keep new pages from being built; {path} says which" if press.faults else ""
-    return state, wrong
+    return state, press.wrong(path, datetime.now(UTC))
 
 
 def _age(received: str | None) -> float | None:

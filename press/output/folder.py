@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from press.errors import BuildError, shown
+from press.output.compression import copies_of, remove, replace
 
 SPARE = ".content-"  # begins the name of a folder beside the cache, with the texts of the last good run
 
@@ -63,20 +64,22 @@ def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
     """
     target.mkdir(exist_ok=True)
     files = sorted(files_below(source))
-    changed = [
-        file
-        for file in files
-        if (target / file).exists() and not filecmp.cmp(source / file, target / file, shallow=False)
-    ]
+    changed = [file for file in files if (target / file).exists() and not is_same(source / file, target / file)]
     for place in [*_new(source, target), *changed]:
-        (source / place).replace(target / place)
+        replace(source / place, target / place)
     wanted = {*files, *staying}
+    wanted |= {copy for file in wanted for copy in copies_of(file)}
     for gone in sorted(set(files_below(target)) - wanted, reverse=True):
-        (target / gone).unlink()
+        remove(target / gone)
         for folder in (target / gone).parents:
             if folder == target or any(folder.iterdir()):
                 break
             folder.rmdir()
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Tell whether a file has the bytes of another that may not be there."""
+    return other.exists() and filecmp.cmp(one, other, shallow=False)
 
 
 def link(source: Path | str, target: Path | str) -> None:
