@@ -21,6 +21,7 @@ from pelican.utils import slugify
 from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
 from press.incremental.parallel import Progress
+from press.proof import proving
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
@@ -136,9 +137,11 @@ def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> 
     with contextlib.closing(Builder(Path(config), overrides, **options)) as builder:
         content, theme = builder.folders
         with (
+            contextlib.ExitStack() as proofs,
             watching(content, theme, Path.cwd(), builder.image_cache) as changes,
             contextlib.suppress(KeyboardInterrupt),
         ):
+            proofs.enter_context(proving(Path(config), overrides, builder.proofs))
             say = partial(print, file=sys.stderr, flush=True)
             yield builder, Watcher(builder, changes, content / "comments", say)
 

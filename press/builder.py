@@ -102,7 +102,7 @@ class Builder:
             BuildError: with everything that is wrong; the articles in the output then stay as they were.
             OSError: if something cannot be written.
         """
-        started = time.perf_counter()
+        started, began = time.perf_counter(), _now()
         live, self._cache.live = self._cache.live, set()
         gc.disable()  # most of what a run makes stays, and to look through it for garbage takes a sixth of the time
         try:
@@ -113,12 +113,12 @@ class Builder:
             if not self._pages and self._sources and isinstance(error, BuildError):
                 self._build_last_good(started)
             with contextlib.suppress(OSError):  # on a full disk
-                self.tell(faults=place_of(error).split("\n"))
+                self.tell(faults=place_of(error).split("\n"), failed=began)
             raise
         finally:
             gc.enable()
         self._settings = settings
-        self._finish(rendered, started, faults=[])
+        self._finish(rendered, started, faults=[], built=began)
 
     def _build_last_good(self, started: float) -> None:
         """Build the articles as they last were right, so that one that is wrong holds back no comment and no erasure."""
@@ -205,6 +205,11 @@ class Builder:
         return Path(self._settings["IMAGE_CACHE"]).absolute()
 
     @property
+    def proofs(self) -> Path:
+        """Where proofs are asked for and made."""
+        return Path(self._settings["PROOFS"]).absolute()
+
+    @property
     def _good(self) -> Pages:
         assert self._pages, "nothing was built yet"  # noqa: S101  # there are no articles then
         return self._pages
@@ -277,7 +282,7 @@ class Builder:
 
     def tell(self, comments: Iterable[str] = (), **changes: Any) -> None:
         """Tell others how it stands: which comments are on their page now, and what else has changed."""
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        now = _now()
         if "seconds" in changes:  # something was written
             changes["finished"] = now
         live = dict.fromkeys(comments, now)
@@ -331,6 +336,10 @@ class Builder:
         self._cache.state = {}
         self._has_news = False
         self._lost_words = set()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _dead(settings: dict[str, Any], checked: Iterable[str], pages: Pages, files: Collection[str]) -> Iterator[str]:

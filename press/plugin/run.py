@@ -28,7 +28,7 @@ from press.plugin.reader import FOLDERS, MarkdownReader
 
 HELD = 1_000  # texts of readers, each on a page and then in a feed
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
-NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
+NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "PROOFS", "NOW"}
 
 
 def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
