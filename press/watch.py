@@ -78,11 +78,12 @@ def watching(content: Path, theme: Path, configuration: Path, image_cache: Path 
         ((content, theme), {"step": STEP_MS}),
         ((configuration,), {"recursive": False, "watch_filter": lambda _, path: Path(path).name in CONFIGURATION}),
     ]
-    threads = []
+    threads, begun = [], []
     for paths, options in listeners:
-        ready = threading.Event()
-        threads.append(threading.Thread(target=listen, args=(ready, *paths), kwargs=options, daemon=True))
+        begun.append(threading.Event())
+        threads.append(threading.Thread(target=listen, args=(begun[-1], *paths), kwargs=options, daemon=True))
         threads[-1].start()
+    for ready in begun:
         ready.wait()
     try:
         yield changes

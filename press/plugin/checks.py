@@ -101,7 +101,7 @@ def check_addresses(settings: dict[str, Any], contents: Iterable[Content], draft
         contents: all pages, articles and files that are published or previewed.
         drafts: pages that are not, whose addresses they will have.
     """
-    files = {
+    files: dict[str, Content | str] = {
         settings.get(f"{name.upper()}_SAVE_AS", f"{name}.html"): "the site itself"
         for name in settings["DIRECT_TEMPLATES"]
     }
@@ -116,8 +116,9 @@ def check_addresses(settings: dict[str, Any], contents: Iterable[Content], draft
                 f"{source(content)}: what is below /{file.partition('/')[0]}/ never reaches a reader; move it"
             )
         elif file and (other := files.get(file)):
-            faults.append(f"{source(content)}: /{file.removesuffix('index.html')} is also that of {other}; change one")
-        files.setdefault(file, source(content))
+            whose = other if isinstance(other, str) else source(other)
+            faults.append(f"{source(content)}: /{file.removesuffix('index.html')} is also that of {whose}; change one")
+        files.setdefault(file, content)
     refuse(faults)
 
 
