@@ -27,10 +27,11 @@ FEED_UUID = (
 HEADER_KEYS: list[
     str
 ] = []  # keys of your own in the headers of articles and pages: "Mood" is {{ article.mood }} in a template
+PLAIN_HOST = False  # True where the host takes no _headers and no _redirects: both then stand in pages
 
 # Comments
 
-INTAKE = "/comments"  # where the intake answers; empty for pages with the conversation and no form
+INTAKE = "/comments"  # where the intake answers, or a host of its own, like https://talk.example.org; empty for no form
 NAME_LENGTH = 80  # characters, as a browser counts them
 COMMENT_LENGTH = 4000
 CLOSE_AFTER_DAYS = 0  # a conversation closes so many days after its article's date; 0 for never

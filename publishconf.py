@@ -6,8 +6,8 @@ import re
 from pelicanconf import *  # noqa: F403  # Pelican's way to build one configuration on another
 
 SITE_URL = os.environ.get("SITE_URL", "").rstrip("/")
-if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", SITE_URL):
-    raise SystemExit("SITE_URL must be the site's address without a path: SITE_URL=https://example.org make publish")
+if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9_~.-]*[A-Za-z0-9_~-])*", SITE_URL):
+    raise SystemExit("SITE_URL must be the site's address: SITE_URL=https://example.org make publish")
 
 OUTPUT_PATH = os.environ.get(
     "SITE_OUTPUT", "output"

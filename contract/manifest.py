@@ -10,6 +10,7 @@ import re
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
@@ -34,7 +35,9 @@ class Conversation:
 class Site:
     """The facts of the site; an empty one shows nothing.
 
-    ``url`` is the site's address without a closing slash; ``intake`` the path the forms post to, or empty for no forms.
+    ``url`` is the site's address without a closing slash; ``intake`` the address the forms post to, a path or a whole one
+    where the intake has a host of its own, or empty for no forms.
+    ``is_plain_host`` tells that the host sends no headers of ours and no redirects.
     ``script`` is the address of what makes the forms easier, where JavaScript is on; ``icon`` of what stands
     for the site in a tab, ``feed_style`` of how a feed looks.
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
@@ -78,6 +81,7 @@ class Site:
     keep_message_days: int
     keep_backup_days: int
     is_preview: bool
+    is_plain_host: bool
     accent: str
     accent_dark: str
     style: str
@@ -99,6 +103,37 @@ class Site:
             policy = headers["Content-Security-Policy"]
             headers["Content-Security-Policy"] = re.sub("style-src [^;]*", "style-src 'self'", policy)
         return headers
+
+    @property
+    def root(self) -> str:
+        """The path that the site lies below, or empty."""
+        return urlsplit(self.url).path
+
+    @property
+    def origin(self) -> str:
+        """The site's origin as a browser writes it (RFC 6454, 6.2)."""
+        scheme, host, *_ = urlsplit(self.url)
+        return f"{scheme}://{host.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ''))}"
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the intake answers on another origin than the site."""
+        return "://" in self.intake
+
+    @property
+    def intake_path(self) -> str:
+        """Where the intake answers on the site's own origin, or empty."""
+        return "" if self.is_apart else self.intake
+
+    @property
+    def intake_url(self) -> str:
+        """The whole address of the intake."""
+        return self.intake if self.is_apart else f"{self.url}{self.intake}"
+
+    @property
+    def page_policy(self) -> str:
+        """The policy as it stands in a page; there frame-ancestors means nothing (W3C, Content Security Policy, 3.3)."""
+        return re.sub("; frame-ancestors [^;]*", "", self.headers["Content-Security-Policy"])
 
     @property
     def styles(self) -> Markup:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pelican.contents import Article
 
@@ -318,5 +319,7 @@ class Builder:
 
 def _dead(settings: dict[str, Any], checked: Iterable[str], pages: Pages, files: Collection[str]) -> Iterator[str]:
     """Yield each link that leads nowhere, with the place where its author wrote it."""
-    for file, address, cause in dead_links(checked, pages.links, files):
+    root = urlsplit(settings["SITE_URL"]).path
+    for file, led, cause in dead_links(checked, pages.links, files):
+        address = led.removeprefix(root)
         yield f"{origin(settings, address) or file}: link to {address}: {cause}"

@@ -227,7 +227,7 @@ class Composer:
             return None
         if not self._work.outbox.came_with_address(subscription.comment):
             return None  # forged beside a comment that came without
-        choices = f"{site.url}{site.intake}/mail/{self._subscriptions.token(subscription)}"
+        choices = f"{site.intake_url}/mail/{self._subscriptions.token(subscription)}"
         page = f"{site.url}{conversation.url}#comment-{comment}"
         values = (values or {}) | {"title": _title(article, site), "page": page, "choices": choices}
         subject, text = self._drawn(kind, site, values)
