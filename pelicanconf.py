@@ -48,6 +48,7 @@ KEEP_BACKUP_DAYS = 30  # how long you yourself keep backups, for the privacy pag
 
 SITE_URL = "http://localhost:8000"
 SITEURL = ""  # so that Pelican's own links start at the root
+SITE_PUSH = ""  # publishconf.py takes it from the environment
 NOW = None  # a datetime in place of the clock, for the same bytes on another day
 PREVIEW = False  # True shows drafts and future articles, marked
 OUTPUT_PATH = "output"

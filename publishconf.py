@@ -9,6 +9,7 @@ SITE_URL = os.environ.get("SITE_URL", "").rstrip("/")
 if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9_~.-]*[A-Za-z0-9_~-])*", SITE_URL):
     raise SystemExit("SITE_URL must be the site's address: SITE_URL=https://example.org make publish")
 
+SITE_PUSH = os.environ.get("SITE_PUSH", "")  # commands that send what was printed to where it is served
 OUTPUT_PATH = os.environ.get(
     "SITE_OUTPUT", "output"
 )  # the folder that it stands in must be the build's own to write in

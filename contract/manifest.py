@@ -8,13 +8,14 @@ import json
 import os
 import re
 from dataclasses import asdict, astuple, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 STATUS_FILE = "press.json"  # beside the facts of the site
+PUSH_PATIENCE = timedelta(minutes=15)  # that what was printed may take to where the site is served
 KEPT = ("/theme/", "/images/")  # files here have their hash in their name
 
 
@@ -153,6 +154,8 @@ class BuildStatus:
     ``finished`` is when the output last became whole (ISO 8601, UTC), ``seconds`` how long that print took.
     ``faults`` is what is wrong with the content since then, each as file, line and cause; the output stayed as it was.
     ``watching`` tells that it prints by itself what is approved.
+    ``unsent`` counts the prints that have not arrived where the site is served, where commands send them (``SITE_PUSH``):
+    since when, why the last try failed, and since when words of a reader that were taken off are still to be read there.
     ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
     """
 
@@ -160,7 +163,24 @@ class BuildStatus:
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
     watching: bool = False
+    unsent: int = 0
+    unsent_since: str = ""
+    erased_since: str = ""
+    push_fault: str = ""
     live: dict[str, str] = field(default_factory=dict)
+
+    def push_problem(self, now: datetime) -> str:
+        """Return what has not arrived where the site is served, and why, or an empty string while all is well."""
+        try:
+            is_late = bool(self.unsent) and now - datetime.fromisoformat(self.unsent_since) > PUSH_PATIENCE
+        except (ValueError, TypeError):
+            is_late = True
+        if not self.unsent or not (self.push_fault or is_late):
+            return ""
+        prints = "one print" if self.unsent == 1 else f"{self.unsent:,} prints"
+        erased = "Words that were taken off are still to be read there. " if self.erased_since else ""
+        why = self.push_fault or "the commands in SITE_PUSH have not ended"
+        return f"{erased}Where the site is served it is {prints} behind: {why}"
 
     def dumps(self) -> str:
         """Return it as JSON."""

@@ -21,6 +21,7 @@ from pelican.utils import slugify
 
 from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
+from press.push import Push, commands_of
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
@@ -139,7 +140,9 @@ def _watcher(config: str, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]
             contextlib.suppress(KeyboardInterrupt),
         ):
             say = partial(print, file=sys.stderr, flush=True)
-            yield builder, Watcher(builder, changes, content / "comments", say)
+            push = Push(commands, say) if (commands := commands_of(builder.push_commands)) else None
+            with contextlib.closing(push) if push else contextlib.nullcontext():
+                yield builder, Watcher(builder, changes, content / "comments", say, push)
 
 
 def _progress() -> Callable[[], None]:

@@ -76,9 +76,11 @@ def _press(path: Path) -> State:
         "seconds": press.seconds,
         "faults": len(press.faults),
         "watching": press.watching,
+        "unsent": press.unsent,
     }
+    problem = press.push_problem(datetime.now(UTC))
     wrong = f"{len(press.faults)} faults keep new pages from being built; {path} says which" if press.faults else ""
-    return state, wrong
+    return state, "; ".join(filter(None, (wrong, problem)))
 
 
 def _age(received: str | None) -> float | None:

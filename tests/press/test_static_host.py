@@ -3,6 +3,7 @@
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from press.errors import BuildError
 from tests.support.place import RICH, Place
 
 URL, TALK = "https://name.github.io/site", "https://talk.example.org"
-APART = {"SITE_URL": URL, "INTAKE": TALK, "PLAIN_HOST": True}
+APART: dict[str, Any] = {"SITE_URL": URL, "INTAKE": TALK, "PLAIN_HOST": True}
 ADDRESSES = re.compile(r"""\s(?:href|src|action)\s*=\s*["']?([^"'\s>]+)|srcset="([^"]+)\"""")
 
 
@@ -106,7 +107,7 @@ def test_each_server_takes_what_is_its_own(below: Place) -> None:
     ],
 )
 def test_a_place_at_which_a_form_would_reach_nobody_is_refused(
-    place: Place, settings: dict[str, str], cause: str
+    place: Place, settings: dict[str, Any], cause: str
 ) -> None:
     with pytest.raises(BuildError, match=cause):
         place.build(**settings)
