@@ -27,7 +27,6 @@ FEED_UUID = (
 HEADER_KEYS: list[
     str
 ] = []  # keys of your own in the headers of articles and pages: "Mood" is {{ article.mood }} in a template
-PLAIN_HOST = False  # True where the host takes no _headers and no _redirects: both then stand in pages
 
 # Comments
 
@@ -48,7 +47,7 @@ KEEP_BACKUP_DAYS = 30  # how long you yourself keep backups, for the privacy pag
 
 SITE_URL = "http://localhost:8000"
 SITEURL = ""  # so that Pelican's own links start at the root
-SITE_PUSH = ""  # publishconf.py takes it from the environment
+PLAIN_HOST, SITE_PUSH = False, ""  # publishconf.py takes them from the environment
 NOW = None  # a datetime in place of the clock, for the same bytes on another day
 PREVIEW = False  # True shows drafts and future articles, marked
 OUTPUT_PATH = "output"

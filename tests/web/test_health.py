@@ -170,7 +170,21 @@ def test_a_press_that_cannot_build_is_told(client: TestClient, settings: Setting
 
     assert sentence == f"press: 2 faults keep new pages from being built; {path} says which"
     assert status == 200
-    assert told["press"] == {"finished": press.finished, "seconds": 0.25, "faults": 0, "watching": True}
+    assert told["press"] == {"finished": press.finished, "seconds": 0.25, "faults": 0, "watching": True, "unsent": 0}
+
+
+@each_process
+def test_an_erasure_that_has_not_arrived_where_the_site_is_served_is_told(
+    client: TestClient, settings: Settings
+) -> None:
+    erased = "2026-11-22T10:15:00+00:00"
+    press = BuildStatus(unsent=2, unsent_since=erased, erased_since=erased, push_fault="rsync: no route to host")
+    settings.site.with_name("press.json").write_text(press.dumps(), "utf-8")
+
+    assert wrong(client) == (
+        "press: Words that were taken off are still to be read there. Where the site is served it is 2 prints behind: "
+        "rsync: no route to host"
+    )
 
 
 @each_process
