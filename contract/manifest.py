@@ -16,6 +16,8 @@ from markupsafe import Markup
 
 STATUS_FILE = "press.json"  # beside the facts of the site
 PUSH_PATIENCE = timedelta(minutes=15)  # that what was printed may take to where the site is served
+BEAT_SECONDS = 30  # how often a press that watches touches it
+SILENT_SECONDS = 600  # after which it is not alive; a whole run takes minutes at most
 KEPT = ("/theme/", "/images/")  # files here have their hash in their name
 
 
@@ -156,6 +158,8 @@ class BuildStatus:
     ``watching`` tells that it prints by itself what is approved.
     ``unsent`` counts the prints that have not arrived where the site is served, where commands send them (``SITE_PUSH``):
     since when, why the last try failed, and since when words of a reader that were taken off are still to be read there.
+    ``built`` and ``failed`` are when the last whole run that went well began, and the last that did not; what was written
+    before is in it, or was the reason.
     ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
     """
 
@@ -167,6 +171,8 @@ class BuildStatus:
     unsent_since: str = ""
     erased_since: str = ""
     push_fault: str = ""
+    built: str = ""
+    failed: str = ""
     live: dict[str, str] = field(default_factory=dict)
 
     def push_problem(self, now: datetime) -> str:
@@ -185,6 +191,13 @@ class BuildStatus:
     def dumps(self) -> str:
         """Return it as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def wrong(self, path: Path, now: datetime) -> str:
+        """Return in a sentence what is wrong with the press that has written this to ``path``, if anything is."""
+        silent = now.timestamp() - path.stat().st_mtime if self.watching else 0.0
+        if silent > SILENT_SECONDS:
+            return f"nothing has been heard of it for {silent // 60:.0f} minutes; systemctl restart site-press"
+        return f"{len(self.faults)} faults keep new pages from being built; {path} says which" if self.faults else ""
 
     @classmethod
     def load(cls, path: Path) -> "BuildStatus":

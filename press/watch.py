@@ -21,6 +21,7 @@ from typing import Any
 
 import watchfiles
 
+from contract.manifest import BEAT_SECONDS
 from press.assets.preparation import prepare
 from press.builder import Builder
 from press.errors import BuildError, place_of
@@ -127,8 +128,12 @@ class Watcher:
 
     def run(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Render what changes."""
+        beaten = time.monotonic()
         while not is_over():
             self.turn(self._wait())
+            if time.monotonic() - beaten > BEAT_SECONDS:
+                beaten = time.monotonic()
+                self._builder.beat()
 
     @property
     def is_busy(self) -> bool:

@@ -78,9 +78,8 @@ def _press(path: Path) -> State:
         "watching": press.watching,
         "unsent": press.unsent,
     }
-    problem = press.push_problem(datetime.now(UTC))
-    wrong = f"{len(press.faults)} faults keep new pages from being built; {path} says which" if press.faults else ""
-    return state, "; ".join(filter(None, (wrong, problem)))
+    now = datetime.now(UTC)
+    return state, "; ".join(filter(None, (press.wrong(path, now), press.push_problem(now))))
 
 
 def _age(received: str | None) -> float | None:

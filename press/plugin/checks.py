@@ -65,10 +65,7 @@ def check_settings(settings: dict[str, Any]) -> None:
         days = settings[f"KEEP_{name}_DAYS"]
         if type(days) is not int or not least <= days <= MOST_DAYS:
             raise BuildError(f"KEEP_{name}_DAYS is {days!r}; it must be a whole number from {least} to {MOST_DAYS}")
-    try:
-        UUID(settings["FEED_UUID"])
-    except ValueError:
-        raise BuildError("FEED_UUID must be a UUID; the command uuidgen makes one") from None
+    feed_uuid(settings)
     for key in settings["HEADER_KEYS"]:
         name = key.lower().replace("-", "_")
         if name in OURS or hasattr(Content, name) or not re.fullmatch(r"[a-z]\w*", name, re.ASCII):
@@ -86,6 +83,18 @@ def _check_places(intake: str, site: str, *, is_preview: bool) -> None:
     if intake == "/comments" and at.path and not is_preview:
         cause = "below a path no intake answers; give it a host of its own, like https://talk.example.org, or leave INTAKE empty"
         raise BuildError(f"INTAKE is “{intake}” and SITE_URL {site}: {cause}")
+
+
+def feed_uuid(settings: dict[str, Any]) -> UUID:
+    """Return what names the site in its feeds.
+
+    Raises:
+        BuildError: if it is none.
+    """
+    try:
+        return UUID(settings["FEED_UUID"])
+    except ValueError:
+        raise BuildError("FEED_UUID must be a UUID; the command uuidgen makes one") from None
 
 
 def check_ids(articles: Iterable[Article]) -> None:

@@ -1,6 +1,7 @@
 """Whether a process is fit: 200 or 503, what waits in numbers, what is wrong in a sentence, and nobody's words."""
 
 import json
+import os
 import re
 import shutil
 import time
@@ -66,7 +67,7 @@ def test_a_process_with_nothing_wrong_is_fit(client: TestClient) -> None:
         "free_bytes": 0,
     }
     assert told["site"] == {"articles": 1}
-    assert told["press"] == {"finished": None, "seconds": 0.0, "faults": 0, "watching": False}
+    assert told["press"] == {"finished": None, "seconds": 0.0, "faults": 0, "watching": False, "unsent": 0}
     assert answer.headers["cache-control"] == "no-store"
     head = client.head("/healthz")
     assert (head.status_code, head.headers["content-type"]) == (200, "application/json")
@@ -157,7 +158,7 @@ def test_facts_that_cannot_be_read_are_told(client: TestClient, settings: Settin
 
 
 @each_process
-def test_a_press_that_cannot_build_is_told(client: TestClient, settings: Settings) -> None:
+def test_a_press_that_cannot_build_or_is_silent_is_told(client: TestClient, settings: Settings) -> None:
     press = BuildStatus(
         finished="2026-11-22T10:15:00+00:00", seconds=0.25, faults=["a.md:1: x", "b.md:2: y"], watching=True
     )
@@ -167,7 +168,10 @@ def test_a_press_that_cannot_build_is_told(client: TestClient, settings: Setting
 
     path.write_text(replace(press, faults=[]).dumps(), "utf-8")
     status, told = asked(client)
+    os.utime(path, (time.time() - 700,) * 2)
+    silent = wrong(client)
 
+    assert silent == "press: nothing has been heard of it for 11 minutes; systemctl restart site-press"
     assert sentence == f"press: 2 faults keep new pages from being built; {path} says which"
     assert status == 200
     assert told["press"] == {"finished": press.finished, "seconds": 0.25, "faults": 0, "watching": True, "unsent": 0}
