@@ -22,6 +22,7 @@ from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
 from press.incremental.parallel import Progress
 from press.proof import proving
+from press.push import Push, commands_of
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
@@ -156,7 +157,9 @@ def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> 
         ):
             proofs.enter_context(proving(Path(config), overrides, builder.proofs))
             say = partial(print, file=sys.stderr, flush=True)
-            yield builder, Watcher(builder, changes, content / "comments", say)
+            push = Push(commands, say) if (commands := commands_of(builder.push_commands)) else None
+            with contextlib.closing(push) if push else contextlib.nullcontext():
+                yield builder, Watcher(builder, changes, content / "comments", say, push)
 
 
 def _progress() -> Progress:

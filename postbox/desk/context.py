@@ -202,6 +202,8 @@ class DeskRequest:
     def _notices(self) -> list[str]:
         """Say what the pages lack just now, and why."""
         notices, work = [], self.work
+        if problem := self.context.build_status.push_problem(self.now):
+            notices.append(f"{problem}. It is tried again by itself.")
         if work.set_aside:
             notices.append(
                 f"The inbox is set aside: {work.set_aside}. Everything else works. Fix it, or put the last good copy there;"

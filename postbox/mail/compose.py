@@ -235,11 +235,11 @@ class Composer:
             return None
         if not self._work.outbox.came_with_address(subscription.comment):
             return None  # forged beside a comment that came without
-        choices = f"{site.url}{site.intake}/mail/{self._subscriptions.token(subscription)}"
+        choices = f"{site.intake_url}/mail/{self._subscriptions.token(subscription)}"
         values = (values or {}) | {
             "title": _title(article, site),
             "page": f"{site.url}{conversation.url}#comment-{comment}",
-            "receipt": f"{site.url}{site.intake}/receipt/{self._work.inbox.receipt(subscription.comment)}",
+            "receipt": f"{site.intake_url}/receipt/{self._work.inbox.receipt(subscription.comment)}",
             "choices": choices,
         }
         subject, text = self._drawn(kind, site, values)

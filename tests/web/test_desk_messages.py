@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from contract.manifest import BuildStatus
 from postbox.settings import Settings
 from postbox.store.messages import Message, Messages
 from postbox.store.submissions import Inbox
@@ -287,13 +288,14 @@ def test_what_is_wrong_with_the_site_stands_on_every_page_of_the_signed_in(
     david: TestClient, settings: Settings
 ) -> None:
     fault = "content/articles/<shoes>.md:12: the image foot.png is not there; put it into content/images/"
-    press = f'{{"finished": "", "seconds": 0.0, "faults": ["{fault}"], "watching": true, "live": {{}}}}'
-    settings.site.with_name("press.json").write_text(press)
+    press = BuildStatus(faults=[fault], unsent=2, push_fault="rsync: no route to host")
+    settings.site.with_name("press.json").write_text(press.dumps())
 
     for address in ("/", "/messages", "/mail", "/published", "/log", "/comment/0001"):
         page = david.get(address).text
         assert "<strong>The article “&lt;shoes&gt;”</strong>, line 12: the image foot.png is not there; put" in page
         assert "content/articles/&lt;shoes&gt;.md" in page
+        assert "it is 2 prints behind: rsync: no route to host. It is tried again by itself." in page
     david.cookies.clear()
     assert "foot.png" not in david.get("/sign-in/x").text
 
