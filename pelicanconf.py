@@ -51,6 +51,7 @@ NOW = None  # a datetime in place of the clock, for the same bytes on another da
 PREVIEW = False  # True shows drafts and future articles, marked
 OUTPUT_PATH = "output"
 SITE_JSON = "var/site/site.json"  # what the intake reads
+PROOFS = "var/proofs"  # pages of unfinished texts, which the desk asks for and the press draws
 PRESS_CACHE = "var/press/cache"  # what the last build knew; can be deleted at any time
 IMAGE_CACHE = "var/press/images"  # what was made of images, by the hash of their content; can be deleted at any time
 LOG_FILTER = [  # of these the press says where they are, and the cure

@@ -120,6 +120,8 @@ class BuildStatus:
     ``finished`` is when the output last became whole (ISO 8601, UTC), ``seconds`` how long that print took.
     ``faults`` is what is wrong with the content since then, each as file, line and cause; the output stayed as it was.
     ``watching`` tells that it prints by itself what is approved.
+    ``built`` and ``failed`` are when the last whole run that went well began, and the last that did not; what was written
+    before is in it, or was the reason.
     ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
     """
 
@@ -127,6 +129,8 @@ class BuildStatus:
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
     watching: bool = False
+    built: str = ""
+    failed: str = ""
     live: dict[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:

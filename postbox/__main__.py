@@ -95,7 +95,7 @@ def _approve(settings: Settings, revision: str) -> None:
 
 @_command
 @_REVISION
-@click.option("--reason", default="", help="A word to its writer, shown on the receipt.")
+@click.option("--reason", default="", help="A note to the writer, who can then change the comment and send it again.")
 @click.option("--spam", is_flag=True, help="As spam.")
 def _reject(settings: Settings, revision: str, reason: str, *, spam: bool) -> None:
     """Keep a comment out."""

@@ -2,14 +2,13 @@
 
 import contextlib
 import gc
-import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,8 @@ from pelican.utils import slugify
 
 from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
+from press.incremental.parallel import Progress
+from press.proof import proving
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
@@ -136,27 +137,27 @@ def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> 
     with contextlib.closing(Builder(Path(config), overrides, **options)) as builder:
         content, theme = builder.folders
         with (
+            contextlib.ExitStack() as proofs,
             watching(content, theme, Path.cwd(), builder.image_cache) as changes,
             contextlib.suppress(KeyboardInterrupt),
         ):
+            proofs.enter_context(proving(Path(config), overrides, builder.proofs))
             say = partial(print, file=sys.stderr, flush=True)
             yield builder, Watcher(builder, changes, content / "comments", say)
 
 
-def _progress() -> Callable[[], None]:
-    """Return what counts texts and pages on a terminal, for whoever waits."""
-    if not sys.stderr.isatty():
-        return lambda: None
-    counted, shown = itertools.count(1), time.monotonic()
+def _progress() -> Progress:
+    """Return what says on a terminal what a long build is doing, for whoever waits."""
+    doing, done, shown = "", 0, time.monotonic()
 
-    def count() -> None:
-        nonlocal shown
-        number = next(counted)
+    def tell(what: str, number: int, of: int) -> None:
+        nonlocal doing, done, shown
+        doing, done = what, number + (done if what == doing else 0)
         if time.monotonic() - shown > PROGRESS_SECONDS:
             shown = time.monotonic()
-            print(f"{number:,} texts and pages", end="\r", file=sys.stderr, flush=True)
+            print(f"\033[K{what}: {done:,}{f' of {of:,}' if of else ''}", end="\r", file=sys.stderr, flush=True)
 
-    return count
+    return tell if sys.stderr.isatty() else lambda *_: None
 
 
 def _free_port(text: str) -> int:

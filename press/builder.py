@@ -9,7 +9,7 @@ import gc
 import os
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace as with_changes
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,6 +23,7 @@ from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
 from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
+from press.incremental.parallel import Progress
 from press.output.compression import Compressor, replace
 from press.output.folder import files_below, is_same, lock, move, output_of, sweep
 from press.output.links import PageLinks, dead_links
@@ -57,7 +58,7 @@ class Builder:
     is published or a conversation closes; ``shared`` are the files that show something of more than one article,
     the front page first; ``held_back`` says which texts are not published, and until when.
     With ``is_compressing`` what stands in the output gets compressed copies, in a thread of its own.
-    ``progress`` is called for each text and page of a whole run.
+    ``progress`` is told what a whole run is doing.
 
     Raises:
         BuildError: if the settings cannot be read, or another press works here.
@@ -70,7 +71,7 @@ class Builder:
         *,
         is_watching: bool = False,
         is_compressing: bool = False,
-        progress: Callable[[], None] = lambda: None,
+        progress: Progress = lambda *_: None,
     ) -> None:
         self.due: datetime | None = None
         self.shared: list[str] = []
@@ -85,7 +86,7 @@ class Builder:
         self._compressor = Compressor(output_of(self._settings)) if is_compressing else None
         self._records = self._remembered_records()
         self._conversations = Conversations(
-            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations")
+            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations"), progress
         )
         # Of the last good run
         self._sources: dict[str, bytes] = self._cache.state.get("sources", {})
@@ -101,7 +102,7 @@ class Builder:
             BuildError: with everything that is wrong; the articles in the output then stay as they were.
             OSError: if something cannot be written.
         """
-        started = time.perf_counter()
+        started, began = time.perf_counter(), _now()
         live, self._cache.live = self._cache.live, set()
         gc.disable()  # most of what a run makes stays, and to look through it for garbage takes a sixth of the time
         try:
@@ -112,12 +113,12 @@ class Builder:
             if not self._pages and self._sources and isinstance(error, BuildError):
                 self._build_last_good(started)
             with contextlib.suppress(OSError):  # on a full disk
-                self.tell(faults=place_of(error).split("\n"))
+                self.tell(faults=place_of(error).split("\n"), failed=began)
             raise
         finally:
             gc.enable()
         self._settings = settings
-        self._finish(rendered, started, faults=[])
+        self._finish(rendered, started, faults=[], built=began)
 
     def _build_last_good(self, started: float) -> None:
         """Build the articles as they last were right, so that one that is wrong holds back no comment and no erasure."""
@@ -204,6 +205,11 @@ class Builder:
         return Path(self._settings["IMAGE_CACHE"]).absolute()
 
     @property
+    def proofs(self) -> Path:
+        """Where proofs are asked for and made."""
+        return Path(self._settings["PROOFS"]).absolute()
+
+    @property
     def _good(self) -> Pages:
         assert self._pages, "nothing was built yet"  # noqa: S101  # there are no articles then
         return self._pages
@@ -276,7 +282,7 @@ class Builder:
 
     def tell(self, comments: Iterable[str] = (), **changes: Any) -> None:
         """Tell others how it stands: which comments are on their page now, and what else has changed."""
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        now = _now()
         if "seconds" in changes:  # something was written
             changes["finished"] = now
         live = dict.fromkeys(comments, now)
@@ -330,6 +336,10 @@ class Builder:
         self._cache.state = {}
         self._has_news = False
         self._lost_words = set()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _dead(settings: dict[str, Any], checked: Iterable[str], pages: Pages, files: Collection[str]) -> Iterator[str]:

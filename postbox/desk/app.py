@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager, suppress
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.routing import Route
 
 from postbox import log
-from postbox.desk import auth, comment, email_decision, facts, failed_mail, messages, queue
-from postbox.desk.context import DeskContext, Handler
+from postbox.desk import auth, comment, email_decision, facts, failed_mail, messages, queue, write
+from postbox.desk.context import DeskContext, DeskRequest, Handler
 from postbox.mail.worker import MailWorker
 from postbox.privacy.retention import hourly
 from postbox.settings import Settings
@@ -49,6 +50,13 @@ def application(settings: Settings) -> Starlette:
             with suppress(asyncio.CancelledError):
                 await task
 
+    def text(desk: DeskRequest) -> Response:
+        return write.change(desk) if desk.request.method == "POST" else write.show(desk)
+
+    writing: list[tuple[str, Handler]] = [
+        ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", text), ("/versions/{key:path}", write.versions),
+        ("/proof/{name}", write.proof_page), ("/images/{name}", write.image),
+    ]  # fmt: skip
     app = Starlette(
         routes=[
             *page("/", queue.browse, queue.decide),
@@ -57,6 +65,7 @@ def application(settings: Settings) -> Starlette:
             Route("/undo", context.endpoint(queue.undo), methods=["POST"]),
             *page("/comment/{id:path}", comment.show, comment.decide),
             *page("/messages", messages.browse, messages.settle),
+            *(Route(path, write.endpoint(context, handler), methods=["GET", "POST"]) for path, handler in writing),
             *page("/details", facts.show, facts.publish),
             *page("/mail", failed_mail.browse, failed_mail.settle),
             *page("/decide/{token}", email_decision.show, email_decision.decide, is_signed_in=False),

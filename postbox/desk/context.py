@@ -26,6 +26,8 @@ from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.unit_of_work import INBOX_FAULTS, Store, UnitOfWork
 from postbox.web.forms import PRIVATE, Refused, read_form
+from postbox.writing.publisher import Publisher
+from postbox.writing.texts import Texts
 
 LATER = "This could not be done just now. Try again in a minute."
 OUT_OF_DATE = "That page is out of date. Go back, reload it and try again."
@@ -41,6 +43,8 @@ class DeskContext:
         self.settings, self.clock = settings, clock
         self.store = Store(settings, wait_seconds=INBOX_SECONDS)
         self.auth = Auth(settings, clock)
+        self.texts = Texts(settings.content, settings.desk)
+        self.publisher = Publisher(self.texts, settings.proofs, lambda: self.build_status)
         self.theme = environment(FileSystemLoader(settings.theme / "templates"))
         self._manifest = ManifestFile(settings.site)
         self._dressed: tuple[Site, Site] | None = None
@@ -71,6 +75,11 @@ class DeskContext:
         return BuildStatus.load(self.settings.site.with_name(STATUS_FILE))
 
     @property
+    def public_site(self) -> Site:
+        """The facts of the site as its own pages have them."""
+        return self._manifest.read()
+
+    @property
     def site(self) -> Site:
         """The facts of the site with the desk's style and headers: no script, kept by nobody."""
         site = self._manifest.read()
@@ -88,11 +97,12 @@ class DeskContext:
             if request.method == "POST":
                 max_fields = self.settings.form_fields + PER_PAGE  # one more for each comment that can be selected
                 form = await read_form(request, max_bytes=self.settings.form_bytes, max_fields=max_fields)
-            return await run_in_threadpool(self._answer, handler, request, form)
+            return await run_in_threadpool(self.answer, handler, request, form)
 
         return endpoint
 
-    def _answer(self, handler: "Handler", request: Request, form: Mapping[str, str]) -> Response:
+    def answer(self, handler: "Handler", request: Request, form: Mapping[str, str]) -> Response:
+        """Answer a request with a handler, in its own unit of work."""
         try:
             return self._handle(handler, request, form)
         except (sqlite3.Error, MemoryError) as error:
@@ -158,6 +168,16 @@ class DeskRequest:
         return self.context.moderation(self.work)
 
     @property
+    def texts(self) -> Texts:
+        """Articles and pages, and what is unfinished of them."""
+        return self.context.texts
+
+    @property
+    def publisher(self) -> Publisher:
+        """What proves and publishes them."""
+        return self.context.publisher
+
+    @property
     def query(self) -> Mapping[str, str]:
         """What stands behind the question mark of the address."""
         return self.request.query_params
@@ -207,6 +227,7 @@ class DeskRequest:
         return [
             *((address, f"{words} ({number:,})" if number else words) for address, words, number in lists),
             ("/published", "Published"),
+            ("/write", "Write"),
             ("/log", "Log"),
             ("/details", "Your details"),
         ]

@@ -127,10 +127,10 @@ class IntakeContext:
         html = await asyncio.get_running_loop().run_in_executor(self._drawing, draw)
         return HTMLResponse(html, status, headers=site.headers | PRIVATE)
 
-    def redirect(self, place: str) -> Response:
+    def redirect(self, place: str, query: str = "") -> Response:
         """Lead from a form to the page below the intake of what was kept, so that a reload sends nothing again."""
         site = self.site
-        return RedirectResponse(quote(site.intake + place), 303, headers=site.headers | PRIVATE)
+        return RedirectResponse(quote(site.intake + place) + query, 303, headers=site.headers | PRIVATE)
 
     def sorry(self, what: str, error: Exception) -> Errors:
         """Return the words for when nothing can be kept; what stopped it is told to the log alone."""
@@ -236,9 +236,7 @@ def refuse(errors: Errors) -> None:
 def _too_often(wait: float) -> Errors:
     minutes = math.ceil(wait / 60)
     when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
-    return {
-        "": f"That is more than this form takes in so short a time. Your words are still in the box. Try again {when}"
-    }
+    return {"": f"Too much was sent in a short time. Your words are still in the box. Try again {when}"}
 
 
 def _address(request: Request) -> str:
