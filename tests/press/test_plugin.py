@@ -593,8 +593,8 @@ def test_a_web_server_is_told_the_policy_the_redirects_and_what_may_be_kept(plac
     site = load(place.folder / "var/site/site.json")
     assert site.headers["Content-Security-Policy"] in told
     assert "public, max-age=31536000, immutable" in told
-    for file in ("", "comments.xml"):
-        assert re.search(f'/articles/boots/{file}" .*/articles/shoes/{file}[";$]', told)
+    for name in ("", "comments.xml"):
+        assert re.search(f'/articles/boots/{name}" .*/articles/shoes/{name}[";$]', told)
     assert "127.0.0.1:8000" in told
 
 
