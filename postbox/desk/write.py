@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +72,10 @@ def endpoint(context: DeskContext, handler: Handler) -> Callable[[Request], Awai
         if request.method != "POST":
             if not is_signed_in:
                 raise Refused(401, "You are not signed in.")
-            return await run_in_threadpool(context.answer, handler, request, {})
+            try:
+                return await run_in_threadpool(context.answer, handler, request, {})
+            except TextError as error:
+                raise Refused(404, _sentence(error)) from None
         request.state.upload = upload = await read_upload(request, max_file=PICTURE_BYTES if is_signed_in else 0)
         return await run_in_threadpool(context.answer, handler if is_signed_in else _signed_out, request, upload.fields)
 
@@ -393,7 +397,9 @@ def _say_faults(view: View, proof: Proof | None, data: bytes) -> None:
 
 
 def _page(desk: DeskRequest, view: View) -> Response:
-    stands = desk.texts.file(view.key) if not is_new(view.key) else b""
+    stands = b""
+    with suppress(TextError):  # the page then says so, with every word
+        stands = desk.texts.file(view.key)
     kept = desk.texts.working(view.key)
     shown = read(stands)
     slug = shown.field("slug") or Path(view.key).name

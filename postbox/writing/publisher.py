@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -208,7 +209,9 @@ class Publisher:
         link = re.compile(rf"\{{filename\}}[^)\s]*\b{re.escape(Path(key).name)}\.md|\(<?{address}|\"{address}")
         linkers = []
         for other in self._texts.all_keys():
-            data = b"" if other == key else self._texts.file(other)
+            data = b""
+            with suppress(TextError):  # one that cannot be read is no page of the site either
+                data = b"" if other == key else self._texts.file(other)
             if link.search(data.decode("utf-8", "replace")) and read(data).field("status").lower() != "draft":
                 linkers.append(other)
         if linkers:
