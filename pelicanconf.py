@@ -106,6 +106,7 @@ DIRECT_TEMPLATES = [
     "contact",
     "privacy",
     "404",
+    "502",
     "feed",
     "comments",
     "sitemap",

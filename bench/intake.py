@@ -4,6 +4,9 @@ Both answer the same client in the same rounds, first one then the other, each w
 Ours is ``python -m postbox intake`` with everything on and the rate limit raised out of reach.
 Isso is as it comes from PyPI, its guard off, behind gunicorn with four workers.
 It is a peer and no dependency: it is installed into ``var/bench/isso`` at the first run.
+
+``--slow-senders 1200`` measures something else: honest posts through the Caddy of ``online/`` (without Caddy, straight to the
+intake), first alone and then while so many connections send a form of theirs a byte a second.
 """
 
 import argparse
@@ -15,6 +18,7 @@ import http.client
 import json
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -49,6 +53,10 @@ WORDS = (
     " work, or is it enough to practise barefoot at home? Thank you. Comment"
 )
 SLOT = "0" * 12
+HOST = "feet.example"
+HONEST = 4  # readers beside slow senders
+ATTACK_SECONDS = 30.0  # longer than a form may take to arrive
+DESCRIPTORS = 65_536  # as online/ gives each service
 
 
 class BenchError(Exception):
@@ -68,6 +76,12 @@ class Service:
     accepted: tuple[int, ...]
     database: Path
     table: str
+    host: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The name that it is asked by."""
+        return self.host or f"127.0.0.1:{self.port}"
 
     def rows(self) -> int:
         """Return how many comments its database holds."""
@@ -93,13 +107,104 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--slow-senders", type=int, metavar="N", help="measure honest posts beside N slow senders")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended
     try:
-        results = _measure()
+        results = _measure_attack(arguments.slow_senders) if arguments.slow_senders else _measure()
     except (BenchError, OSError, EOFError, subprocess.SubprocessError) as error:
         sys.exit(f"bench: {error}")
-    print(json.dumps(results, indent=1) if arguments.json else _table(results))
+    table = _attack_table if arguments.slow_senders else _table
+    print(json.dumps(results, indent=1) if arguments.json else table(results))
+
+
+def _measure_attack(senders: int) -> dict[str, Any]:
+    """Post alone, then beside slow senders; each acceptance must be a row."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, hard), hard))  # which servers and senders inherit
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory(dir=FOLDER) as folder,
+        ProcessPoolExecutor(max_workers=1, mp_context=spawn) as client,
+        _ours(site := _site(Path(folder)), POSTBOX_PROXY="127.0.0.1") as ours,
+        _behind_caddy(site, ours) as service,
+    ):
+        alone = _loaded(client, service, HONEST, first=0, seconds=ATTACK_SECONDS)
+        counts = spawn.Array("i", 2)
+        attack = spawn.Process(target=_attack, args=(service, senders, counts), daemon=True)
+        attack.start()
+        try:
+            deadline = time.monotonic() + MAX_SECONDS
+            while counts[0] < senders:
+                if time.monotonic() > deadline or not attack.is_alive():
+                    raise BenchError(f"only {counts[0]} of {senders} slow senders could connect")
+                time.sleep(0.1)
+            under = _loaded(client, service, HONEST, first=alone.sent, seconds=ATTACK_SECONDS)
+            opened, ended = counts[:]
+        finally:
+            attack.terminate()
+            attack.join()
+        if ours.rows() != alone.sent + under.sent:
+            raise BenchError(f"{ours.name} accepted {alone.sent + under.sent} comments and holds {ours.rows()}")
+    loads = {"alone": dataclasses.asdict(alone), "under": dataclasses.asdict(under)}
+    return {"server": service.name, "senders": senders, "opened": opened, "ended": ended} | loads
+
+
+def _attack_table(results: dict[str, Any]) -> str:
+    lines = [f"{results['server']}, {HONEST} readers, each load {ATTACK_SECONDS:g} s"]
+    lines += [f"{'':30}{'a second':>9}{'p50 ms':>9}{'p99 ms':>9}"]
+    for words, load in (("alone", results["alone"]), (f"beside {results['senders']:,} slow senders", results["under"])):
+        times = f"{load['p50_seconds'] * 1000:>9.1f}{load['p99_seconds'] * 1000:>9.1f}"
+        lines += [f"{words:30}{load['per_second']:>9,.0f}{times}"]
+    return "\n".join(
+        [*lines, f"slow connections opened {results['opened']:,}, ended by the server {results['ended']:,}"]
+    )
+
+
+def _attack(service: Service, senders: int, counts: Any) -> None:
+    asyncio.run(_slow_senders(service, senders, counts))
+
+
+async def _slow_senders(service: Service, senders: int, counts: Any) -> None:
+    async def send() -> None:
+        head = _head(service)
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+                writer.write(head)
+                counts[0] += 1
+                while not reader.at_eof():
+                    writer.write(b"a")
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(reader.read(65_536), 1)
+                    await writer.drain()
+                writer.close()
+            counts[1] += 1
+
+    await asyncio.gather(*(send() for _ in range(senders)))
+
+
+@contextlib.contextmanager
+def _behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
+    """Put the web server in front as online/ has it, but for its port and its certificates."""
+    caddy = shutil.which("caddy")
+    if not caddy:
+        yield ours
+        return
+    text = (ROOT / "online/Caddyfile").read_text("utf-8").replace("example.org", HOST).replace("/srv/site", str(site))
+    (site / "Caddyfile").write_text(text)
+    command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(site / "Caddyfile")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise BenchError(f"Caddy refuses its configuration: {done.stderr.strip()}")
+    config = json.loads(done.stdout.replace("127.0.0.1:8000", f"127.0.0.1:{ours.port}")) | {"admin": {"disabled": True}}
+    [server] = config["apps"]["http"]["servers"].values()
+    port = _free_port()
+    server |= {"listen": [f"127.0.0.1:{port}"], "automatic_https": {"disable": True}}
+    (site / "caddy.json").write_text(json.dumps(config))
+    run, environment = [caddy, "run", "--config", str(site / "caddy.json")], _environment(HOME=str(site))
+    with _running(run, site, environment, port, log="caddy.log"):
+        yield dataclasses.replace(ours, name="our intake behind Caddy", port=port, host=HOST)
 
 
 def _measure() -> dict[str, Any]:
@@ -202,14 +307,14 @@ def _site(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _ours(site: Path) -> Iterator[Service]:
+def _ours(site: Path, **more: str) -> Iterator[Service]:
     port = _free_port()
     raised = {"POSTBOX_RATE_SENDER": str(MAX_POSTS), "POSTBOX_RATE_OVERALL": str(MAX_POSTS)}
     inbox = site / "var" / "inbox"
     shutil.rmtree(inbox, ignore_errors=True)
     command = [sys.executable, "-m", "postbox", "intake"]
     fields = {"article": ARTICLE, "name": "Tom", "comment": f"{WORDS} {SLOT}"}
-    with _running(command, site, _environment(POSTBOX_PORT=str(port), **raised), port) as pid:
+    with _running(command, site, _environment(POSTBOX_PORT=str(port), **raised, **more), port) as pid:
         yield Service(
             name="our intake",
             port=port,
@@ -247,16 +352,18 @@ def serve_peer(commands: Path, folder: Path) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], folder: Path, environment: dict[str, str], port: int) -> Iterator[int]:
+def _running(
+    command: list[str], folder: Path, environment: dict[str, str], port: int, *, log: str = "log"
+) -> Iterator[int]:
     """Start a server, wait until it listens, and end it: this process and no other."""
-    log = folder / "log"
-    with log.open("w") as output:
+    told = folder / log
+    with told.open("w") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + MAX_SECONDS
         while not _listens(port):
             if process.poll() is not None or time.monotonic() > deadline:
-                lines = log.read_text().strip().splitlines() or ["it said nothing"]
+                lines = told.read_text().strip().splitlines() or ["it said nothing"]
                 raise BenchError(f"{' '.join(command[-3:])} did not start: {lines[-1]}")
             time.sleep(0.05)
         yield process.pid
@@ -312,27 +419,28 @@ def _resident(pid: int) -> int:
     return 1024 * int(subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True).stdout)
 
 
-def _loaded(client: Executor, service: Service, clients: int, *, first: int) -> Load:
-    return client.submit(_load, service, clients, first).result(WARM_SECONDS + SECONDS + 2 * MAX_SECONDS)
+def _loaded(client: Executor, service: Service, clients: int, *, first: int, seconds: float = SECONDS) -> Load:
+    return client.submit(_load, service, clients, first, seconds).result(WARM_SECONDS + seconds + 2 * MAX_SECONDS)
 
 
-def _load(service: Service, clients: int, first: int) -> Load:
+def _load(service: Service, clients: int, first: int, seconds: float) -> Load:
     """Be so many readers at once, in the client's own process; the submissions are numbered from ``first``."""
     gc.collect()
     gc.disable()  # a pause of the client is none of the server
     try:
-        return asyncio.run(asyncio.wait_for(_readers(service, clients, first), WARM_SECONDS + SECONDS + MAX_SECONDS))
+        readers = _readers(service, clients, first, seconds)
+        return asyncio.run(asyncio.wait_for(readers, WARM_SECONDS + seconds + MAX_SECONDS))
     except TimeoutError:
         raise BenchError(f"{service.name} left a comment without an answer for {MAX_SECONDS:g} seconds") from None
     finally:
         gc.enable()
 
 
-async def _readers(service: Service, clients: int, first: int) -> Load:
+async def _readers(service: Service, clients: int, first: int, seconds: float) -> Load:
     numbers = iter(range(first, first + MAX_POSTS))
     warm = await _together(service, clients, numbers, WARM_SECONDS)
     started, busy = time.perf_counter(), time.process_time()
-    times = await _together(service, clients, numbers, SECONDS)
+    times = await _together(service, clients, numbers, seconds)
     elapsed = time.perf_counter() - started
     return Load(
         per_second=len(times) / elapsed,
@@ -354,12 +462,7 @@ async def _reader(service: Service, numbers: Iterator[int], end: float) -> list[
 
     The connection is kept for as long as the server keeps it; a new one is part of the time, as it is for a reader.
     """
-    head = (
-        f"POST {service.target} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
-        f"Content-Type: {service.content_type}\r\nContent-Length: {len(service.body)}\r\n"
-        f"Origin: http://127.0.0.1:{service.port}\r\nSec-Fetch-Site: same-origin\r\n\r\n"
-    )
-    before, after = (head.encode() + service.body).split(SLOT.encode())
+    before, after = (_head(service) + service.body).split(SLOT.encode())
     times = []
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     while (started := time.perf_counter()) < end:
@@ -377,6 +480,14 @@ async def _reader(service: Service, numbers: Iterator[int], end: float) -> list[
     if streams:
         streams[1].close()
     return times
+
+
+def _head(service: Service) -> bytes:
+    return (
+        f"POST {service.target} HTTP/1.1\r\nHost: {service.origin}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+        f"Content-Type: {service.content_type}\r\nContent-Length: {len(service.body)}\r\n"
+        f"Origin: http://{service.origin}\r\nSec-Fetch-Site: same-origin\r\n\r\n"
+    ).encode()
 
 
 if __name__ == "__main__":

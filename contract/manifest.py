@@ -14,6 +14,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 STATUS_FILE = "press.json"  # beside the facts of the site
+BEAT_SECONDS = 30  # how often a press that watches touches it
+SILENT_SECONDS = 600  # after which it is not alive; a whole run takes minutes at most
 KEPT = ("/theme/", "/images/")  # files here have their hash in their name
 
 
@@ -134,6 +136,13 @@ class BuildStatus:
     def dumps(self) -> str:
         """Return it as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def wrong(self, path: Path, now: datetime) -> str:
+        """Return in a sentence what is wrong with the press that has written this to ``path``, if anything is."""
+        silent = now.timestamp() - path.stat().st_mtime if self.watching else 0.0
+        if silent > SILENT_SECONDS:
+            return f"nothing has been heard of it for {silent // 60:.0f} minutes; systemctl restart site-press"
+        return f"{len(self.faults)} faults keep new pages from being built; {path} says which" if self.faults else ""
 
     @classmethod
     def load(cls, path: Path) -> "BuildStatus":

@@ -34,7 +34,8 @@ class MailServer:
 class Settings:
     """Folders, addresses and limits; sizes in bytes, times in seconds.
 
-    ``rate_sender`` posts of one network (/24 or /48) and ``rate_overall`` of all are taken in ``rate_seconds``.
+    ``rate_sender`` posts of one network (/24 or /48) and ``rate_overall`` of all are taken in ``rate_seconds``, and as many as
+    ``rate_reads`` private pages are drawn for one network.
     ``desk_url`` is where David's browser finds the desk, a host name of its own without a closing slash.
     ``proxy`` is the web server in front, as addresses or networks with commas; only its word is taken for a sender's.
     ``smtp`` is the mail server as a URL, user and password in it percent-encoded; without one mails land in ``mail``.
@@ -56,6 +57,7 @@ class Settings:
     resend_seconds: int = 600
     rate_sender: int = 30
     rate_overall: int = 600
+    rate_reads: int = 600
     rate_seconds: int = 600
     proxy: str = ""
     smtp: str = field(default="", repr=False)

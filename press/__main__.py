@@ -2,14 +2,13 @@
 
 import contextlib
 import gc
-import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from pelican.utils import slugify
 
 from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
+from press.incremental.parallel import Progress
 from press.proof import proving
 from press.watch import Watcher, watching
 
@@ -55,7 +55,7 @@ def publish() -> None:
 @cli.command()
 def watch() -> None:
     """Write the site for the address in SITE_URL into output/, and what changes from then on."""
-    with _watcher("publishconf.py") as (_, watcher):
+    with _watcher("publishconf.py", is_compressing=True) as (_, watcher):
         watcher.build_all()
         print("watching", flush=True)
         watcher.run()
@@ -83,7 +83,7 @@ def article(title: str) -> None:
     slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
     if not slug:
         sys.exit('TITLE must have a letter or a digit: make article TITLE="Shoes and what they do"')
-    path = Path("content", "articles", f"{slug}.md")
+    path = Path(os.environ.get("SITE_CONTENT", "content"), "articles", f"{slug}.md")
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {
         "Title": title,
@@ -130,10 +130,11 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
 
 
 @contextlib.contextmanager
-def _watcher(config: str, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
+def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
     """Make a builder and what watches for it, until the process is told to end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.closing(Builder(Path(config), overrides, is_watching=True, progress=_progress())) as builder:
+    options: dict[str, Any] = {"is_watching": True, "is_compressing": is_compressing, "progress": _progress()}
+    with contextlib.closing(Builder(Path(config), overrides, **options)) as builder:
         content, theme = builder.folders
         with (
             contextlib.ExitStack() as proofs,
@@ -145,20 +146,18 @@ def _watcher(config: str, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]
             yield builder, Watcher(builder, changes, content / "comments", say)
 
 
-def _progress() -> Callable[[], None]:
-    """Return what counts texts and pages on a terminal, for whoever waits."""
-    if not sys.stderr.isatty():
-        return lambda: None
-    counted, shown = itertools.count(1), time.monotonic()
+def _progress() -> Progress:
+    """Return what says on a terminal what a long build is doing, for whoever waits."""
+    doing, done, shown = "", 0, time.monotonic()
 
-    def count() -> None:
-        nonlocal shown
-        number = next(counted)
+    def tell(what: str, number: int, of: int) -> None:
+        nonlocal doing, done, shown
+        doing, done = what, number + (done if what == doing else 0)
         if time.monotonic() - shown > PROGRESS_SECONDS:
             shown = time.monotonic()
-            print(f"{number:,} texts and pages", end="\r", file=sys.stderr, flush=True)
+            print(f"\033[K{what}: {done:,}{f' of {of:,}' if of else ''}", end="\r", file=sys.stderr, flush=True)
 
-    return count
+    return tell if sys.stderr.isatty() else lambda *_: None
 
 
 def _free_port(text: str) -> int:

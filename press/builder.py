@@ -9,8 +9,8 @@ import gc
 import os
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace as with_changes
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,9 @@ from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
 from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
-from press.output.folder import files_below, lock, move, output_of, sweep
+from press.incremental.parallel import Progress
+from press.output.compression import Compressor, replace
+from press.output.folder import files_below, is_same, lock, move, output_of, sweep
 from press.output.links import PageLinks, dead_links
 from press.plugin.facts import set_conversation
 from press.plugin.run import content_of, fingerprint_of, run, settings_of
@@ -55,7 +57,8 @@ class Builder:
     ``state`` is what others are told of it; ``due`` when the site changes by itself, for an article
     is published or a conversation closes; ``shared`` are the files that show something of more than one article,
     the front page first; ``held_back`` says which texts are not published, and until when.
-    ``progress`` is called for each text and page of a whole run.
+    With ``is_compressing`` what stands in the output gets compressed copies, in a thread of its own.
+    ``progress`` is told what a whole run is doing.
 
     Raises:
         BuildError: if the settings cannot be read, or another press works here.
@@ -67,7 +70,8 @@ class Builder:
         overrides: dict[str, Any],
         *,
         is_watching: bool = False,
-        progress: Callable[[], None] = lambda: None,
+        is_compressing: bool = False,
+        progress: Progress = lambda *_: None,
     ) -> None:
         self.due: datetime | None = None
         self.shared: list[str] = []
@@ -76,12 +80,13 @@ class Builder:
         self._settings = settings_of(config, overrides)
         self._lock = lock(Path(self._settings["PRESS_CACHE"]).parent)
         sweep(self._settings)
-        self.state = replace(manifest.BuildStatus.load(self._told), watching=is_watching)
+        self.state = with_changes(manifest.BuildStatus.load(self._told), watching=is_watching)
         self._version = version_of(HERE, HERE.parent / "contract")
         self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
+        self._compressor = Compressor(output_of(self._settings)) if is_compressing else None
         self._records = self._remembered_records()
         self._conversations = Conversations(
-            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations")
+            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations"), progress
         )
         # Of the last good run
         self._sources: dict[str, bytes] = self._cache.state.get("sources", {})
@@ -151,7 +156,10 @@ class Builder:
             move(Path(staging), output, pages.files)
             pages.settle(made)
             for path in sorted(Path(staged).iterdir()):
-                path.replace(facts.parent / path.name)
+                if not is_same(path, facts.parent / path.name):  # or a web server would read its file again
+                    path.replace(facts.parent / path.name)
+        if self._compressor:
+            self._compressor.add(sorted(made | pages.files))
         self._pages, self._records, self._sources = pages, pages.records, pages.sources
         self.shared = [file for file, page in pages.by_file.items() if "article" not in page.variables]
         self.due = None if settings["NOW"] else pages.context["due"]
@@ -243,8 +251,10 @@ class Builder:
         output = output_of(settings)
         draft = output.with_name(f".{output.name}-{os.getpid()}")
         draft.write_bytes(data)
-        draft.replace(output / file)
+        replace(draft, output / file)
         pages.settle([file])
+        if self._compressor:
+            self._compressor.add([file])
         self._has_lost_ids |= bool(before.links.ids - pages.links[file].ids)
         self._has_news = True
         return True
@@ -278,11 +288,16 @@ class Builder:
         live = dict.fromkeys(comments, now)
         older = {id: time for id, time in self.state.live.items() if id not in live}
         changes["live"] = dict([*older.items(), *live.items()][-LIVE:])
-        self.state = replace(self.state, **changes)
+        self.state = with_changes(self.state, **changes)
         self._told.parent.mkdir(parents=True, exist_ok=True)
         draft = self._told.with_name(f".{self._told.name}")
         draft.write_text(self.state.dumps(), "utf-8")
         draft.replace(self._told)
+
+    def beat(self) -> None:
+        """Tell that the press is alive."""
+        with contextlib.suppress(OSError):  # on a full disk, or gone; it is told at the next print
+            os.utime(self._told)
 
     def close(self) -> None:
         """Keep what this process has found out for the next one, and tell that it watches no more."""
@@ -291,6 +306,8 @@ class Builder:
                 self._save()
             if self.state.watching:
                 self.tell(watching=False)
+        if self._compressor:
+            self._compressor.close()
         self._cache.close()
         self._lock.close()
 

@@ -139,7 +139,7 @@ def prove(config: Path, overrides: dict[str, Any], path: str, text: str, staging
         sources = cache.state.get("sources", {})
         texts = {file: known[2] for file, key in sources.items() if (known := cache.get(key))} | {path: text}
         fingerprint = fingerprint_of(settings, config, version)
-        pages = OnePage(Path(settings["OUTPUT_PATH"]).resolve(), staging, fingerprint, {}, cache)
+        pages = OnePage(Path(settings["OUTPUT_PATH"]).resolve(), staging, fingerprint, {}, cache, lambda *_: None)
         pages.path = path
         with content_of(settings, texts) as content:
             changed = {

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import watchfiles
 
+from contract.manifest import BEAT_SECONDS
 from press.assets.preparation import prepare
 from press.builder import Builder
 from press.errors import BuildError, place_of
@@ -116,8 +117,12 @@ class Watcher:
 
     def run(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Render what changes."""
+        beaten = time.monotonic()
         while not is_over():
             self.turn(self._wait())
+            if time.monotonic() - beaten > BEAT_SECONDS:
+                beaten = time.monotonic()
+                self._builder.beat()
 
     @property
     def is_busy(self) -> bool:

@@ -19,6 +19,7 @@ from postbox.web.forms import Refused
 from postbox.web.validation import text_error
 
 ON_WAITING = ("publish", "publish and answer", "reject", "spam")
+ON_PUBLISHED = ("answer", "remove")  # of a reader's
 LIVE_SECONDS, LOOK_SECONDS = 0.5, 0.01
 
 

@@ -4,23 +4,25 @@ The record of decisions and the key that names revisions lie in the desk's own f
 nor write; a row forged in the inbox is at most one more comment to judge.
 """
 
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contract.comment import Comment, path_of
+from contract.comment import Comment, CommentError, path_of, read_file
 from contract.manifest import load
 from postbox.moderation.errors import ModerationError
-from postbox.moderation.publisher import Publisher, file_of
+from postbox.moderation.publisher import Publisher, file_of, write
 from postbox.moderation.review import Review
 from postbox.settings import Settings
-from postbox.store.database import transaction
-from postbox.store.decisions import ERASURES, NO_FILE
+from postbox.store.database import copy, transaction
+from postbox.store.decisions import ERASURES, GONE, NO_FILE
 from postbox.store.submissions import Revision
 from postbox.store.tokens import new_id
 from postbox.store.unit_of_work import Store, UnitOfWork
+
+MAX_COPIED_BYTES = 1024 * 1024  # of a comment's file, into a backup
 
 
 class Moderation:
@@ -74,7 +76,8 @@ class Moderation:
         with self.publisher.lock():
             if made := self._pending("reject", name):
                 return made
-            return self._decide("reject", self.review.waiting(name), "rejected", reason=reason, who=who, now=now)
+            revision, notify = self.review.waiting(name), [("rejected", name)] if reason else []
+            return self._decide("reject", revision, "rejected", reason=reason, notify=notify, who=who, now=now)
 
     def spam(self, name: str, *, who: str, now: datetime) -> int:
         """Keep a revision out as spam; its writer hears nothing of it."""
@@ -172,13 +175,24 @@ class Moderation:
         _for_each(self._back(), lambda comment: self._erase_again(comment, now))
 
     def copy(self, folder: Path) -> None:
-        """Copy inbox, decisions and published comments as of one moment into ``folder``; nothing erased is left in the copies."""
-        comments = self.store.settings.comments
+        """Copy inbox, decisions and published comments as of one moment into ``folder``; nothing erased is left in the copies.
+
+        Nobody who decides waits but for the databases. A comment decided on while the files are copied is put back as it
+        was, from the record of that decision; one erased meanwhile stays erased.
+        """
+        decisions, comments, copies = self.work.decisions, self.store.settings.comments, folder / "comments"
         with self.publisher.lock():
-            self.work.inbox.connection.execute("VACUUM INTO ?", (str(folder / "inbox.sqlite"),))
-            self.work.decisions.connection.execute("VACUUM INTO ?", (str(folder / "desk.sqlite"),))
-            if comments.exists():
-                shutil.copytree(comments, folder / "comments")
+            last = decisions.last()
+            copy(self.work.inbox.connection, folder / "inbox.sqlite")
+            copy(decisions.connection, folder / "desk.sqlite")
+        for path in comments.glob("*/*.md"):
+            _copy_file(path, copies / path.parent.name / path.name)
+        with self.publisher.lock():
+            for row in reversed(decisions.files_since(last)):
+                place = path_of(copies, row["article"], row["comment"])
+                write(place, row["file_before"] or NO_FILE)
+                if row["state_before"] == GONE:
+                    _copy_file(path_of(comments, row["article"], row["comment"]), place)
 
     # How
 
@@ -229,8 +243,17 @@ class Moderation:
             return set()
         files = [path for path in self.store.settings.comments.glob("*/*.md") if path.stem in erased]
         on_page = {path.stem for path in files if self.review.published(path.parent.name, path.stem)}
-        rows = self.work.inbox.connection.execute("SELECT DISTINCT comment FROM revision WHERE state <> 'deleted'")
-        return erased & ({row["comment"] for row in rows} | self.work.decisions.with_texts() | on_page)
+        query = "SELECT 1 FROM revision WHERE comment = ? AND state <> 'deleted'"
+        kept = {id for id in erased if self.work.inbox.one(query, id)}
+        return kept | erased & (self.work.decisions.with_texts() | on_page)
+
+
+def _copy_file(path: Path, copy: Path) -> None:
+    """Copy the file of a comment, whether or not it can be read as one; a link, a pipe or what is too long for any is left out."""
+    with suppress(FileNotFoundError, CommentError):  # taken away meanwhile
+        if len(data := read_file(path, MAX_COPIED_BYTES)) <= MAX_COPIED_BYTES:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(data)
 
 
 def _for_each(ids: Iterable[str], carry_out: Callable[[str], None]) -> None:

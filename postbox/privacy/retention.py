@@ -16,6 +16,7 @@ from postbox.moderation.service import Moderation
 from postbox.store.database import transaction
 from postbox.store.messages import Messages
 from postbox.store.submissions import Inbox, stamp
+from postbox.store.subscriptions import Subscriptions
 from postbox.store.unit_of_work import Store
 
 EVERY_SECONDS = 3600
@@ -50,15 +51,17 @@ def tidy(moderation: Moderation, *, now: datetime) -> Tidied:
         if failed.when < rejected:  # what the server said of it may name an address
             work.outbox.dismiss(failed.sequence)
     decided = work.decisions.done_before(now - timedelta(days=site.keep_address_days))
-    inbox = work.inbox
+    inbox, over = work.inbox, _over(work.messages, now - timedelta(days=site.keep_message_days), now)
     with transaction(inbox.connection):
         tidied = Tidied(
             addresses=_addresses(inbox, decided, rejected),
             codes=_codes(inbox, decided),
             comments=comments,
-            messages=_messages(inbox, now - timedelta(days=site.keep_message_days), now),
+            messages=len(over),
             mails=_mails(settings.mail, rejected),
         )
+        for id in over:
+            work.messages.forget(id)
     if any(asdict(tidied).values()):
         moderation.publisher.wipe()
     return tidied
@@ -80,28 +83,30 @@ async def hourly(store: Store, clock: Callable[[], datetime] = lambda: datetime.
 
 
 def _addresses(inbox: Inbox, decided: set[str], unconfirmed: datetime) -> int:
-    """Erase the addresses of comments that were decided on, and those that nobody confirmed."""
-    having = {row["comment"] for row in inbox.connection.execute("SELECT comment FROM subscription")}
-    erased = sum(inbox.run("DELETE FROM subscription WHERE comment = ?", id) for id in having & decided)
+    """Erase the addresses of comments that were decided on, those that nobody confirmed, and those that unsubscribed."""
+    unsubscribed = [
+        row["comment"] for row in inbox.connection.execute("SELECT comment FROM subscription WHERE events = ''")
+    ]
+    for id in unsubscribed:
+        Subscriptions(inbox).stop(id)  # which leaves word, so that no backup brings it back
+    erased = sum(inbox.run("DELETE FROM subscription WHERE comment = ?", id) for id in decided)
     came = "(SELECT received FROM revision WHERE comment = subscription.comment AND number = 1)"
     query = f"DELETE FROM subscription WHERE NOT is_confirmed AND {came} < ?"  # noqa: S608  # the line above
-    return erased + inbox.run(query, stamp(unconfirmed))
+    return len(unsubscribed) + erased + inbox.run(query, stamp(unconfirmed))
 
 
 def _codes(inbox: Inbox, decided: set[str]) -> int:
-    having = {row["id"] for row in inbox.connection.execute("SELECT id FROM comment WHERE resend_key IS NOT NULL")}
-    return sum(inbox.run("UPDATE comment SET resend_key = NULL WHERE id = ?", id) for id in having & decided)
+    query = "UPDATE comment SET resend_key = NULL WHERE id = ? AND resend_key IS NOT NULL"
+    return sum(inbox.run(query, id) for id in decided)
 
 
-def _messages(inbox: Inbox, before: datetime, now: datetime) -> int:
-    messages, over = Messages(inbox), []
+def _over(messages: Messages, before: datetime, now: datetime) -> list[str]:
+    over = []
     for message in messages.everything():
         is_over = message.received < before if EPOCH < message.received <= now else message.state == "done"
         if is_over and message.state != "deleted":
             over.append(message.id)
-    for id in over:
-        messages.forget(id)
-    return len(over)
+    return over
 
 
 def _mails(folder: Path, before: datetime) -> int:

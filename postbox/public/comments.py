@@ -11,7 +11,7 @@ from starlette.responses import Response
 from contract.comment import Comment, CommentError, Words, path_of, read
 from contract.manifest import Conversation
 from contract.thread import Entry
-from postbox.public.context import Errors, Handlers, IntakeContext, posting
+from postbox.public.context import Errors, Handlers, IntakeContext, posting, reading
 from postbox.public.spam_signals import HONEYPOT, reasons
 from postbox.store.submissions import Inbox, Submission
 from postbox.store.subscriptions import Subscriptions
@@ -38,23 +38,24 @@ class CommentPages(Handlers):
         answered = published(context, submission.article, submission.reply_to or "")
         if submission.reply_to and not answered:
             errors = {
-                "": "The comment that you answer is gone. Send yours again to add it to the article itself"
+                "": "The comment you are replying to is no longer here. Send yours again to add it to the article itself"
             } | errors
             submission = replace(submission, reply_to=None)
         if not conversation.is_open(context.clock()):
             errors = {"": "This conversation is closed"}
         form = _Form(conversation, submission, answered, fields)
         if errors:
-            return self._page(form, errors, status=422)
+            return await self._page(form, errors, status=422)
         if fields.get("action") == "preview":
             entry = as_entry("preview", submission.article, submission, context.clock(), answered)
-            return self._page(form, {}, preview=entry)
+            return await self._page(form, {}, preview=entry)
         try:
             receipt = await context.write(lambda inbox: self._keep(inbox, submission, request, fields))
         except (sqlite3.Error, OSError) as error:
-            return self._page(form, context.sorry("comment", error), status=503)
+            return await self._page(form, context.sorry("comment", error), status=503)
         return context.redirect(f"/receipt/{receipt}")
 
+    @reading
     async def reply(self, request: Request) -> Response:
         """Show a comment and the form that answers it."""
         context, article, id = self._context, request.path_params["article"], request.path_params["id"]
@@ -62,7 +63,7 @@ class CommentPages(Handlers):
         if not answered or not conversation:
             raise Refused(404, "That comment is not here. It may have been removed.")
         submission = Submission(article=article, reply_to=id)
-        return self._page(_Form(conversation, submission, answered, {}), {})
+        return await self._page(_Form(conversation, submission, answered, {}), {})
 
     def _keep(self, inbox: Inbox, submission: Submission, request: Request, fields: Mapping[str, str]) -> str:
         """Add a submission in the writer's transaction; return its receipt."""
@@ -72,9 +73,13 @@ class CommentPages(Handlers):
             Subscriptions(inbox).ask(id, submission.email)
         return inbox.receipt(id)
 
-    def _page(self, form: "_Form", errors: Errors, *, preview: Entry | None = None, status: int = 200) -> Response:
+    async def _page(
+        self, form: "_Form", errors: Errors, *, preview: Entry | None = None, status: int = 200
+    ) -> Response:
         is_open = form.conversation.is_open(self._context.clock())
-        return self._context.page("comment.html", status, form=form, errors=errors, preview=preview, is_open=is_open)
+        return await self._context.page(
+            "comment.html", status, form=form, errors=errors, preview=preview, is_open=is_open
+        )
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from contract.manifest import ManifestFile, Site
-from contract.templates import environment
+from contract.templates import environment, reader_html
 from postbox.log import fault, place
 from postbox.public.rate_limit import Rate, network
 from postbox.settings import Settings, SettingsError
@@ -33,6 +34,7 @@ Errors = dict[str, str]
 
 BYTES_A_CHARACTER = 9  # of a form: three of UTF-8, each as %E2
 ROOM_BYTES = 4096  # for all fields but the comment
+MAX_KEPT_TEXTS = 128  # of readers, as HTML
 HEALTH_SECONDS = 1.0  # to be answered in, whoever holds the inbox
 FOREVER_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -47,10 +49,15 @@ class IntakeContext:
         self.settings, self.clock = settings, clock
         self._reading = Inbox(settings.inbox)
         self._theme = environment(FileSystemLoader(settings.theme / "templates"))
+        self._theme.filters["reader_html"] = lru_cache(MAX_KEPT_TEXTS)(reader_html)
+        self._drawing = ThreadPoolExecutor(
+            1, "pages"
+        )  # one, so that whoever reads takes one turn of the interpreter in two at most
         self._manifest = ManifestFile(settings.site)
         self._writer = GroupCommit(Inbox(settings.inbox))
         self._by_sender = Rate(settings.rate_sender, settings.rate_seconds)
         self._by_all = Rate(settings.rate_overall, settings.rate_seconds)
+        self._by_reader = Rate(settings.rate_reads, settings.rate_seconds)
         self._check_limits()
 
     @property
@@ -76,6 +83,10 @@ class IntakeContext:
         """Return the seconds that a sender has to wait before posting again, 0 for none."""
         now = time.monotonic()
         return self._by_sender.wait(network(_address(request)), now) or self._by_all.wait("", now)
+
+    def wait_to_read(self, request: Request) -> float:
+        """Return the seconds that a reader has to wait before another page is drawn, 0 for none."""
+        return self._by_reader.wait(network(_address(request)), time.monotonic())
 
     def meta(self, request: Request, fields: Mapping[str, str]) -> SubmissionMeta:
         """Return what is kept with a submission, besides its words."""
@@ -106,15 +117,20 @@ class IntakeContext:
 
     # Answers
 
-    def page(self, template: str, status: int, **values: object) -> Response:
-        """Answer with a page of the theme that nobody stores."""
-        html = self._theme.get_template(template).render(site=self.site, **values)
-        return HTMLResponse(html, status, headers=self.site.headers | PRIVATE)
+    async def page(self, template: str, status: int, **values: object) -> Response:
+        """Answer with a page of the theme that nobody stores, drawn in a thread: some texts take long, and whoever posts goes on."""
+        site = self.site
 
-    def redirect(self, place: str) -> Response:
+        def draw() -> str:
+            return self._theme.get_template(template).render(site=site, **values)
+
+        html = await asyncio.get_running_loop().run_in_executor(self._drawing, draw)
+        return HTMLResponse(html, status, headers=site.headers | PRIVATE)
+
+    def redirect(self, place: str, query: str = "") -> Response:
         """Lead from a form to the page below the intake of what was kept, so that a reload sends nothing again."""
         site = self.site
-        return RedirectResponse(quote(site.intake + place), 303, headers=site.headers | PRIVATE)
+        return RedirectResponse(quote(site.intake + place) + query, 303, headers=site.headers | PRIVATE)
 
     def sorry(self, what: str, error: Exception) -> Errors:
         """Return the words for when nothing can be kept; what stopped it is told to the log alone."""
@@ -134,7 +150,7 @@ class IntakeContext:
         else:
             fault(error)
         try:
-            answer = self.page("refused.html", status, reason=reason)
+            answer = await self.page("refused.html", status, reason=reason)
         except (OSError, ValueError, TemplateError) as broken:  # the theme or the facts
             fault(broken)
             answer = PlainTextResponse(reason, status, headers=PRIVATE)
@@ -144,6 +160,7 @@ class IntakeContext:
     async def close(self) -> None:
         """Finish what waits to be kept."""
         await self._writer.close()
+        self._drawing.shutdown()
 
     def _check_limits(self) -> None:
         """Refuse a form too small for the longest comment, as far as the facts of the site are there."""
@@ -192,6 +209,24 @@ def posting(
     return post
 
 
+def reading(
+    handler: Callable[[Pages, Request], Awaitable[Response]],
+) -> Callable[[Pages, Request], Awaitable[Response]]:
+    """Make a handler of a page that is drawn for its reader: who asks for very many is told to wait."""
+
+    @wraps(handler)
+    async def read(self: Pages, request: Request) -> Response:
+        if wait := self._context.wait_to_read(request):
+            raise Refused(
+                429,
+                "That is more than this site shows in so short a time. Nothing of yours is lost. Try again in a minute.",
+                headers={"Retry-After": str(math.ceil(wait))},
+            )
+        return await handler(self, request)
+
+    return read
+
+
 def refuse(errors: Errors) -> None:
     """Refuse what comes too often where no form keeps its words."""
     if errors:
@@ -201,9 +236,7 @@ def refuse(errors: Errors) -> None:
 def _too_often(wait: float) -> Errors:
     minutes = math.ceil(wait / 60)
     when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
-    return {
-        "": f"That is more than this form takes in so short a time. Your words are still in the box. Try again {when}"
-    }
+    return {"": f"Too much was sent in a short time. Your words are still in the box. Try again {when}"}
 
 
 def _address(request: Request) -> str:

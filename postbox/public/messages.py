@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from postbox.public.context import Errors, Handlers, posting
+from postbox.public.context import Errors, Handlers, posting, reading
 from postbox.public.spam_signals import HONEYPOT, reasons
 from postbox.store.messages import Enquiry, Message, Messages
 from postbox.store.submissions import Inbox
@@ -22,16 +22,17 @@ class MessagePages(Handlers):
         """Keep a message and lead to its receipt; or show the form again, with the errors and every word."""
         enquiry, wrong = check_enquiry(fields, self._context.site)
         if errors := errors or wrong:
-            return self._form(fields, errors, 422)
+            return await self._form(fields, errors, 422)
         try:
             receipt = await self._context.write(lambda inbox: self._keep(inbox, enquiry, request, fields))
         except (sqlite3.Error, OSError) as error:
-            return self._form(fields, self._context.sorry("message", error), 503)
+            return await self._form(fields, self._context.sorry("message", error), 503)
         return self._context.redirect(f"/message/{receipt}")
 
+    @reading
     async def receipt(self, request: Request) -> Response:
         """Show a message's writer what was sent."""
-        return self._context.page("message.html", 200, message=self._own(request))
+        return await self._context.page("message.html", 200, message=self._own(request))
 
     @posting
     async def delete(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
@@ -59,5 +60,5 @@ class MessagePages(Handlers):
         messages = Messages(inbox)
         return messages.receipt(messages.add(enquiry, self._context.meta(request, fields), list(held)))
 
-    def _form(self, values: Mapping[str, str], errors: Errors, status: int) -> Response:
-        return self._context.page("contact_form.html", status, values=values, errors=errors)
+    async def _form(self, values: Mapping[str, str], errors: Errors, status: int) -> Response:
+        return await self._context.page("contact_form.html", status, values=values, errors=errors)

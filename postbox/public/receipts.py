@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from contract.manifest import Conversation
 from contract.thread import Entry
 from postbox.public.comments import as_entry, held, published
-from postbox.public.context import Errors, Handlers, posting
+from postbox.public.context import Errors, Handlers, posting, reading
 from postbox.store.submissions import Inbox, InboxError, Revision, Submission
 from postbox.store.subscriptions import Subscriptions
 from postbox.web.forms import PRIVATE, Refused
@@ -20,9 +20,10 @@ from postbox.web.validation import check, form_values
 class ReceiptPages(Handlers):
     """Handlers of the receipt."""
 
+    @reading
     async def show(self, request: Request) -> Response:
         """Show a comment's writer what became of it."""
-        return self._page(self._own(request), {}, {})
+        return await self._page(self._own(request), {}, {}, has_stopped=request.query_params.get("done") == "stop")
 
     @posting
     async def change(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
@@ -37,19 +38,20 @@ class ReceiptPages(Handlers):
             elif action == "stop":
                 await context.write(lambda inbox: Subscriptions(inbox).stop(id))
             elif errors := errors or wrong:
-                return self._page(revisions, fields, errors, status=422)
+                return await self._page(revisions, fields, errors, status=422)
             elif action == "preview":
                 answered = published(context, latest.article, latest.reply_to or "")
                 preview = as_entry("preview", latest.article, submission, revisions[0].received, answered)
-                return self._page(revisions, fields, {}, preview=preview)
+                return await self._page(revisions, fields, {}, preview=preview)
             else:
                 await context.write(lambda inbox: self._keep_change(inbox, id, submission, fields))
         except InboxError as error:
-            return self._page(context.inbox.revisions(id), fields, {"": str(error)}, status=409)
+            return await self._page(context.inbox.revisions(id), fields, {"": str(error)}, status=409)
         except (sqlite3.Error, OSError) as error:
-            return self._page(revisions, fields, context.sorry("comment", error), status=503)
-        return context.redirect(f"/receipt/{context.inbox.receipt(id)}")
+            return await self._page(revisions, fields, context.sorry("comment", error), status=503)
+        return context.redirect(f"/receipt/{context.inbox.receipt(id)}", "?done=stop" if action == "stop" else "")
 
+    @reading
     async def export(self, request: Request) -> Response:
         """Hand a comment's writer all that is kept with it."""
         revisions = self._own(request)
@@ -73,28 +75,36 @@ class ReceiptPages(Handlers):
             raise Refused(404, "That link doesn’t work. The comment may have been deleted.")
         return revisions
 
-    def _page(
+    async def _page(
         self,
         revisions: list[Revision],
         values: Mapping[str, str],
         errors: Errors,
         *,
         preview: Entry | None = None,
+        has_stopped: bool = False,
         status: int = 200,
     ) -> Response:
         context, latest = self._context, revisions[-1]
         answered = published(context, latest.article, latest.reply_to or "")
-        on_page = [revision.state for revision in revisions if revision.state in ("published", "removed")]
+        on_page = [revision for revision in revisions if revision.state in ("published", "removed")][-1:]
+        is_published = [revision.state for revision in on_page] == ["published"]
+        before = (on_page if is_published else revisions[-2:-1]) if latest.state == "waiting" else []
         entry = as_entry(latest.id, latest.article, latest, revisions[0].received, answered) if latest.body else None
-        return context.page(
+        return await context.page(
             "receipt.html",
             status,
             conversation=context.site.conversations.get(latest.article, Conversation("", "/")),
             latest=latest,
-            is_published=on_page[-1:] == ["published"],
+            is_published=is_published,
+            has_stopped=has_stopped,
             subscription=Subscriptions(context.inbox).of(latest.id),
             receipt=context.inbox.receipt(latest.id),
             entry=entry,
+            before=next(
+                (as_entry(f"before{old.id}", old.article, old, old.received, answered) for old in before if old.body),
+                None,
+            ),
             preview=preview,
             values=values or form_values(latest),
             errors=errors,

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,15 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def copy(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy a database as of one moment, page by page, so that neither its size nor a row of any length stops the copy.
+
+    What was erased is not in it: its places are written over with zeros (``secure_delete``).
+    """
+    with closing(sqlite3.connect(path)) as target:
+        connection.backup(target)
 
 
 def wipe(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from postbox.store.database import connect
-from postbox.store.outbox import TABLE
+from postbox.store.outbox import ARRIVALS, TABLE
 
 MIGRATIONS = [
     """
@@ -32,9 +32,11 @@ MIGRATIONS = [
     CREATE INDEX decision_to_apply ON decision (sequence) WHERE NOT is_applied
     """,
     TABLE,
+    f"{ARRIVALS}; INSERT OR IGNORE INTO arrival SELECT DISTINCT comment, 1 FROM decision",  # noqa: S608  # what was decided on before
 ]
 ERASURES = ("delete", "forget")
 GONE = "deleted"  # in a decision: the state before it, whose words were erased since
+MAX_REPLIES = 100  # of those that are looked through for one
 NO_FILE = ""  # in a decision: the file is taken away; None leaves it as it is
 
 
@@ -79,11 +81,31 @@ class Decisions:
         """Return how many there are."""
         return int(self.connection.execute("SELECT count(*) FROM decision").fetchone()[0])
 
+    def last(self) -> int:
+        """Return the sequence number of the last decision, 0 before the first."""
+        return int(self.connection.execute("SELECT coalesce(max(sequence), 0) FROM decision").fetchone()[0])
+
+    def files_since(self, sequence: int) -> list[sqlite3.Row]:
+        """Return what was decided on files since then, in order."""
+        query = (
+            "SELECT comment, article, file_before, state_before FROM decision"
+            " WHERE sequence > ? AND (file IS NOT NULL OR state_before = ?) ORDER BY sequence"
+        )
+        return self.connection.execute(query, (sequence, GONE)).fetchall()
+
     def article_of(self, comment: str) -> str | None:
         """Return the article of the last decision on a comment, if there is one."""
         query = "SELECT article FROM decision WHERE comment = ? ORDER BY sequence DESC LIMIT 1"
         row = self.connection.execute(query, (comment,)).fetchone()
         return str(row["article"]) if row else None
+
+    def of(self, comment: str) -> list[Decision]:
+        """Return the decisions on a comment, in order."""
+        return self._find("comment = ? ORDER BY sequence", comment)
+
+    def replies_since(self, sequence: int) -> list[Decision]:
+        """Return the first ``MAX_REPLIES`` replies of the author since a decision, in order, to whatever comments."""
+        return self._find("sequence > ? AND action = 'answer' ORDER BY sequence LIMIT ?", sequence, MAX_REPLIES)
 
     def has_published(self, comment: str, article: str) -> bool:
         """Tell whether a reader's comment was ever published there."""
@@ -137,7 +159,7 @@ class Decisions:
 
     # How
 
-    def _find(self, condition: str, *values: int) -> list[Decision]:
+    def _find(self, condition: str, *values: str | int) -> list[Decision]:
         rows = self.connection.execute(
             "SELECT *, sequence = (SELECT max(sequence) FROM decision AS d WHERE d.comment = decision.comment) AS is_last"  # noqa: S608  # conditions are this module's own
             f" FROM decision WHERE {condition}",

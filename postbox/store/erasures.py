@@ -11,6 +11,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 
 MAX_NOTED = 100  # taken over at once
+MAX_BYTES = 64 * 1024 * 1024  # of the record, more than a million erasures
 _ENTRY = re.compile(r"(?:comment|message|subscription) [a-z0-9]{1,32}|refused [0-9a-f]{64}")
 # Not a comment: only moderation can tell whether it is its writer's to erase.
 _BY_READERS = ("message", "subscription", "refused")
@@ -35,7 +37,7 @@ class Erasures:
         self._path = folder / "log"
         with self._open() as file:
             file.seek(0)
-            text = file.read().decode("utf-8", "replace")
+            text = file.read(MAX_BYTES).decode("utf-8", "replace")
         lines = text.replace("follower ", "subscription ").split("\n")[:-1]
         self._entries = set(filter(_ENTRY.fullmatch, lines))
 
@@ -68,15 +70,19 @@ class Erasures:
         """Open the record to read and to add to, following no link.
 
         Raises:
-            OSError: if a link lies there, or a folder.
+            OSError: if a link, a folder or a pipe lies there, or more than the record can be.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.fdopen(os.open(self._path, flags, 0o600), "a+b")
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o600)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            os.close(descriptor)
+            raise OSError(f"{self._path} is not the record of erasures; put the last good copy there")
+        return os.fdopen(descriptor, "a+b")
 
     def take_over(self, inbox: Inbox) -> None:
         """Record what readers have erased themselves, of which the inbox holds an event."""
-        query = "SELECT sequence, kind, about FROM erasure ORDER BY sequence LIMIT ?"
-        if rows := inbox.connection.execute(query, (MAX_NOTED,)).fetchall():
+        if rows := inbox.oldest("erasure", limit=MAX_NOTED):
             self.add((row["kind"], row["about"]) for row in rows if row["kind"] in _BY_READERS)
             with transaction(inbox.connection):
                 inbox.run("DELETE FROM erasure WHERE sequence <= ?", rows[-1]["sequence"])
@@ -84,10 +90,11 @@ class Erasures:
 
     def erase_again(self, inbox: Inbox) -> None:
         """Erase the messages and addresses that have come back; comments are for moderation to erase."""
-        rows = inbox.connection.execute
-        messages = self.of("message") & {row["id"] for row in rows("SELECT id FROM message WHERE state <> 'deleted'")}
-        addresses = self.of("subscription") & {row["comment"] for row in rows("SELECT comment FROM subscription")}
-        refused = self.of("refused") - {bytes(row["digest"]).hex() for row in rows("SELECT digest FROM refused")}
+        kept = "SELECT 1 FROM message WHERE id = ? AND state <> 'deleted'"
+        addressed, known = "SELECT 1 FROM subscription WHERE comment = ?", "SELECT 1 FROM refused WHERE digest = ?"
+        messages = [id for id in self.of("message") if inbox.one(kept, id)]
+        addresses = [id for id in self.of("subscription") if inbox.one(addressed, id)]
+        refused = [digest for digest in self.of("refused") if not inbox.one(known, bytes.fromhex(digest))]
         if messages or addresses or refused:
             with transaction(inbox.connection):
                 for id in messages:

@@ -1,11 +1,11 @@
 """Messages from the contact form: for its reader alone, and never on any page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from postbox.store.submissions import Inbox, SubmissionMeta, fields_of, stamp
+from postbox.store.submissions import PORTION, Inbox, SubmissionMeta, fields_of, stamp
 from postbox.store.tokens import new_id
 
 
@@ -62,9 +62,12 @@ class Messages:
         order = "state = 'done', CASE state WHEN 'new' THEN received END, received DESC, id"
         return self._find(f"state <> 'deleted' ORDER BY {order} LIMIT ? OFFSET ?", limit, offset)
 
-    def everything(self) -> list[Message]:
-        """Return every message."""
-        return self._find("TRUE ORDER BY received, id")
+    def everything(self) -> Iterator[Message]:
+        """Yield every message, ``PORTION`` in memory at a time."""
+        last = ""
+        while (portion := self._find("id > ? ORDER BY id LIMIT ?", last, PORTION)) and portion[-1].id != last:
+            yield from portion
+            last = portion[-1].id
 
     def size(self, state: str = "new") -> int:
         """Return how many are new, or in another state."""

@@ -8,11 +8,13 @@ What a reader erases is noted likewise, for the desk's record of erasures.
 
 import hashlib
 import json
+import logging
 import os
 import sqlite3
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.comment import READER_FIELDS, Words
+from postbox import log
 from postbox.store.database import connect, open_in_memory, refuse_code
 from postbox.store.tokens import Tokens, new_id, secret
 
@@ -97,6 +100,7 @@ MIGRATIONS = [
 
 MAX_REQUESTS = 100  # for a deletion, at once
 MAX_REVISIONS = 200  # of one comment, as far as they are read
+PORTION = 50  # comments or messages in memory at a time, where all are looked through
 _WORDS = ", ".join(READER_FIELDS)
 _ERASED = ", ".join(f"{name} = ''" for name in (*READER_FIELDS, "reason")) + ", digest = x'', held = '[]'"
 
@@ -131,6 +135,11 @@ class Revision(Words):
     held: tuple[str, ...]
     state: str
     reason: str
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        """Whether it was rejected with a note to its writer, who can then try again."""
+        return self.state == "rejected" and bool(self.reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,11 +276,11 @@ class Inbox:
         The same words as the latest revision change nothing, so a form sent twice is one change.
 
         Raises:
-            InboxError: if the comment was deleted, rejected or removed.
+            InboxError: if the comment was deleted, removed, or rejected without a note.
         """
         latest = self.revisions(id)[-1]
-        if latest.state not in ("waiting", "published"):
-            raise InboxError("This comment cannot be changed any more.")
+        if latest.state not in ("waiting", "published") and not latest.can_be_sent_again:
+            raise InboxError("You can’t change this comment any more.")
         if latest.words == submission.words:
             return
         self.run("UPDATE revision SET state = 'replaced' WHERE comment = ? AND state = 'waiting'", id)
@@ -316,17 +325,29 @@ class Inbox:
             f"id = ?1 AND (number = {first} OR number IN {latest}) ORDER BY number", id, MAX_REVISIONS - 1
         )
 
-    def everything(self) -> list[Revision]:
-        """Return every revision of every comment."""
-        return self._find("TRUE ORDER BY id, number")
+    def everything(self) -> Iterator[Revision]:
+        """Yield every revision of every comment, ``PORTION`` in memory at a time."""
+        query = "SELECT DISTINCT comment FROM revision WHERE comment > ? ORDER BY comment LIMIT ?"
+        last, ids = None, [""]
+        while ids and ids[-1] != last:  # a forged id that is no UTF-8 is read as another, and may be behind itself
+            last = ids[-1]
+            ids = [str(row["comment"]) for row in self.connection.execute(query, (last, PORTION))]
+            for id in ids:
+                yield from self.revisions(id)
 
     def deletion_requests(self, *, limit: int = MAX_REQUESTS) -> list[str]:
         """Return the ids of comments whose writers deleted them and which may still be on a page.
 
         They come in no order, so that those which cannot be carried out keep no place from the others for ever.
         """
-        query = "SELECT id FROM comment WHERE deletion = 'delete' ORDER BY random() LIMIT ?"
-        return [str(row["id"]) for row in self.connection.execute(query, (limit,))]
+        query, found = "SELECT id FROM comment WHERE deletion = 'delete'", []
+        try:
+            return [str(row["id"]) for row in self.connection.execute(f"{query} ORDER BY random() LIMIT ?", (limit,))]
+        except sqlite3.DataError:  # an id longer than any of ours keeps no place from the others either
+            for place in range(limit):
+                with suppress(sqlite3.DataError):
+                    found += [str(row["id"]) for row in self.connection.execute(f"{query} LIMIT 1 OFFSET ?", (place,))]
+        return found
 
     def close_deletion_request(self, id: str) -> None:
         """Record that a deletion request was carried out."""
@@ -367,8 +388,7 @@ class Inbox:
 
     def events(self, *, limit: int) -> list[Event]:
         """Return the oldest events."""
-        rows = self.connection.execute("SELECT sequence, kind, about FROM event ORDER BY sequence LIMIT ?", (limit,))
-        return [Event(**row) for row in rows]
+        return [Event(**row) for row in self.oldest("event", limit=limit)]
 
     def drop(self, event: Event) -> None:
         """Drop an event, once the desk has it."""
@@ -402,6 +422,22 @@ class Inbox:
                 except sqlite3.DataError:
                     self.run("INSERT INTO temp.too_long VALUES (?, ?)", table, key)
             return self.connection.execute(query, values).fetchall()
+
+    def oldest(self, table: str, *, limit: int) -> list[sqlite3.Row]:
+        """Return the oldest rows of a table of events or erasures; those longer than any of the intake's are dropped."""
+        query, rest = f"SELECT sequence, kind, about FROM {table}", "ORDER BY sequence LIMIT ?"  # noqa: S608  # a table of this module's
+        try:
+            return self.connection.execute(f"{query} {rest}", (limit,)).fetchall()
+        except sqlite3.DataError:
+            for row in self.connection.execute(f"SELECT sequence FROM {table} {rest}", (limit,)).fetchall():  # noqa: S608
+                try:
+                    self.one(f"{query} WHERE sequence = ?", row["sequence"])
+                except sqlite3.DataError as error:
+                    self.run(f"DELETE FROM {table} WHERE sequence = ?", row["sequence"])  # noqa: S608
+                    log.event(
+                        "a row longer than any of ours is dropped", level=logging.WARNING, table=table, error=error
+                    )
+            return self.connection.execute(f"{query} {rest}", (limit,)).fetchall()
 
     @property
     def too_long(self) -> int:

@@ -61,7 +61,7 @@ async def read_form(request: Request, *, max_bytes: int, max_fields: int) -> dic
             or cannot be read (400).
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
-        raise Refused(415, "This address takes what a form of this site sends. Go back and use the form.")
+        raise Refused(415, "That did not come from a form on this site. Go back and use the form.")
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -72,7 +72,7 @@ async def read_form(request: Request, *, max_bytes: int, max_fields: int) -> dic
     except TimeoutError:
         raise Refused(408, "The form took too long to arrive. Go back and send it again.") from None
     except ClientDisconnect:  # no fault of ours, so none in the log
-        raise Refused(400, "The form did not arrive whole. Go back and send it again.") from None
+        raise Refused(400, "Part of the form did not arrive. Go back and send it again.") from None
     return parse(bytes(data), max_fields=max_fields)
 
 

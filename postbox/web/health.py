@@ -57,11 +57,12 @@ def route(settings: Settings, **more: Callable[[], State]) -> Route:
 def inbox(inbox: Inbox, folder: Path) -> State:
     """Tell how an inbox stands that its process has opened."""
     oldest = inbox.one("SELECT min(received) AS received FROM revision WHERE state = 'waiting'")
+    events = inbox.one("SELECT count(*) AS size FROM (SELECT 1 FROM event LIMIT ?)", MAX_EVENTS)
     state = {
         "waiting": inbox.size(),
         "oldest_seconds": _age(oldest["received"] if oldest else None),
         "messages": Messages(inbox).size(),
-        "notes": len(inbox.events(limit=MAX_EVENTS)),
+        "notes": int(events["size"]) if events else 0,
         "set_aside": inbox.too_long,
     }
     free = shutil.disk_usage(folder).free
@@ -76,8 +77,7 @@ def _press(path: Path) -> State:
         "faults": len(press.faults),
         "watching": press.watching,
     }
-    wrong = f"{len(press.faults)} faults keep new pages from being built; {path} says which" if press.faults else ""
-    return state, wrong
+    return state, press.wrong(path, datetime.now(UTC))
 
 
 def _age(received: str | None) -> float | None:

@@ -61,14 +61,23 @@ def check_settings(settings: dict[str, Any]) -> None:
         days = settings[f"KEEP_{name}_DAYS"]
         if type(days) is not int or not least <= days <= MOST_DAYS:
             raise BuildError(f"KEEP_{name}_DAYS is {days!r}; it must be a whole number from {least} to {MOST_DAYS}")
-    try:
-        UUID(settings["FEED_UUID"])
-    except ValueError:
-        raise BuildError("FEED_UUID must be a UUID; the command uuidgen makes one") from None
+    feed_uuid(settings)
     for key in settings["HEADER_KEYS"]:
         name = key.lower().replace("-", "_")
         if name in OURS or hasattr(Content, name) or not re.fullmatch(r"[a-z]\w*", name, re.ASCII):
             raise BuildError(f"HEADER_KEYS: “{key}” is taken or no word of letters and digits; choose another")
+
+
+def feed_uuid(settings: dict[str, Any]) -> UUID:
+    """Return what names the site in its feeds.
+
+    Raises:
+        BuildError: if it is none.
+    """
+    try:
+        return UUID(settings["FEED_UUID"])
+    except ValueError:
+        raise BuildError("FEED_UUID must be a UUID; the command uuidgen makes one") from None
 
 
 def check_ids(articles: Iterable[Article]) -> None:

@@ -23,15 +23,18 @@ from contract.manifest import dumps
 from contract.templates import prepare
 from press.assets import style
 from press.assets.images import Images
-from press.assets.og_image import social_images
+from press.assets.og_image import SocialImages
+from press.assets.og_image import shown as shown_letters
 from press.errors import refuse, shown
 from press.incremental.comments import Conversations
+from press.incremental.parallel import on_every_core
 from press.output import feeds, json_ld, tables
 from press.output.feeds import Newest
 from press.plugin import checks, facts
 from press.plugin.reader import MarkdownReader
 
 ALIGNED = re.compile(r'(<t[hd]) align="(left|center|right)"')  # a cell as Markdown writes it
+SOCIAL_IMAGES_AT_ONCE = 16
 # Pelican loads these even where it writes no such page.
 UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "period_archives")}
 
@@ -64,7 +67,7 @@ def _prepare_templates(generator: Generator) -> None:
     generator.env.loader = ChoiceLoader([templates, DictLoader(UNUSED_TEMPLATES)])
     generator.env.globals |= {
         "structured": json_ld,
-        "feed_id": partial(feeds.feed_id, generator.settings["FEED_UUID"]),
+        "feed_id": partial(feeds.feed_id, checks.feed_uuid(generator.settings)),
         "latest": feeds.latest,
         "feed_entries": feeds.FEED_ENTRIES,
     }
@@ -116,8 +119,10 @@ def _illustrate(generator: PagesGenerator) -> None:
         style.light(generator.env, settings["ACCENT"]),
     )
     for content in visible:
-        html = ALIGNED.sub(r'\1 class="\2"', content._content)  # as align= is no HTML any more
-        content._content = images.illustrate(tables.scrollable(html), Path(content.source_path))
+        html = content._content
+        if "<table" in html:
+            html = tables.scrollable(ALIGNED.sub(r'\1 class="\2"', html))  # as align= is no HTML any more
+        content._content = images.illustrate(html, Path(content.source_path))
     context["portrait"] = images.portrait(settings["PORTRAIT"])
     refuse(images.faults)
     context["images"] = images
@@ -146,19 +151,15 @@ def _add_facts(generators: list[Generator]) -> None:
     checks.check_settings(settings)
     checks.check_ids([*listed, *hidden, *drafts])
     checks.check_tags([*listed, *hidden, *drafts])
-    checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
-
     facts.set_languages(settings, [*visible, *pages, *(draft_pages if settings["PREVIEW"] else [])])
     facts.set_facts(settings, visible)
+    checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
     facts.set_neighbours(listed)
     _add_conversations(settings, visible)
     if settings["SOCIAL_IMAGES"]:
-        template, titles = generator.env.get_template("social.svg"), {article.title for article in visible}
-        social = social_images(context["images"], template, titles, settings["SITENAME"])
-        for article in visible:
-            article.social = social[article.title]
+        _add_social_images(generator, visible)
 
-    icon = generator.env.get_template("icon.svg").render(light=style.light(generator.env, settings["ACCENT"]))
+    icon = generator.env.get_template("icon.svg").render(light=context["images"].light)
     feed_style = style.style(generator.env, settings["ACCENT"], "feed.css")
     context["static"] = style.static(Path(generator.theme, "static"), {"feed.css": feed_style, "icon.svg": icon})
     context["site"] = facts.site_of(generator, listed, visible)
@@ -177,6 +178,20 @@ def _add_conversations(settings: dict[str, Any], articles: list[Content]) -> Non
         print(f"set aside: {shown(problem.path)}: {problem.cause}", file=sys.stderr)  # noqa: T201  # a log would make it a fault
     for article in articles:
         facts.set_conversation(article, conversations[article.id])
+
+
+def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) -> None:
+    images, name = generator.context["images"], shown_letters(generator.settings["SITENAME"])
+    ground = generator.env.get_template("social.svg").render(light=images.light, site_name=name)
+    social = SocialImages(images, ground)
+    titles = list(dict.fromkeys(article.title for article in articles))
+    missing = social.missing(titles)
+    for part in on_every_core(social.draw_all, missing, SOCIAL_IMAGES_AT_ONCE):  # into the folder of images
+        if "PRESS" in generator.settings:
+            generator.settings["PRESS"].progress("drawing social images", len(part), len(missing))
+    drawn = social.draw_all(titles)
+    for article in articles:
+        article.social = drawn[article.title]
 
 
 def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from postbox.store.tokens import DecisionLinks
+from tests.support import mail
 from tests.support.desk import change, send
 from tests.support.place import RICH, ROOT, Place, a_comment
 from tests.support.process import answers, free_port, wait_until
@@ -196,19 +198,18 @@ def pressed(address: str, button: str, **words: str) -> State:
     return state
 
 
-def mailed(*, is_confirmed: bool) -> State:
-    """Open the link in a mail to an address that a comment was sent with."""
+def mailed(*buttons: str) -> State:
+    """Open the link in a mail to an address that a comment was sent with, and press buttons there."""
 
     def state(page: Page, house: House) -> None:
-        words = f"Confirmed: {is_confirmed}."
-        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=words, **WITH_ADDRESS)(page, house)
+        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=f"{buttons}.", **WITH_ADDRESS)(page, house)
         subscriptions = Subscriptions(Inbox(house.settings.inbox))
         subscription = subscriptions.of(page.url.rpartition("/")[2].partition(".")[0])
         assert subscription
         page.goto(f"/comments/mail/{subscriptions.token(subscription)}")
-        if is_confirmed:
-            page.get_by_role("button", name="Yes, email me").click()
-            expect(page.get_by_role("heading", level=1)).to_have_text("Your email choices")
+        for button in buttons:
+            page.get_by_role("button", name=button).click()
+            expect(page.locator(".done")).to_be_visible()
 
     return state
 
@@ -234,8 +235,9 @@ STATES: dict[str, State] = PAGES | {
     "received": pressed(f"/articles/{ARTICLE}/", "Send comment", name="Ann", comment="My words."),
     "refused": at("/comments/receipt/none"),
     "received with an address": pressed(f"/articles/{ARTICLE}/", "Send comment", comment="Hi.", **WITH_ADDRESS),
-    "address to confirm": mailed(is_confirmed=False),
-    "address confirmed": mailed(is_confirmed=True),
+    "address to confirm": mailed(),
+    "address confirmed": mailed("Yes, email me"),
+    "address unsubscribed": mailed("Yes, email me", "Unsubscribe"),
     "address gone": at("/comments/mail/none"),
     "message with errors": pressed("/contact/", "Send message", name=LONG_WORD, contact="1"),
     "message received": pressed(
@@ -323,8 +325,31 @@ def test_a_decision_by_mail_and_what_went_wrong_can_be_read_by_everyone(
         page.get_by_role("button", name="Publish", exact=True).click()
         expect(page.get_by_role("status")).to_contain_text("Published the comment by Tom")
         look_over(page, NARROW)
+        page.goto(page.url.partition("?")[0])  # the link itself, opened again
+        expect(page.get_by_text("This comment is published.")).to_be_visible()
+        for summary in page.locator("main summary").all():
+            summary.evaluate("(summary) => { summary.parentElement.open = true }")
+        look_over(page, NARROW)
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("button", name="Publish", exact=True)).to_be_visible()
+
+
+def test_a_mail_can_be_read_by_everyone(context: BrowserContext, house: House, tmp_path: Path) -> None:
+    sender = mail.House(mail.a_place(tmp_path))
+    asked = sender.send(address="tom@reader.example", reply_to="0001", held=["it has 1 link"], body=LONG_WORD[:500])
+    told = sender.published(address="tom@reader.example", events="published author others")
+    kept_out = sender.send(address="tom@reader.example", events="published")
+    sender.reject(kept_out, "Too long.")
+    message = sender.message(contact="07700 900456, or ann@reader.example", name=LONG_WORD[:60])
+    rows = {"comment": sender.name(asked), "confirm": asked, "published": sender.name(told), "message": message}
+    rows |= {"answered": sender.answered(told), "rejected": sender.name(kept_out)}
+
+    pages = {f"{house.site}/mailed/{kind}": mail.html_of(sender.mail(kind, about)) for kind, about in rows.items()}
+    context.route("**/mailed/*", lambda route: route.fulfill(content_type="text/html", body=pages[route.request.url]))
+
+    for address in pages:
+        with opened(context, house, at(address)) as page:
+            look_over(page, NARROW)
 
 
 @pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])

@@ -32,7 +32,7 @@ def page(browser: Browser, served: tuple[Place, str], request: pytest.FixtureReq
         base_url=desk,
         reduced_motion="reduce",
     )
-    context.set_default_timeout(8000)
+    context.set_default_timeout(20_000)
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
     sign_in(page, place)

@@ -612,10 +612,29 @@ def test_the_reader_reads_as_pelicans_own_whatever_it_read_before(tmp_path: Path
     article = tmp_path / "a.md"
     article.write_text(HEADER + text, "utf-8")
     with contextlib.closing(Cache(tmp_path / "cache", b"1" * 16)) as cache:
-        ours = MarkdownReader(settings | {"PRESS": SimpleNamespace(cache=cache, sources={}, progress=lambda: None)})
+        ours = MarkdownReader(settings | {"PRESS": SimpleNamespace(cache=cache, sources={}, progress=lambda *_: None)})
         theirs, _ = PelicansReader(deepcopy(settings)).read(str(article))
 
         first, second = ours.read(str(article)), ours.read(str(article))
 
     assert first == second
     assert first[0] == theirs
+
+
+def test_a_build_tells_what_it_is_doing_and_how_much_of_that_is_done(place: Place) -> None:
+    done: dict[str, int] = {}
+    in_all: dict[str, int] = {}
+
+    def progress(what: str, number: int, of: int) -> None:
+        done[what] = done.get(what, 0) + number
+        in_all[what] = of
+
+    images = {"IMAGE_CACHE": str(place.folder / "images")}
+    with contextlib.closing(
+        Builder(place.folder / "pelicanconf.py", place.settings() | images, progress=progress)
+    ) as builder:
+        builder.build_all()
+
+    phases = {"reading conversations": 1, "drawing social images": 1, "drawing pages": done["drawing pages"]}
+    assert {what: (done[what], in_all[what]) for what in phases} == {what: (of, of) for what, of in phases.items()}
+    assert done["taking texts"] == len(list((place.folder / "content").glob("[ap]*/*.md")))

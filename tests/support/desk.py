@@ -89,4 +89,4 @@ def everything(settings: Settings) -> dict[str, str]:
 
 def is_not_of_the_mail(line: str) -> bool:
     """Tell whether a line of a dump is of no table that the sending of mail changes."""
-    return not re.match('(INSERT INTO|DELETE FROM) "(event|outbox|sqlite_sequence)"', line)
+    return not re.match('(INSERT INTO|DELETE FROM) "(arrival|event|outbox|sqlite_sequence)"', line)

@@ -120,7 +120,7 @@ def forge(settings: Settings, statement: str, *values: object) -> None:
 
 def revisions(settings: Settings) -> list[Revision]:
     """Return all that is in the inbox."""
-    return Inbox(settings.inbox).everything()
+    return [*Inbox(settings.inbox).everything()]
 
 
 def latest(settings: Settings, id: str) -> Revision:

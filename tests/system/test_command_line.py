@@ -37,7 +37,7 @@ Clock = Callable[[], datetime]
 
 COMMANDS = [
     *["list", "show", "approve", "reject", "reply", "forget", "export", "tidy", "sign-in"],
-    *["backup", "intake", "desk", "preview"],
+    *["backup", "doctor", "intake", "desk", "preview"],
 ]
 
 

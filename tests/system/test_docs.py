@@ -27,7 +27,7 @@ MADE = ("output/", "var/", "/", "theme/comments", "~/", "http")  # by a build, a
 YOURS = {"content/extra/", "content/files/", ".venv/bin/python"}
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 COMMAND = re.compile(
-    r"^(?:\w+=\S+ |\(umask 077 && )?((?:python -m (?:moving|postbox|press|pelican)|python bench/\w+\.py|online/\w+|make)(?: [^#\n|&>)]+)?)",
+    r"^(?:\w+=\S+ |\(umask 077 && )?((?:python -m (?:moving|postbox|press|pelican)|python bench/\w+\.py|online/\w+\b(?!\.)|make)(?: [^#\n|&>)]+)?)",
     re.MULTILINE,
 )
 OPTION = re.compile(r"(?<!\S)--[a-z-]+")

@@ -115,7 +115,7 @@ def test_rows_of_an_enemy_leave_a_desk_that_serves_the_rest(settings: Settings, 
 
 
 def _swap(settings: Settings, how: Callable[[str], object]) -> None:
-    for file in settings.inbox.glob("inbox.sqlite*"):
+    for file in sorted(settings.inbox.glob("inbox.sqlite*")):
         file.rename(file.with_name(f"away-{file.name}"))
     how(str(settings.inbox / "inbox.sqlite"))
 
@@ -148,7 +148,7 @@ def test_whatever_lies_in_the_inboxs_place_the_desk_runs_and_takes_it_up_once_it
         health = client.get("/healthz")
         for path in settings.inbox.glob("inbox.sqlite*"):
             path.rmdir() if path.is_dir() else path.unlink()
-        for path in settings.inbox.glob("away-*"):
+        for path in sorted(settings.inbox.glob("away-*"), reverse=True):
             path.rename(path.with_name(path.name.removeprefix("away-")))
         wait_until(lambda: "Honest words." in client.get("/").text, "it is taken up again")
 

@@ -56,7 +56,7 @@ def test_a_rejected_comment_leaves_no_file_and_waits_no_more(house: House) -> No
 
 @pytest.mark.parametrize(("fields", "forged", "refusal"), [
     ({}, "body = 'Unkind words.'", "has changed since you read it"),
-    ({"reply_to": "9999"}, "", "answers 9999, which is not published"),
+    ({"reply_to": "9999"}, "", "replies to 9999, which is not published"),
     ({"article": "../../articles"}, "", "Article"),
 ])  # fmt: skip
 def test_what_changed_or_answers_nothing_or_leaves_its_folder_is_not_published_nor_logged(
@@ -346,10 +346,10 @@ def test_a_publication_that_was_answered_since_is_not_undone(house: House) -> No
     reply = house.published(reply_to=id)
     of_reply, of_comment = house.decisions.latest()
 
-    with pytest.raises(ModerationError, match="answered since; remove it instead"):
+    with pytest.raises(ModerationError, match="Someone has replied since"):
         house.undo(of_comment.sequence)
     house.remove(reply)
-    with pytest.raises(ModerationError, match="answered since"):  # its place would answer nothing
+    with pytest.raises(ModerationError, match="Someone has replied since"):  # its place would answer nothing
         house.undo(of_comment.sequence)
 
     assert house.comment(id).author == "Tom"
@@ -361,7 +361,7 @@ def test_an_answer_that_was_answered_since_is_not_undone(house: House) -> None:
     sequence = house.answer("0001", "Mine.")
     house.published(reply_to=house.decisions.latest()[0].comment)
 
-    with pytest.raises(ModerationError, match="answered since"):
+    with pytest.raises(ModerationError, match="Someone has replied since"):
         house.undo(sequence)
 
 

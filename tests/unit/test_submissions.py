@@ -151,7 +151,7 @@ def test_what_was_decided_against_cannot_be_changed(inbox: Inbox, state: str) ->
     id = add(inbox, NOW)
     inbox.set_state(id, 1, state)
 
-    with pytest.raises(InboxError, match="cannot be changed"):
+    with pytest.raises(InboxError, match="can’t change this comment"):
         inbox.change(id, a_submission(body="Again."), NOW, ())
 
 
@@ -343,7 +343,29 @@ def test_a_row_of_anothers_making_is_shown_and_stops_no_other(inbox: Inbox, dama
     [revision] = inbox.revisions(bad)
     assert revision.received.tzinfo is UTC
     assert all(isinstance(reason, str) for reason in revision.held)
-    assert len(inbox.everything()) == 2
+    assert len([*inbox.everything()]) == 2
+
+
+LONG = "replace(hex(zeroblob(15000000)), '0', 'x')"
+
+
+@pytest.mark.parametrize("statement", [
+    f"INSERT INTO comment (id, article, deletion) VALUES ({LONG}, 'x', 'delete')",
+    f"INSERT INTO event (kind, about) VALUES ('comment', {LONG})",
+    f"INSERT INTO erasure (kind, about) VALUES ('message', {LONG})",
+])  # fmt: skip
+def test_a_row_longer_than_any_of_ours_keeps_no_other_from_the_desk(
+    inbox: Inbox, tmp_path: Path, statement: str
+) -> None:
+    enemy = sqlite3.connect(tmp_path / "inbox.sqlite", isolation_level=None)
+    enemy.execute(statement)
+    id = add(inbox, NOW)
+    inbox.delete(id)
+    inbox.erased("message", "m1")
+
+    assert inbox.deletion_requests() == [id]
+    assert [event.about for event in inbox.events(limit=9)] == [id]
+    assert [row["about"] for row in inbox.oldest("erasure", limit=9)] == ["m1"]
 
 
 def test_a_key_is_made_once_however_many_ask_for_it(tmp_path: Path) -> None:

@@ -333,7 +333,7 @@ def test_a_comment_that_changed_since_it_was_seen_is_shown_again_with_every_word
 @pytest.mark.parametrize(("meanwhile", "form", "said"), [
     ("reject", {"action": "publish"}, "This comment does not wait any more; it was decided or deleted since you read it."),
     ("remove", {"action": "answer", "answer": "My words"}, "This comment is not published any more. Nothing was done."),
-    ("", {"action": "publish"}, "This comment answers 9999, which is not published"),
+    ("", {"action": "publish"}, "This comment replies to 9999, which is not published"),
 ])  # fmt: skip
 def test_what_was_decided_meanwhile_or_cannot_stand_is_not_decided(
     david: TestClient, settings: Settings, meanwhile: str, form: dict[str, str], said: str
@@ -551,7 +551,7 @@ def test_what_cannot_be_undone_any_more_says_so(david: TestClient, settings: Set
     unknown = david.post("/undo", data={"sequences": "999", "back": "/log?page=1"})
 
     assert (answered.status_code, unknown.status_code) == (409, 409)
-    assert "It has been answered since; remove it instead." in answered.text
+    assert "Someone has replied since; remove it instead." in answered.text
     assert "That cannot be undone any more; something was decided since." in unknown.text
     assert everything(settings) == before
 
@@ -801,8 +801,8 @@ def test_every_answer_is_private_and_under_a_policy_without_scripts(
 
 
 @pytest.mark.parametrize(("request_", "status", "sentence"), [
-    ({"json": {}}, 415, "This address takes what a form of this site sends."),
-    ({"files": {"name": b"x"}}, 415, "This address takes what a form of this site sends."),
+    ({"json": {}}, 415, "That did not come from a form on this site."),
+    ({"files": {"name": b"x"}}, 415, "That did not come from a form on this site."),
     ({"data": {"answer": "x" * 70_000}}, 413, "That is too long."),
     ({"data": {f"f{number}": "" for number in range(50)}}, 400, "more than 40 fields"),
     ({"content": b"action=%ff", "headers": {"content-type": FORM}}, 400, "UTF-8"),

@@ -1,15 +1,20 @@
-"""The desk while another process holds the lock of decisions, as a backup does: only who decides waits."""
+"""The desk while another process holds the lock of decisions: only who decides waits; and a backup that hardly holds it."""
 
 import fcntl
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from starlette.testclient import TestClient
 
 import contract.manifest
+from postbox.moderation import service
+from postbox.moderation.service import Moderation
 from postbox.settings import Settings
-from tests.support.desk import client, name_of, published, send, signed_in
+from tests.support.desk import a_published, client, name_of, published, seen, send, signed_in
+from tests.support.place import ARTICLE
 
 __all__ = ["client"]  # fixtures
 
@@ -50,3 +55,32 @@ def test_the_facts_of_the_site_are_parsed_once_however_much_is_decided(david: Te
 
     assert answer.status_code == 303
     assert load.call_count == 1
+
+
+def test_a_backup_is_of_one_moment_and_who_decides_while_files_are_copied_does_not_wait(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stays, goes, later = a_published(settings), a_published(settings, body="Gone."), send(settings, body="Later.")
+    name, words, copy_file = name_of(settings, later), seen(settings, stays), service._copy_file
+    moderation, before = Moderation.open(settings), (settings.comments / ARTICLE / f"{stays}.md").read_bytes()
+    decided: list[int] = []
+
+    def decide() -> list[int]:
+        other, who, now = Moderation.open(settings), "David", datetime.now(UTC)
+        removed = other.remove(ARTICLE, stays, seen=words, who=who, now=now)
+        return [other.approve(name, who=who, now=now), other.forget(goes, who=who, now=now), removed]
+
+    def copy_once_decided(path: Path, copy: Path) -> None:
+        with ThreadPoolExecutor() as threads:
+            decided.extend([] if decided else threads.submit(decide).result(30))
+        copy_file(path, copy)
+
+    monkeypatch.setattr(service, "_copy_file", copy_once_decided)
+    (copy := tmp_path / "copy").mkdir()
+    moderation.copy(copy)
+
+    copies = {path.stem: path.read_bytes() for path in copy.rglob("*.md")}
+    assert (copies[stays], copies.get(later)) == (before, None)
+    assert b"Gone." not in copies[goes]
+    assert published(settings, later)
+    assert not published(settings, stays)

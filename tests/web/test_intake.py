@@ -5,7 +5,9 @@ import re
 import shutil
 import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ import pytest
 from httpx2 import Response
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 from starlette.testclient import TestClient
 
 from contract.comment import dumps, path_of
@@ -75,8 +78,8 @@ def test_a_comment_is_kept_before_the_answer_and_leads_to_its_receipt(client: Te
     ({"comment": "bell\x07"}, "Comment has a character that cannot be shown (U+0007) after “bell”"),
     ({"email": "tom@nowhere"}, '<a href="#email">Enter an email address in the correct format, like name@'),
     ({"email": "a@b.example, c@d.example"}, '<a href="#email">Enter an email address in the correct format'),
-    ({"reply_to": "9999"}, "The comment that you answer is gone."),
-    ({"reply_to": "../../x"}, "The comment that you answer is gone."),
+    ({"reply_to": "9999"}, "The comment you are replying to is no longer here."),
+    ({"reply_to": "../../x"}, "The comment you are replying to is no longer here."),
 ])  # fmt: skip
 def test_a_refused_form_comes_back_with_its_error_and_every_word(
     client: TestClient, settings: Settings, fields: dict[str, str], error: str
@@ -120,8 +123,8 @@ def test_a_comment_whose_answered_one_is_gone_can_be_sent_again_to_the_article(
 @pytest.mark.parametrize(("request_", "status", "sentence"), [
     ({"data": FORM | {"article": "nothing"}}, 404, "That article is not here."),
     ({"data": FORM | {"article": "../articles"}}, 404, "That article is not here."),
-    ({"json": FORM}, 415, "what a form of this site sends"),
-    ({"files": {"name": b"Tom"}}, 415, "what a form of this site sends"),
+    ({"json": FORM}, 415, "did not come from a form on this site"),
+    ({"files": {"name": b"Tom"}}, 415, "did not come from a form on this site"),
     ({"data": FORM | {"comment": "x" * 70_000}}, 413, "That is too long."),
     ({"data": {f"f{n}": "" for n in range(21)}}, 400, "more than 20 fields"),
     ({"data": FORM, "headers": {"sec-fetch-site": "cross-site"}}, 403, "another site"),
@@ -373,13 +376,45 @@ def test_a_change_too_many_waits_with_its_words(settings: Settings, clock: Clock
     assert waiting(settings) == ["Hello **you**."]
 
 
-def test_reading_is_not_counted(settings: Settings) -> None:
-    client = browser(intake.application(replace(settings, rate_sender=1)))
-    receipt = sent(client)
+def test_reading_is_no_posting_and_has_a_rate_of_its_own(settings: Settings, clock: Clock) -> None:
+    app = intake.application(replace(settings, rate_sender=1, rate_reads=5, rate_seconds=600))
+    client, receipt = browser(app), sent(browser(app))
+    pages = (receipt, f"{receipt}/kept.json", f"/comments/reply/{ARTICLE}/0001", "/comments/mail/x", receipt)
 
-    answers = [client.get(address) for address in (receipt, f"/comments/reply/{ARTICLE}/0001") * 5]
+    answers = [client.get(address).status_code for address in pages]
+    refused = [client.get(address) for address in (*pages, "/comments/message/x")]
+    elsewhere = browser(app, "192.0.9.1").get(receipt)
 
-    assert {answer.status_code for answer in answers} == {200}
+    assert answers == [200] * len(pages)
+    assert {(page.status_code, page.headers["retry-after"]) for page in refused} == {(429, "120")}
+    assert "Nothing of yours is lost. Try again in a minute." in refused[0].text
+    assert elsewhere.status_code == 200
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_page_that_takes_long_to_draw_holds_up_nobody_who_posts_and_is_drawn_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing, posted, texts = threading.Event(), threading.Event(), []
+
+    def slow(text: str) -> Markup:
+        drawing.set()
+        texts.append(text)
+        posted.wait(30)
+        return Markup("slow")
+
+    monkeypatch.setattr(context, "reader_html", slow)
+    with browser(intake.application(settings)) as client, ThreadPoolExecutor() as threads:
+        receipt = sent(client, comment="[" * 4000)
+        reading = [threads.submit(client.get, receipt) for _ in range(3)]
+        assert drawing.wait(30)
+        sent(client, comment="Meanwhile.")
+        is_read = [page.done() for page in reading]
+        posted.set()
+        pages = [page.result(30).status_code for page in reading]
+
+    assert (is_read, pages) == ([False] * 3, [200] * 3)
+    assert texts == ["[" * 4000]
 
 
 # Closed
@@ -487,7 +522,7 @@ def test_a_receipt_says_in_every_state_what_became_of_the_comment(client: TestCl
 
 @pytest.mark.parametrize(("decision", "more", "words"), [
     ("reject", {}, "David has decided not to publish your comment."),
-    ("reject", {"reason": "Please leave <names> out."}, "David has decided not to publish your comment. He writes: Please leave <names> out."),
+    ("reject", {"reason": "Please leave <names> out."}, "David has decided not to publish your comment. He writes: Please leave <names> out. You can change your comment below and send it again."),
     ("spam", {}, "David has decided not to publish your comment."),
 ])  # fmt: skip
 def test_a_rejected_comment_says_so_with_the_reason_if_one_was_given(
@@ -627,7 +662,7 @@ def test_a_change_of_what_was_decided_against_is_refused_and_its_words_shown(
     answer = client.post(receipt, data={"name": "Tom", "comment": "My long & better words."})
 
     assert answer.status_code == 409
-    assert "This comment cannot be changed any more." in answer.text
+    assert "You can’t change this comment any more." in answer.text
     assert values(answer) == {"comment": "My long & better words."}
     assert [revision.number for revision in revisions(settings)] == [1]
 
@@ -855,7 +890,9 @@ def test_a_head_is_answered_like_a_get_without_its_body(client: TestClient) -> N
 @pytest.fixture(scope="module")
 def fuzzed(shipped: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Settings, str]]:
     """An intake without a rate limit whose every unexpected error fails the test, and a receipt of it."""
-    settings = replace(a_place(shipped, tmp_path_factory.mktemp("fuzzed")), rate_sender=10**9, rate_overall=10**9)
+    settings = replace(
+        a_place(shipped, tmp_path_factory.mktemp("fuzzed")), rate_sender=10**9, rate_overall=10**9, rate_reads=10**9
+    )
     with TestClient(intake.application(settings), follow_redirects=False) as client:
         yield client, settings, sent(client)
 
@@ -997,7 +1034,7 @@ def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings)
     ("POST", "/comments", 404, "That article is not here."),
     ("GET", "/comments/receipt/none", 404, "That link doesn’t work"),
     ("GET", "/nowhere", 404, "That page is not here."),
-    ("POST", "/comments/mail/none", 400, "That form is none of this site’s."),
+    ("POST", "/comments/mail/none", 400, "That page is out of date. Go back, reload it"),
     ("GET", "/comments/mail/none", 503, "This could not be done just now."),
 ])  # fmt: skip
 def test_without_a_theme_the_answer_is_a_sentence(

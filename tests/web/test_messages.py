@@ -18,7 +18,7 @@ __all__ = ["client", "clock"]  # fixtures
 
 def kept(settings: Settings) -> list[Message]:
     """Return the messages in the inbox."""
-    return Messages(Inbox(settings.inbox)).everything()
+    return [*Messages(Inbox(settings.inbox)).everything()]
 
 
 def sent(client: TestClient, **fields: str) -> str:

@@ -17,6 +17,7 @@
   let saved = words();
   let timer = 0;
   let isSaving = false;
+  let isSent = false; // by a button, which saves by itself
 
   // Kept on this device, where private browsing allows it
 
@@ -45,7 +46,7 @@
 
   const save = async (isGoing = false) => {
     clearTimeout(timer);
-    if (isSaving || words() === saved) return;
+    if (isSaving || isSent || words() === saved) return;
     const sent = words();
     const data = new FormData(form);
     data.delete("picture");
@@ -78,10 +79,16 @@
     clearTimeout(timer);
     timer = setTimeout(save, PAUSE);
   });
-  form.addEventListener("submit", () => {
+  form.addEventListener("submit", async (event) => {
     clearTimeout(timer);
-    keep();
+    if (words() !== saved) keep();
+    isSent = true;
+    if (!isSaving) return;
+    event.preventDefault(); // or the two would take each other for another device
+    while (isSaving) await new Promise((done) => setTimeout(done, 50));
+    form.requestSubmit(event.submitter);
   });
+  window.addEventListener("pageshow", () => (isSent = false));
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") save(true);
   });
