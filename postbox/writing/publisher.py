@@ -19,7 +19,7 @@ from postbox.writing.text_file import TextError, edited, hash_of, read
 from postbox.writing.texts import NEW, Texts, Version
 
 PROOF_SECONDS = 65.0  # the press gives one sixty
-LIVE_SECONDS = 8.0
+LIVE_SECONDS = 30.0  # the old bytes are put back no later
 LOOK_SECONDS = 0.02
 ASKED_MOST = 20  # proofs that wait
 
