@@ -53,9 +53,7 @@ class Proof:
 @contextlib.contextmanager
 def proving(config: Path, overrides: dict[str, Any], folder: Path) -> Iterator[None]:
     """Answer the requests in a folder meanwhile, one after the other."""
-    asked, made = folder / "asked", folder / "made"
-    for path in (asked, made):
-        path.mkdir(parents=True, exist_ok=True)
+    asked, made = folders(folder)
     stop = threading.Event()
 
     def answer() -> None:
@@ -72,6 +70,16 @@ def proving(config: Path, overrides: dict[str, Any], folder: Path) -> Iterator[N
     finally:
         stop.set()
         thread.join()
+
+
+def folders(folder: Path) -> tuple[Path, Path]:
+    """Return where is asked and where is answered; whoever may write the folder, desk and press, may write either."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (folder / "asked", folder / "made"):
+        if not path.is_dir():
+            path.mkdir()
+            path.chmod(stat.S_IMODE(folder.stat().st_mode))
+    return folder / "asked", folder / "made"
 
 
 def _answer(config: Path, overrides: dict[str, Any], request: Path, made: Path, stop: threading.Event) -> None:

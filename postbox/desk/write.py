@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -71,7 +72,10 @@ def endpoint(context: DeskContext, handler: Handler) -> Callable[[Request], Awai
         if request.method != "POST":
             if not is_signed_in:
                 raise Refused(401, "You are not signed in.")
-            return await run_in_threadpool(context.answer, handler, request, {})
+            try:
+                return await run_in_threadpool(context.answer, handler, request, {})
+            except TextError as error:
+                raise Refused(404, _sentence(error)) from None
         request.state.upload = upload = await read_upload(request, max_file=PICTURE_BYTES if is_signed_in else 0)
         return await run_in_threadpool(context.answer, handler if is_signed_in else _signed_out, request, upload.fields)
 
@@ -96,7 +100,8 @@ def show(desk: DeskRequest) -> Response:
     """Show a text with its form."""
     view = _view(desk, desk.request.path_params["key"])
     if "look" in desk.query:
-        candidate_key, candidate = _candidate(desk, view.key)
+        looked = datetime.fromtimestamp(parse_int(desk.query["look"]) * 60, UTC)  # the minute that may stand in it
+        candidate_key, candidate = _candidate(desk, view.key, looked)
         view.proof = desk.publisher.proof(candidate_key, candidate)
         _say_faults(view, view.proof, candidate)
     return _page(desk, view)
@@ -171,6 +176,11 @@ def script(desk: DeskRequest) -> Response:
 
 def _save(desk: DeskRequest, key: str) -> View:
     """Keep what a form says as the working copy; return the text as it is then, or with what is wrong."""
+    with desk.texts.lock:  # or of two devices at once neither would see the other
+        return _save_alone(desk, key)
+
+
+def _save_alone(desk: DeskRequest, key: str) -> View:
     view, texts = _typed(desk, key), desk.texts
     stands, working = texts.file(key), texts.working(key)
     upload: Upload = desk.request.state.upload
@@ -183,7 +193,8 @@ def _save(desk: DeskRequest, key: str) -> View:
         view.problems, view.status = {error.key: str(error)}, 422
         return view
     known = (working.number if working else 0, working.base if working else hash_of(stands), hash_of(stands))
-    if (view.number, view.base, view.base) != known and data != base:
+    is_behind = working is not None and known[1] != known[2] and data != stands
+    if (view.number, view.base, view.base) != known and (data != base or is_behind):
         return _conflict(desk, view, base if working and working.number != view.number else stands, data)
     if data == stands:
         if working:
@@ -232,11 +243,11 @@ def _act(desk: DeskRequest, view: View, action: str) -> Response:
     key = view.key
     match action:
         case "look" | "publish":
-            candidate_key, candidate = _candidate(desk, key)
+            candidate_key, candidate = _candidate(desk, key, desk.now)
             view.problems = draft.missing(key, candidate)
             if not view.problems and action == "look":
                 desk.publisher.prove(candidate_key, candidate)
-                return desk.redirect(f"/write/{quote(key)}?look=1#proof")
+                return desk.redirect(f"/write/{quote(key)}?look={int(desk.now.timestamp()) // 60}#proof")
             if not view.problems:
                 return _publish(desk, view, candidate_key, candidate)
             view.status = 422
@@ -356,8 +367,8 @@ def _bytes(desk: DeskRequest, key: str) -> bytes:
     return working.data if working else desk.texts.file(key)
 
 
-def _candidate(desk: DeskRequest, key: str) -> tuple[str, bytes]:
-    """Return the key and the file with which a text would be published."""
+def _candidate(desk: DeskRequest, key: str, now: datetime) -> tuple[str, bytes]:
+    """Return the key and the file with which a text would be published at a time."""
     data = _bytes(desk, key)
     text = read(data)
     slug = text.field("slug") or draft.slug_of(text.field("title"))
@@ -369,7 +380,7 @@ def _candidate(desk: DeskRequest, key: str) -> tuple[str, bytes]:
             taken += 1
             final = f"{folder}/{slug}-{taken}"
         slug = final.partition("/")[2] if not text.field("slug") else slug
-    return final, draft.completed(final, data, desk.site.timezone, desk.now, slug)
+    return final, draft.completed(final, data, desk.site.timezone, now, slug)
 
 
 def _say_faults(view: View, proof: Proof | None, data: bytes) -> None:
@@ -386,7 +397,9 @@ def _say_faults(view: View, proof: Proof | None, data: bytes) -> None:
 
 
 def _page(desk: DeskRequest, view: View) -> Response:
-    stands = desk.texts.file(view.key) if not is_new(view.key) else b""
+    stands = b""
+    with suppress(TextError):  # the page then says so, with every word
+        stands = desk.texts.file(view.key)
     kept = desk.texts.working(view.key)
     shown = read(stands)
     slug = shown.field("slug") or Path(view.key).name

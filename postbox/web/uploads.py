@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 BODY_SECONDS = 180.0  # for 25 MB from a phone
+BODY_BYTES = 64 * 1024 * 1024  # read of a form, though little of a file that is too large is kept
 WORDS_BYTES = 2 * 1024 * 1024
 PARTS = 40
 HEADER_BYTES = 1024
@@ -41,15 +42,15 @@ async def read_upload(request: Request, *, max_file: int) -> Upload:
         raise Refused(415, "This address takes what a form of this site sends. Go back and use the form.")
     parts = _Parts(max_file)
     parser = MultipartParser(options[b"boundary"], parts.callbacks())
-    total, most = 0, WORDS_BYTES + 2 * max_file + PARTS * HEADER_BYTES
+    total = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 total += len(chunk)
-                if total > most:
+                if total > BODY_BYTES:
                     parts.upload.is_too_large = True
                     break
-                parser.write(chunk)
+                parser.write(chunk)  # to the end: an answer before would reach no browser that still sends
     except TimeoutError:
         raise Refused(408, "The form took too long to arrive. Go back and send it again.") from None
     except (ClientDisconnect, FormParserError):

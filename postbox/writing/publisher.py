@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,7 +19,7 @@ from postbox.writing.text_file import TextError, edited, hash_of, read
 from postbox.writing.texts import NEW, Texts, Version
 
 PROOF_SECONDS = 65.0  # the press gives one sixty
-LIVE_SECONDS = 8.0
+LIVE_SECONDS = 30.0  # the old bytes are put back no later
 LOOK_SECONDS = 0.02
 ASKED_MOST = 20  # proofs that wait
 
@@ -125,14 +126,26 @@ class Publisher:
 
     def publish(self, key: str, data: bytes, why: str) -> Published:
         """Write the file of a text, or take it away if there is no ``data``, and wait for the press."""
-        old, now = self._texts.file(key), datetime.now(UTC)
-        if old:
-            self._texts.keep(key, old, "found", now)
-        version = self._texts.keep(key, data or old, why, now)
-        self._texts.put(key, data)
-        written = datetime.now(UTC)
-        self._texts.drop(key)
-        return self._wait(key, old, data, version, written)
+        before = self._status().faults
+        with self._texts.lock:
+            old, now = self._texts.file(key), datetime.now(UTC)
+            if old:
+                self._texts.keep(key, old, "found", now)
+            version = self._texts.keep(key, data or old, why, now)
+            self._texts.put(key, data)
+            written = datetime.now(UTC)
+            if why != "published" and (working := self._texts.working(key)) and working.data != old:
+                self._texts.keep(key, working.data, "replaced", now)
+            self._texts.drop(key)
+        done = self._wait(key, before, version, written)
+        if done.state == "back":
+            with self._texts.lock:
+                if hash_of(self._texts.file(key)) == hash_of(data):
+                    self._texts.put(key, old)
+                    self._texts.keep(key, old or data, "undone", datetime.now(UTC))
+                    if data:
+                        self._texts.save(key, data, base=hash_of(old), number=0, now=datetime.now(UTC))
+        return done
 
     def undo(self, key: str, id: int) -> Published:
         """Take a change back, if it is the last.
@@ -148,7 +161,8 @@ class Publisher:
         if not earlier:
             # It was new: the text stays here, unfinished.
             done = self.publish(key, b"", "undone")
-            self._texts.save(key, versions[0].data, base="", number=0, now=datetime.now(UTC))
+            if done.state != "back":
+                self._texts.save(key, versions[0].data, base="", number=0, now=datetime.now(UTC))
             return done
         return self.publish(key, earlier.data, "undone")
 
@@ -169,7 +183,8 @@ class Publisher:
         self.refuse_if_linked(key)
         data = self._texts.file(key)
         done = self.publish(key, b"", "deleted")
-        self._texts.save(key, data, base="", number=0, now=datetime.now(UTC), is_deleted=True)
+        if done.state != "back":
+            self._texts.save(key, data, base="", number=0, now=datetime.now(UTC), is_deleted=True)
         return done
 
     def take_off(self, key: str) -> Published:
@@ -179,7 +194,12 @@ class Publisher:
             LinkedError: if others link to it.
         """
         self.refuse_if_linked(key)
-        return self.publish(key, edited(self._texts.file(key), {"Status": "draft"}), "taken off")
+        draft, working = edited(self._texts.file(key), {"Status": "draft"}), self._texts.working(key)
+        done = self.publish(key, draft, "taken off")
+        if working and done.state != "back":
+            data, now = edited(working.data, {"Status": "draft"}), datetime.now(UTC)
+            self._texts.save(key, data, base=hash_of(draft), number=working.number, now=now)
+        return done
 
     def refuse_if_linked(self, key: str) -> None:
         """Raise what links to a text, for it would lead nowhere."""
@@ -189,14 +209,16 @@ class Publisher:
         link = re.compile(rf"\{{filename\}}[^)\s]*\b{re.escape(Path(key).name)}\.md|\(<?{address}|\"{address}")
         linkers = []
         for other in self._texts.all_keys():
-            data = b"" if other == key else self._texts.file(other)
+            data = b""
+            with suppress(TextError):  # one that cannot be read is no page of the site either
+                data = b"" if other == key else self._texts.file(other)
             if link.search(data.decode("utf-8", "replace")) and read(data).field("status").lower() != "draft":
                 linkers.append(other)
         if linkers:
             raise LinkedError(linkers)
 
-    def _wait(self, key: str, old: bytes, data: bytes, version: int, written: datetime) -> Published:
-        """Wait until the press has built the site with a file, and put the old one back if it cannot because of this."""
+    def _wait(self, key: str, before: list[str], version: int, written: datetime) -> Published:
+        """Wait until the press has built the site with a file; a fault that was not told before is of this one."""
         end = time.monotonic() + LIVE_SECONDS
         while time.monotonic() < end:
             status = self._status()
@@ -206,12 +228,8 @@ class Publisher:
                 seconds = (datetime.fromisoformat(status.finished) - written).total_seconds()
                 return Published("live", version, max(0.01, seconds))
             if status.failed > _stamp(written) and status.faults:
-                if not any(f"{key}.md" in fault for fault in status.faults):
-                    return Published("held", version, faults=status.faults)
-                if hash_of(self._texts.file(key)) == hash_of(data):
-                    self._texts.put(key, old)
-                    self._texts.keep(key, old or data, "undone", datetime.now(UTC))
-                return Published("back", version, faults=status.faults)
+                ours = [fault for fault in status.faults if fault not in before or f"{key}.md" in fault]
+                return Published("back" if ours else "held", version, faults=ours or status.faults)
             time.sleep(LOOK_SECONDS)
         return Published("soon", version)
 

@@ -14,6 +14,7 @@ from itertools import takewhile
 
 LINE = re.compile(r"(\s*([A-Za-z][\w-]*)\s*:[ \t]*)(.*?)([ \t]*)", re.DOTALL)
 NEWLINE = re.compile(r"\r\n|\r|\n")
+CONTROLS = re.compile(r"[ \t]*[\x00-\x1f\x7f\x85\u2028\u2029]+[ \t]*")  # what may end a line somewhere
 TEXT_BYTES = 1_000_000  # of a file; 200,000 characters, of four bytes each, and its header
 TEXT_LENGTH = 200_000  # characters of a text; Python-Markdown is quadratic in the worst
 
@@ -65,7 +66,7 @@ def edited(data: bytes, fields: Mapping[str, str | None], body: str | None = Non
     newline = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
     header, gap, lines = _parts(text)
     for key, value in fields.items():
-        _set(header, key, None if value is None else " ".join(value.split()), newline)
+        _set(header, key, value, newline)
     if header and not NEWLINE.search(header[-1]):
         header[-1] += newline
     if body is not None and body != NEWLINE.sub("\n", "".join(lines)):
@@ -113,14 +114,25 @@ def _set(header: list[str], key: str, value: str | None, newline: str) -> None:
         if value is None:
             del header[number]
         elif value != found[3]:
+            value = _folded(value)
             begin = found[1] if found[1].endswith((" ", "\t")) else f"{found[1]} "
             end = NEWLINE.search(line)
             header[number] = f"{begin}{value}".rstrip(" ") + (end[0] if end else "")
         return
-    if value:
+    if value := _folded(value or ""):
         if header and not NEWLINE.search(header[-1]):
             header[-1] += newline
         header.append(f"{key}: {value}{newline}")
+
+
+def _folded(value: str) -> str:
+    """Return a value on one line; spaces that do not break stay."""
+    return CONTROLS.sub(" ", value).strip(" ")
+
+
+def _same(some: list[str], others: list[str]) -> int:
+    """Return how many lines two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(some, others, strict=False)))
 
 
 def _merged(lines: list[str], body: str, newline: str) -> list[str]:
@@ -128,10 +140,13 @@ def _merged(lines: list[str], body: str, newline: str) -> list[str]:
     old, new = [NEWLINE.sub("\n", line) for line in lines], list(_lines(body))
     if lines and not NEWLINE.search(lines[-1]) and new and new[-1] == f"{old[-1]}\n":
         old[-1] += "\n"  # a final newline alone is no other line
-    merged: list[str] = []
-    for kind, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        same = lines[start:end] if kind == "equal" else [NEWLINE.sub(newline, line) for line in new[first:last]]
-        merged += same
+    begun = _same(old, new)
+    ended = _same(old[begun:][::-1], new[begun:][::-1])
+    merged, middle = lines[:begun], lines[begun : len(lines) - ended]
+    old, new = old[begun : len(old) - ended], new[begun : len(new) - ended]
+    for kind, start, end, first, last in SequenceMatcher(None, old, new).get_opcodes():
+        merged += middle[start:end] if kind == "equal" else [NEWLINE.sub(newline, line) for line in new[first:last]]
+    merged += lines[len(lines) - ended :]
     for number, line in enumerate(merged[:-1]):
         if not NEWLINE.search(line):
             merged[number] += newline

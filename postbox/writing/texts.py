@@ -74,14 +74,14 @@ class Texts:
     """Articles and pages by their key: the path below ``content/`` without its end, like ``articles/shoes``."""
 
     def __init__(self, content: Path, desk: Path) -> None:
-        """Open or make ``texts.sqlite`` in the desk's folder."""
-        self._content, self._lock = content, threading.RLock()
+        """Open or make ``texts.sqlite`` in the desk's folder; whoever compares before a change holds the ``lock`` for both."""
+        self._content, self.lock = content, threading.RLock()
         self._connection = connect(desk / "texts.sqlite", MIGRATIONS)
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """Keep all of some changes or none, one thread at a time."""
-        with self._lock, transaction(self._connection):
+        with self.lock, transaction(self._connection):
             yield self._connection
 
     # Files
@@ -129,21 +129,26 @@ class Texts:
     def put(self, key: str, data: bytes) -> None:
         """Write the file of a text whole or not at all; take it away if there is no ``data``."""
         path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not data:
-            path.unlink(missing_ok=True)
-        else:
-            draft = path.with_name(f".{path.name}.new")
-            draft.unlink(missing_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-            with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
-                with suppress(FileNotFoundError):
-                    os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            draft.replace(path)
-        sync(path.parent)
+        with self.lock:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if data:
+                self._write(path, data)
+            else:
+                path.unlink(missing_ok=True)
+            sync(path.parent)
+
+    @staticmethod
+    def _write(path: Path, data: bytes) -> None:
+        draft = path.with_name(f".{path.name}.new")
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
+            with suppress(FileNotFoundError):
+                os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
 
     # Working copies
 
@@ -192,7 +197,7 @@ class Texts:
     def versions(self, key: str, *, limit: int = VERSIONS, before: int = 1 << 62) -> list[Version]:
         """Return the versions of a text, the latest first."""
         query = "SELECT * FROM version WHERE key = ? AND id < ? ORDER BY id DESC LIMIT ?"
-        with self._lock:
+        with self.lock:
             rows = self._connection.execute(query, (key, before, limit)).fetchall()
         return [Version(**dict(row) | {"made": datetime.fromisoformat(row["made"])}) for row in rows]
 
@@ -207,7 +212,7 @@ class Texts:
             connection.execute("DELETE FROM version WHERE key = ?", (key,))
 
     def _working(self, condition: str, *values: object) -> Iterator[WorkingCopy]:
-        with self._lock:
+        with self.lock:
             rows = self._connection.execute(f"SELECT * FROM working_copy WHERE {condition}", values).fetchall()  # noqa: S608  # our own
         for row in rows:
             changed = {"changed": datetime.fromisoformat(row["changed"]), "is_deleted": bool(row["is_deleted"])}

@@ -266,7 +266,26 @@ def by_mail(*, days_ago: float = 0) -> State:
     return state
 
 
-DESK: dict[str, State] = {
+def written(button: str, key: str = "articles/new-0123456789ab", **words: str) -> State:
+    """Send the form of a text, by one of its buttons."""
+
+    def state(page: Page, house: House) -> None:
+        page.goto(f"/write/{key}")
+        for field, text in words.items():
+            page.locator(f"[name={field}]").evaluate("(field, text) => { field.value = text }", text)
+        page.locator("button[name=action]", has_text=button).first.evaluate("(button) => button.click()")
+        expect(page.locator("[role=alert], .done, ol.log, .items").first).to_be_visible()
+
+    return state
+
+
+WRITE: dict[str, State] = {
+    "texts": at("/write"), "text": at("/write/articles/rich"), "new text": at("/write/articles/new-ba9876543210"),
+    "page": at("/write/pages/new-ba9876543210"), "saved": written("Save", title="Shoes", text="Words."),
+    "errors of a text": written("Publish", title="", slug="A B", when="2027-03-28T01:30"), "long words": written("Save", title=LONG_WORD[:200], text=LONG_WORD),
+    "conflict": written("Save", "articles/wide", number="9", text=LONG_WORD), "earlier versions": at("/versions/articles/rich"),
+}  # fmt: skip
+DESK: dict[str, State] = WRITE | {
     "queue": at("/"), "queue, all ticked": at("/?tick=all"), "published": at("/published"), "log": at("/log"),
     "messages": at("/messages"), "mail": at("/mail"), "details": at("/details"), "decision": by_mail(), "expired": by_mail(days_ago=8),
     "one comment": at("/comment/0001"), "sign-in": at("/sign-in/x"), "missing": at("/no/such/page"),

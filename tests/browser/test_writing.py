@@ -13,6 +13,8 @@ from postbox.desk.sessions import SignIn
 from tests.support.place import ARTICLE, Place, a_comment
 from tests.support.process import serve, wait_until
 
+PATIENCE = 45_000  # milliseconds: longer than the desk waits for the press
+expect.set_options(timeout=PATIENCE)
 LIVE = re.compile(r"Live after \d+(\.\d+)? s\.")
 
 
@@ -32,7 +34,7 @@ def page(browser: Browser, served: tuple[Place, str], request: pytest.FixtureReq
         base_url=desk,
         reduced_motion="reduce",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
     sign_in(page, place)
