@@ -181,7 +181,7 @@ def _backup(settings: Settings) -> None:
 
 @_command
 @click.option("--started", is_flag=True, help="Only whether all has started, waiting a minute for that.")
-@click.option("--mail", is_flag=True, help="Send its owner a mail.")
+@click.option("--mail", is_flag=True, help="Send its owner an email.")
 def _doctor(settings: Settings, *, started: bool, mail: bool) -> None:
     """Say what is wrong with the machine and its site, one line each with the cure."""
     from postbox import doctor

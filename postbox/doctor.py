@@ -174,7 +174,7 @@ def _exists(name: str) -> bool:
 
 def _send(settings: Settings, site: Site) -> Finding:
     id = f"doctor.{os.urandom(8).hex()}@{urlsplit(site.url).hostname}"
-    text = "This is the mail that you asked for. Mail from your site reaches you."
+    text = "This is the email you asked for. Email from your site reaches you."
     draft = MailDraft(to=settings.mail_to, subject="A test from your site", text=text, message_id=id)
     try:
         asyncio.run(Mailer(settings, environment(FileSystemLoader(settings.theme / "templates"))).send(draft, site))

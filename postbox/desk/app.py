@@ -119,7 +119,7 @@ def _outbox(context: DeskContext) -> health.State:
     late = round((now - mail.late_since).total_seconds()) if mail.late_since else 0
     wrong = []
     if mail.failed:
-        wrong.append(f"{mail.failed} mails were given up; the desk’s page “Mail” says why")
+        wrong.append(f"emails given up: {mail.failed}; the desk’s page “Email” says why")
     if late > LATE_SECONDS:
-        wrong.append(f"a mail has been late for {late} seconds; its server refuses it, or the desk sends nothing")
+        wrong.append(f"an email has been late for {late} seconds; its server refuses it, or the desk sends nothing")
     return {"waiting": mail.waiting, "late_seconds": late, "failed": mail.failed}, ", and ".join(wrong)

@@ -226,7 +226,7 @@ class DeskRequest:
         failed = self.work.outbox.health(self.now).failed
         lists = [("/", "Queue", waiting), ("/messages", "Messages", new)]
         if failed or not self.context.settings.smtp:
-            lists.append(("/mail", "Mail", failed))
+            lists.append(("/mail", "Email", failed))
         return [
             *((address, f"{words} ({number:,})" if number else words) for address, words, number in lists),
             ("/published", "Published"),

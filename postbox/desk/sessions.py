@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from postbox.store.database import connect, transaction
+from postbox.store.tokens import SIGN_IN_LASTS
 
-LINK_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(days=30)
 
 MIGRATIONS = [
@@ -40,7 +40,7 @@ class SignIn:
         """Let a token that was made elsewhere sign in, once within 15 minutes; return the same."""
         with self._lock, transaction(self._database):
             self._database.execute("DELETE FROM link WHERE ends <= ?", (now.timestamp(),))
-            self._keep("link", token, now + LINK_LASTS)
+            self._keep("link", token, now + SIGN_IN_LASTS)
         return token
 
     def redeem(self, token: str, now: datetime) -> str | None:

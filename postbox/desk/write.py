@@ -27,7 +27,7 @@ from postbox.writing.publisher import LinkedError, Proof, Published, is_new
 from postbox.writing.text_file import TextError, hash_of, read
 from postbox.writing.texts import FOLDERS
 
-SIGNED_OUT = "You are not signed in any more. Your words are below, not yet saved."
+SIGNED_OUT = "You’ve been signed out. Your words are below, not yet saved."
 ELSEWHERE = "This text was changed elsewhere meanwhile. Both are below; nothing is lost."
 FIELDS = ("title", "summary", "text", "slug", "when", "updated", "alt")
 FLASH = {
@@ -146,7 +146,7 @@ def proof_page(desk: DeskRequest) -> Response:
     """Show a proof to its author alone, with no script in it and no form that works."""
     page = desk.publisher.proof_page(desk.request.path_params["name"])
     if page is None:
-        raise Refused(404, "That proof is not here any more. Look at the text again.")
+        raise Refused(404, "That proof is gone. Look at the text again.")
     headers = dict(desk.site.headers)
     public = desk.context.public_site.headers["Content-Security-Policy"]
     parts = [
@@ -325,7 +325,7 @@ def _done(desk: DeskRequest, key: str, done: Published, what: str = "published",
         view = _view(desk, key)
         view.problems, view.status = {"": f"Not published; the page is as it was. {' '.join(done.faults)[:600]}"}, 409
         return _page(desk, view)
-    told = urlencode({"flash": what, "state": done.state, "version": done.version, "seconds": f"{done.seconds:.2f}"})
+    told = urlencode({"flash": what, "state": done.state, "version": done.version})
     return desk.redirect(f"{place or f'/write/{quote(key)}?'}{told}")
 
 
@@ -416,7 +416,7 @@ def _page(desk: DeskRequest, view: View) -> Response:
         "links": links,
         "has_versions": bool(desk.texts.versions(view.key, limit=1)),
         "flash": desk.query.get("flash", ""),
-        "told": {name: desk.query.get(name, "") for name in ("state", "version", "seconds")},
+        "told": {name: desk.query.get(name, "") for name in ("state", "version")},
     }
     return _answer(desk, "text.html", view.status, **values)
 

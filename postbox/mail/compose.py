@@ -33,7 +33,7 @@ from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import Event
 from postbox.store.subscriptions import Subscription
-from postbox.store.tokens import DecisionLinks, sign_in_token
+from postbox.store.tokens import SIGN_IN_LASTS, DecisionLinks, sign_in_token
 from postbox.telephone import region_of
 
 TO_READERS = ("confirm", "published", "rejected", "answered")
@@ -73,7 +73,7 @@ class Composer:
             "link": lambda: self._comment(kind, about, about.rpartition(".")[0], site, now),
             "message": lambda: self._message(about, site),
             "digest": lambda: self._digest(about, site),
-            "sign-in": lambda: self._sign_in(about, site),
+            "sign-in": lambda: self._sign_in(about, site, now),
             "confirm": lambda: self._confirm(about, site),
             "published": lambda: self._published(about, site),
             "rejected": lambda: self._rejected(about, site),
@@ -130,7 +130,10 @@ class Composer:
         values = {"waiting": self._work.inbox.size(), "desk_url": self._settings.desk_url}
         return self._to_author("digest", about, self._drawn("digest", site, values))
 
-    def _sign_in(self, id: str, site: Site) -> MailDraft:
+    def _sign_in(self, id: str, site: Site, now: datetime) -> MailDraft | None:
+        asked = self._work.outbox.added("sign-in", id)
+        if not asked or now >= asked + SIGN_IN_LASTS:
+            return None  # the link is over
         values: dict[str, object] = {
             "link": f"{self._settings.desk_url}/sign-in/{sign_in_token(self._key_of_links, id)}"
         }

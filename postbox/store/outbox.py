@@ -107,6 +107,11 @@ class Outbox:
             self.add("sign-in", id, now=now)
             return True
 
+    def added(self, kind: str, about: str) -> datetime | None:
+        """Return when a mail was added, or None if there is none of that name."""
+        row = self._one("SELECT added FROM outbox WHERE kind = ? AND about = ?", kind, about)
+        return datetime.fromtimestamp(row["added"], UTC) if row else None
+
     # For whoever looks after the site
 
     def failed(self) -> list[Failed]:

@@ -22,6 +22,7 @@ ID_LENGTH = 12
 KEY_BYTES = 32
 SIGNATURE_LENGTH = 22
 LASTS = timedelta(days=7)
+SIGN_IN_LASTS = timedelta(minutes=15)
 
 
 class Tokens:

@@ -5,6 +5,7 @@ axe-core comes in as an init script, which no policy has to be loosened for.
 """
 
 import contextlib
+import re
 import threading
 import urllib.parse
 import urllib.request
@@ -45,6 +46,7 @@ LONG_WORD = "Fußsohlengewölbe" * 625  # 10,000 letters
 NAMES = ("محمد بن عبد الله", "שרה כהן", "🦶🏽👩‍👩‍👧‍👦 Ann", "Zoë", LONG_WORD[:80])
 
 
+STAYING = re.compile('<meta http-equiv="refresh"[^>]*>')  # taken out, a page stays to be looked at
 # In dark, only the colours differ.
 AXE_RUN = """async (isDark) => {
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"];
@@ -316,6 +318,14 @@ def test_the_desk_can_be_used_by_who_is_not_signed_in(context: BrowserContext, h
     with opened(context, house, lambda page, house: _ignore(page.goto(house.desk))) as page:
         expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
         look_over(page)
+        page.get_by_role("button", name="Email me a link").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Look in your email")
+        look_over(page, NARROW)
+    away = context.request.get(house.desk, headers={"sec-fetch-site": "cross-site"}).text()
+    context.route("**/away", lambda route: route.fulfill(content_type="text/html", body=STAYING.sub("", away)))
+    with opened(context, house, at("/away")) as page:
+        expect(page.get_by_role("link", name="open this page again")).to_be_visible()
+        look_over(page, NARROW)
 
 
 def test_what_the_desk_did_and_what_went_wrong_can_be_read_by_everyone(david: BrowserContext, house: House) -> None:

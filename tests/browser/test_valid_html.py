@@ -279,6 +279,8 @@ def pages_of_the_desk(place: Place) -> Iterator[tuple[str, str]]:
     moderation = Moderation.open(settings)
     with TestClient(desk.application(settings)) as david:
         yield "desk-signed-out", david.get("/").text
+        yield "desk-away", david.get("/log", headers={"sec-fetch-site": "cross-site"}).text
+        yield "desk-sent", david.post("/sign-in/email", data={"": ""}).text
         token = SignIn(settings.desk).issue(datetime.now(UTC))
         yield "desk-sign-in", david.get(f"/sign-in/{token}").text
         yield "desk-empty", david.post("/sign-in", data={"token": token}).text

@@ -146,7 +146,7 @@ def test_the_way_by_keyboard_alone(page: Page) -> None:
     (["press", "publish"], {"SITE_URL": "https://a.example/blog"}, "SITE_URL must be the site's address"),
     (["postbox", "list"], {"POSTBOX_PROT": "1"}, "POSTBOX_PROT is not a setting"),
     (["postbox", "preview"], {"POSTBOX_PORT": "x"}, "POSTBOX_PORT must be a whole number, not “x”"),
-    (["postbox", "approve", "abcd.00"], {}, "abcd does not wait"),
+    (["postbox", "approve", "abcd.00"], {}, "abcd isn’t waiting"),
 ])  # fmt: skip
 def test_a_wrong_setting_is_one_clear_line(
     place: Place, arguments: list[str], environment: dict[str, str], line: str

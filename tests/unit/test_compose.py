@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from contract.manifest import Conversation
 from postbox.store.messages import Messages
 from postbox.store.submissions import Event
-from postbox.store.tokens import DecisionLinks
+from postbox.store.tokens import SIGN_IN_LASTS, DecisionLinks
 from tests.support.mail import BY, SITE, House, a_place, html_of, links, text_of
 from tests.support.place import ARTICLE
 from tests.support.store import NOW, forge
+
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -144,6 +147,16 @@ def test_a_digest_says_how_many_wait_and_leads_to_the_desk(house: House) -> None
     assert links(mail) == ["https://desk.example/"]
     assert "Tom" not in text_of(mail)
     assert house.draft("digest", about) is None
+
+
+def test_a_link_to_sign_in_is_mailed_while_it_lasts_and_not_later(house: House) -> None:
+    house.moderation.work.outbox.send_sign_in("asked", NOW)
+
+    drafts = [
+        house.notices.draft("sign-in", "asked", SITE, NOW + SIGN_IN_LASTS - left) for left in (SECOND, SECOND * 0)
+    ]
+
+    assert [bool(draft) for draft in drafts] == [True, False]
 
 
 # To readers

@@ -344,8 +344,8 @@ def test_a_comment_that_changed_since_it_was_seen_is_shown_again_with_every_word
 
 
 @pytest.mark.parametrize(("meanwhile", "form", "said"), [
-    ("reject", {"action": "publish"}, "This comment does not wait any more; it was decided or deleted since you read it."),
-    ("remove", {"action": "answer", "answer": "My words"}, "This comment is not published any more. Nothing was done."),
+    ("reject", {"action": "publish"}, "This comment isn’t waiting: it was decided or deleted since you read it."),
+    ("remove", {"action": "answer", "answer": "My words"}, "This comment is no longer published. Nothing was done."),
     ("", {"action": "publish"}, "This comment replies to 9999, which is not published"),
 ])  # fmt: skip
 def test_what_was_decided_meanwhile_or_cannot_stand_is_not_decided(
@@ -565,7 +565,7 @@ def test_what_cannot_be_undone_any_more_says_so(david: TestClient, settings: Set
 
     assert (answered.status_code, unknown.status_code) == (409, 409)
     assert "Someone has replied since; remove it instead." in answered.text
-    assert "That cannot be undone any more; something was decided since." in unknown.text
+    assert "That can’t be undone now: something was decided since." in unknown.text
     assert everything(settings) == before
 
 

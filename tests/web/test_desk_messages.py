@@ -122,7 +122,7 @@ def test_what_is_gone_meanwhile_is_said_to_be_gone(david: TestClient, settings: 
         answer = david.post("/messages", data={"id": each, "action": action})
 
         assert answer.status_code == 409
-        assert "That is not here any more; it was done meanwhile." in answer.text
+        assert "That’s gone: it was dealt with meanwhile." in answer.text
 
 
 def test_messages_are_paged(david: TestClient, settings: Settings) -> None:
@@ -238,7 +238,7 @@ def test_a_mail_that_is_not_there_any_more_is_said_to_be_gone(david: TestClient,
     answer = david.post("/mail", data={"sequence": sequence, "action": action})
 
     assert answer.status_code == 409
-    assert "That is not here any more; it was done meanwhile." in answer.text
+    assert "That’s gone: it was dealt with meanwhile." in answer.text
 
 
 def test_mails_are_paged(david: TestClient, settings: Settings) -> None:
@@ -257,7 +257,7 @@ def test_a_desk_without_a_mail_server_says_whom_to_ask(shipped: Place, tmp_path:
 
     assert "<h1>Email isn’t set up</h1>" in page
     assert "Ask whoever runs the site." in page
-    assert "Mail" in navigation(page)
+    assert "Email" in navigation(page)
 
 
 # Both, and the head of every page
@@ -276,7 +276,7 @@ def test_the_head_says_how_many_wait(david: TestClient, settings: Settings) -> N
         assert navigation(page) == [
             "Queue (3)",
             "Messages (1)",
-            "Mail (1)",
+            "Email (1)",
             "Published",
             "Log",
             "Your details",

@@ -231,7 +231,7 @@ def test_a_link_decides_once_and_then_says_what_was_decided(
     replayed = client.post(address, data={"action": again, "answer": WORDS["answer"] if " " in again else ""})
 
     assert replayed.status_code == 409
-    assert "This comment does not wait any more; it was decided or deleted since you read it." in replayed.text
+    assert "This comment isn’t waiting: it was decided or deleted since you read it." in replayed.text
     assert f"This comment {sentence}." in replayed.text
     assert buttons(replayed.text) == left
     assert everything(settings) == before
@@ -255,7 +255,7 @@ def test_a_link_for_one_revision_acts_on_no_other(client: TestClient, settings: 
         assert "Unkind words." not in answer.text
         assert buttons(answer.text) == []
     assert everything(settings) == before
-    assert "so its link decides nothing any more" in client.get(address).text
+    assert "so its link no longer works" in client.get(address).text
 
 
 @pytest.mark.parametrize(
@@ -501,7 +501,7 @@ def test_no_fresh_link_is_mailed_for_what_does_not_wait(client: TestClient, sett
         answer = client.post(address, data={"action": "send"})
 
         assert answer.status_code == 409
-        assert "its comment is not waiting any more" in answer.text
+        assert "its comment is no longer waiting" in answer.text
         assert buttons(answer.text) == []
     assert fresh_links(settings) == []
 

@@ -216,6 +216,6 @@ def test_mail_that_was_given_up_or_should_long_have_gone_is_told_by_the_desk(set
     database.execute(add, ("k3v9tq2mxw7d", time.time() - 3660, "waiting"))
     late = wrong(client)
 
-    assert failed == "outbox: 1 mails were given up; the desk’s page “Mail” says why"
+    assert failed == "outbox: emails given up: 1; the desk’s page “Email” says why"
     assert state == {"waiting": 0, "late_seconds": 0, "failed": 0}
-    assert re.match(r"outbox: a mail has been late for 36\d\d seconds; its server refuses it", late)
+    assert re.match(r"outbox: an email has been late for 36\d\d seconds; its server refuses it", late)
