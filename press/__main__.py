@@ -117,7 +117,7 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
     try:
         link = subprocess.run([*postbox, "sign-in"], env=environment, check=True, capture_output=True, text=True).stdout
         command = f"{os.path.relpath(sys.executable)} -m postbox"
-        print(f"\nThe site              {site_url}/\nThe desk, to judge    {link.strip()}", flush=True)
+        print(f"\nThe site              {site_url}/\nTo judge and write    {link.strip()}", flush=True)
         print(
             f"  or on this line     {command} list\n                      {command} approve ID.REVISION\n", flush=True
         )
