@@ -61,7 +61,7 @@ def checks(settings: Settings, *, mail: bool = False) -> Iterator[Finding]:
         yield _name(name)
     yield _public("site", f"{site.url}/", (200,), "")
     if site.intake:
-        yield _public("intake", f"{site.url}{site.intake}/doctor", (404,), "no-store")
+        yield _public("intake", f"{site.intake_url}/doctor", (404,), "no-store")
     yield _public("desk", f"{settings.desk_url}/", (200, 303, 401), "no-store")
     yield from started(settings, seconds=0)
     yield from _mail(settings, site, mail=mail)

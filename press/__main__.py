@@ -22,9 +22,11 @@ from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
 from press.incremental.parallel import Progress
 from press.proof import proving
+from press.push import Push, commands_of
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
+START_SECONDS, LOOK_SECONDS = 30.0, 0.05  # for a server to listen
 
 
 @click.group()
@@ -67,9 +69,11 @@ def serve(port: str) -> None:
     """Serve the site on this machine, drafts included, and rebuild it on every change."""
     number = _free_port(port)
     site_url = f"http://localhost:{number}"
+    print("Building the site …", file=sys.stderr, flush=True)
     with _watcher("pelicanconf.py", SITE_URL=site_url, **PREVIEW) as (builder, watcher):
         if not watcher.build_all() and not builder.has_output:
             sys.exit(1)
+        print("Starting the site and the desk …", file=sys.stderr, flush=True)
         with _servers(number, site_url) as servers:
             watcher.run(lambda: any(server.poll() is not None for server in servers))
             sys.exit("One of the servers ended; what it said stands above.")
@@ -115,18 +119,28 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
     }
     servers = [subprocess.Popen([*postbox, command], env=environment) for command in ("preview", "desk")]
     try:
+        _wait_for(servers, port, desk_port)
         link = subprocess.run([*postbox, "sign-in"], env=environment, check=True, capture_output=True, text=True).stdout
         command = f"{os.path.relpath(sys.executable)} -m postbox"
-        print(f"\nThe site              {site_url}/\nTo judge and write    {link.strip()}", flush=True)
-        print(
-            f"  or on this line     {command} list\n                      {command} approve ID.REVISION\n", flush=True
-        )
+        print(f"\nRead the site         {site_url}/\nReview and write      {link.strip()}")
+        print(f"  or on this line     {command} list\n                      {command} approve ID.REVISION")
+        print("Stop                  Ctrl+C\n", flush=True)
         yield servers
     finally:
         for server in servers:
             server.terminate()
         for server in servers:
             server.wait()
+
+
+def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:
+    """Wait until the servers listen or one has ended, so that what they say stands above the links."""
+    for port in ports:
+        for _ in range(int(START_SECONDS / LOOK_SECONDS)):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0 or any(server.poll() is not None for server in servers):
+                    break
+            time.sleep(LOOK_SECONDS)
 
 
 @contextlib.contextmanager
@@ -143,7 +157,9 @@ def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> 
         ):
             proofs.enter_context(proving(Path(config), overrides, builder.proofs))
             say = partial(print, file=sys.stderr, flush=True)
-            yield builder, Watcher(builder, changes, content / "comments", say)
+            push = Push(commands, say) if (commands := commands_of(builder.push_commands)) else None
+            with contextlib.closing(push) if push else contextlib.nullcontext():
+                yield builder, Watcher(builder, changes, content / "comments", say, push)
 
 
 def _progress() -> Progress:

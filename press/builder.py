@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pelican.contents import Article
 
@@ -94,6 +95,7 @@ class Builder:
         self._articles: dict[str, Article] = {}
         self._has_lost_ids = self._has_news = False
         self._lost_words: set[bytes] = set()  # keys in the cache
+        self._printed = set(self._conversations.keys)  # of the words on the pages
 
     def build_all(self) -> None:
         """Run Pelican, and write what has changed.
@@ -285,6 +287,7 @@ class Builder:
         now = _now()
         if "seconds" in changes:  # something was written
             changes["finished"] = now
+            changes |= self._unsent(now)
         live = dict.fromkeys(comments, now)
         older = {id: time for id, time in self.state.live.items() if id not in live}
         changes["live"] = dict([*older.items(), *live.items()][-LIVE:])
@@ -293,6 +296,23 @@ class Builder:
         draft = self._told.with_name(f".{self._told.name}")
         draft.write_text(self.state.dumps(), "utf-8")
         draft.replace(self._told)
+
+    def _unsent(self, now: str) -> dict[str, Any]:
+        """Return what a print changes where commands send it: one more is on its way, and perhaps words were taken off."""
+        if not self._settings["SITE_PUSH"]:
+            return {"unsent": 0, "erased_since": "", "push_fault": ""}
+        before, self._printed = self._printed, set(self._conversations.keys)
+        has_erased = bool(before - self._printed)
+        return {
+            "unsent": self.state.unsent + 1,
+            "unsent_since": self.state.unsent_since or now,
+            "erased_since": now if has_erased else self.state.erased_since,
+        }
+
+    @property
+    def push_commands(self) -> str:
+        """The commands that send what was printed."""
+        return str(self._settings["SITE_PUSH"])
 
     def beat(self) -> None:
         """Tell that the press is alive."""
@@ -344,5 +364,7 @@ def _now() -> str:
 
 def _dead(settings: dict[str, Any], checked: Iterable[str], pages: Pages, files: Collection[str]) -> Iterator[str]:
     """Yield each link that leads nowhere, with the place where its author wrote it."""
-    for file, address, cause in dead_links(checked, pages.links, files):
+    root = urlsplit(settings["SITE_URL"]).path
+    for file, led, cause in dead_links(checked, pages.links, files):
+        address = led.removeprefix(root)
         yield f"{origin(settings, address) or file}: link to {address}: {cause}"

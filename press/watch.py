@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import watchfiles
 
@@ -25,6 +26,8 @@ from contract.manifest import BEAT_SECONDS
 from press.assets.preparation import prepare
 from press.builder import Builder
 from press.errors import BuildError, place_of
+from press.push import PAUSE as PUSH_PAUSE
+from press.push import Push
 
 CONFIGURATION = ("pelicanconf.py", "publishconf.py")
 STEP_MS = 3  # the default waits 50 ms for more changes; an approved comment can be on its page by then
@@ -79,11 +82,12 @@ def watching(content: Path, theme: Path, configuration: Path, image_cache: Path 
         ((content, theme), {"step": STEP_MS, "watch_filter": _NoDrafts()}),
         ((configuration,), {"recursive": False, "watch_filter": lambda _, path: Path(path).name in CONFIGURATION}),
     ]
-    threads = []
+    threads, begun = [], []
     for paths, options in listeners:
-        ready = threading.Event()
-        threads.append(threading.Thread(target=listen, args=(ready, *paths), kwargs=options, daemon=True))
+        begun.append(threading.Event())
+        threads.append(threading.Thread(target=listen, args=(begun[-1], *paths), kwargs=options, daemon=True))
         threads[-1].start()
+    for ready in begun:
         ready.wait()
     try:
         yield changes
@@ -104,10 +108,18 @@ class _NoDrafts(watchfiles.DefaultFilter):
 class Watcher:
     """Renders what changes, until it is told that it is over.
 
-    ``say`` takes a line for the terminal.
+    ``say`` takes a line for the terminal; ``push`` sends what was printed.
     """
 
-    def __init__(self, builder: Builder, changes: Changes, comments: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        changes: Changes,
+        comments: Path,
+        say: Callable[[str], None],
+        push: Push | None = None,
+    ) -> None:
+        self._push = push
         self._builder, self._changes, self._comments, self._say = builder, changes, comments, say
         self._faults: dict[str, list[str]] = {}  # by what they are of
         self._pages: dict[str, float] = {}  # those to be rendered, and since when
@@ -154,6 +166,10 @@ class Watcher:
         if self._is_unfinished and not self.is_busy:
             self._is_unfinished, self._live = False, []
             self._finish()
+        if self._push:
+            is_quiet = not self.is_busy and time.monotonic() - self._last >= PUSH_PAUSE
+            if ended := self._push.turn(self._builder.state, is_quiet=is_quiet):
+                self._tell(**ended)
 
     def build_all(self) -> bool:
         """Build the whole site, and tell whether that went well; what is wrong is said, and the last good output stays."""
@@ -273,7 +289,7 @@ class Watcher:
         if isinstance(error, OSError):
             self._try_again()
 
-    def _tell(self, comments: Collection[str] = (), **changes: float) -> None:
+    def _tell(self, comments: Collection[str] = (), **changes: Any) -> None:
         faults = list(dict.fromkeys(fault for of in self._faults.values() for fault in of))
         try:
             self._builder.tell(comments, faults=faults, **changes)

@@ -71,6 +71,7 @@ def application(settings: Settings) -> Starlette:
             *page("/decide/{token}", email_decision.show, email_decision.decide, is_signed_in=False),
             *page("/sign-in/{token}", auth.link, is_signed_in=False),
             Route("/sign-in", context.endpoint(auth.sign_in, is_signed_in=False), methods=["POST"]),
+            Route("/sign-in/email", context.endpoint(auth.send_link, is_signed_in=False), methods=["POST"]),
             Route("/sign-out", context.endpoint(auth.sign_out), methods=["POST"]),
             health.route(settings, inbox=lambda: _inbox(context), outbox=lambda: _outbox(context)),
         ],

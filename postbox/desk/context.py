@@ -22,6 +22,7 @@ from contract.manifest import STATUS_FILE, BuildStatus, ManifestFile, Site
 from contract.templates import environment
 from postbox import log
 from postbox.desk.auth import Auth
+from postbox.desk.faults import explain_all
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.unit_of_work import INBOX_FAULTS, Store, UnitOfWork
@@ -134,8 +135,8 @@ class DeskContext:
             if isinstance(error, HTTPException) and place is None:
                 status, reason = 401, "You are not signed in."
             # A strict cookie is not sent along a link from another site, like that of mail in the browser.
-            is_away = request.headers.get("sec-fetch-site") == "cross-site"
-            values = {"reason": reason, "is_out": status == 401, "is_away": is_away}
+            is_away = request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site"
+            values = {"reason": reason, "is_out": status == 401, "is_away": is_away, "can_email": self.auth.can_email}
             with self.store.unit() as work:
                 desk = DeskRequest(self, work, request, {}, self.clock())
                 answer = desk.page("refused.html", status, place=place, **values)
@@ -190,7 +191,7 @@ class DeskRequest:
         values |= {"site": self.site, "place": place, "nav": [], "faults": [], "notices": []}
         if place is not None:
             faults = self.context.build_status.faults
-            values |= {"nav": self._navigation(), "faults": faults, "notices": self._notices()}
+            values |= {"nav": self._navigation(), "faults": explain_all(faults), "notices": self._notices()}
         html = self.context.theme.get_template(f"desk/{template}").render(values)
         return HTMLResponse(html, status, headers=self.site.headers)
 
@@ -201,9 +202,11 @@ class DeskRequest:
     def _notices(self) -> list[str]:
         """Say what the pages lack just now, and why."""
         notices, work = [], self.work
+        if problem := self.context.build_status.push_problem(self.now):
+            notices.append(f"{problem}. It is tried again by itself.")
         if work.set_aside:
             notices.append(
-                f"The inbox is set aside: {work.set_aside}. Everything else works. Mend it, or put the last good copy there;"
+                f"The inbox is set aside: {work.set_aside}. Everything else works. Fix it, or put the last good copy there;"
                 " it is taken up again by itself."
             )
         if number := work.inbox.too_long:

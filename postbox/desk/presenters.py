@@ -22,6 +22,7 @@ from postbox.store.decisions import Decision
 COMPARED_WORDS = (
     4000  # spaces and signs count; the time to compare grows faster than the texts, so beyond this both are shown whole
 )
+SHOWING = ("publish", "answer", "edit")  # decisions after which a comment stands on its page
 ADDRESS_AS_NAME = "The name is an email address or a phone number. Published, everyone can read it."
 
 
@@ -53,11 +54,13 @@ class CommentView(Words):
 
 @dataclass(frozen=True)
 class DecisionView:
-    """A decision with the names that its reader knows."""
+    """A decision with the names that its reader knows; ``address`` is where it put its comment, ``waits`` whether that waits now."""
 
     decision: Decision
     author: str
     when: str
+    address: str
+    waits: bool
 
 
 class Presenter:
@@ -111,7 +114,10 @@ class Presenter:
 
     def decision(self, decision: Decision) -> DecisionView:
         """Show a decision."""
-        return DecisionView(decision, self.author(decision.comment), self.time(decision.decided))
+        comment = self._moderation.review.find(decision.comment) if decision.action in SHOWING else None
+        address = f"{self._article(comment.article)[1]}#comment-{comment.id}" if comment else ""
+        waits = any(item.revision.state == "waiting" for item in self._moderation.review.history(decision.comment))
+        return DecisionView(decision, self.author(decision.comment), self.time(decision.decided), address, waits)
 
     def decisions(self, sequences: Iterable[int]) -> list[DecisionView]:
         """Show those decisions that there are."""

@@ -34,7 +34,10 @@ class SignIn:
 
     def issue(self, now: datetime) -> str:
         """Return the token of a fresh link, good once within 15 minutes."""
-        token = secrets.token_urlsafe()
+        return self.keep_link(secrets.token_urlsafe(), now)
+
+    def keep_link(self, token: str, now: datetime) -> str:
+        """Let a token that was made elsewhere sign in, once within 15 minutes; return the same."""
         with self._lock, transaction(self._database):
             self._database.execute("DELETE FROM link WHERE ends <= ?", (now.timestamp(),))
             self._keep("link", token, now + LINK_LASTS)

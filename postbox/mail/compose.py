@@ -7,6 +7,7 @@ comment      ``<id>.<revision>``     the author that a comment waits, with a lin
 link         that and ``.<day>``     the same, with a fresh link
 message      id                      the author what came through the contact form
 digest       that of its first       the author how many comments wait, beyond ten in an hour
+sign-in      a random id             the author how to sign in to the desk, once
 confirm      id of a comment         an address that someone left it there, in none of that someone's words
 published    ``<id>.<revision>``     a comment's writer that it is published, with the author's reply of the same moment
 rejected     ``<id>.<revision>``     a comment's writer that it is not, with the author's note
@@ -32,7 +33,7 @@ from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import Event
 from postbox.store.subscriptions import Subscription
-from postbox.store.tokens import DecisionLinks
+from postbox.store.tokens import DecisionLinks, sign_in_token
 from postbox.telephone import region_of
 
 TO_READERS = ("confirm", "published", "rejected", "answered")
@@ -53,6 +54,7 @@ class Composer:
         self._subscriptions = moderation.work.subscriptions
         self._messages = moderation.work.messages
         self._links = DecisionLinks(moderation.store.key)
+        self._key_of_links = moderation.store.key
         self._key = hmac.digest(moderation.store.key, b"mail", "sha256")
         self._host = named(settings.mail_from)[1].partition("@")[2]
 
@@ -71,6 +73,7 @@ class Composer:
             "link": lambda: self._comment(kind, about, about.rpartition(".")[0], site, now),
             "message": lambda: self._message(about, site),
             "digest": lambda: self._digest(about, site),
+            "sign-in": lambda: self._sign_in(about, site),
             "confirm": lambda: self._confirm(about, site),
             "published": lambda: self._published(about, site),
             "rejected": lambda: self._rejected(about, site),
@@ -126,6 +129,12 @@ class Composer:
             return None
         values = {"waiting": self._work.inbox.size(), "desk_url": self._settings.desk_url}
         return self._to_author("digest", about, self._drawn("digest", site, values))
+
+    def _sign_in(self, id: str, site: Site) -> MailDraft:
+        values: dict[str, object] = {
+            "link": f"{self._settings.desk_url}/sign-in/{sign_in_token(self._key_of_links, id)}"
+        }
+        return self._to_author("sign-in", id, self._drawn("sign-in", site, values))
 
     # To readers
 
@@ -226,11 +235,11 @@ class Composer:
             return None
         if not self._work.outbox.came_with_address(subscription.comment):
             return None  # forged beside a comment that came without
-        choices = f"{site.url}{site.intake}/mail/{self._subscriptions.token(subscription)}"
+        choices = f"{site.intake_url}/mail/{self._subscriptions.token(subscription)}"
         values = (values or {}) | {
             "title": _title(article, site),
             "page": f"{site.url}{conversation.url}#comment-{comment}",
-            "receipt": f"{site.url}{site.intake}/receipt/{self._work.inbox.receipt(subscription.comment)}",
+            "receipt": f"{site.intake_url}/receipt/{self._work.inbox.receipt(subscription.comment)}",
             "choices": choices,
         }
         subject, text = self._drawn(kind, site, values)

@@ -42,6 +42,7 @@ PAUSES = (
 )
 KEPT = timedelta(days=1)  # what was sent, so that it is not sent again, and counts
 HOUR = timedelta(hours=1)
+MAX_SIGN_INS = 3  # links to sign in, in an hour
 GATHERED = "comment"  # the kind of which the rest of an hour comes as one mail; a message never waits
 MAX_IN_AN_HOUR = 10  # mails of that kind to the author, before the rest does
 
@@ -96,6 +97,15 @@ class Outbox:
         """Have a fresh link to a revision mailed to the author, once a day however often it is asked for."""
         with transaction(self._connection):
             self.add("link", f"{name}.{now.astimezone(UTC):%Y-%m-%d}", now=now)
+
+    def send_sign_in(self, id: str, now: datetime) -> bool:
+        """Have a link to sign in mailed to the author, unless the hour has had its three; return whether it will be."""
+        with transaction(self._connection):
+            query = "SELECT count(*) FROM outbox WHERE kind = 'sign-in' AND added > ?"
+            if self._connection.execute(query, ((now - HOUR).timestamp(),)).fetchone()[0] >= MAX_SIGN_INS:
+                return False
+            self.add("sign-in", id, now=now)
+            return True
 
     # For whoever looks after the site
 

@@ -75,6 +75,11 @@ class DecisionLinks:
         return DecisionLink(name, is_expired=now.timestamp() >= int(ends))
 
 
+def sign_in_token(key: bytes, id: str) -> str:
+    """Return the token of the link that a mail to the author signs in with; the desk keeps when it ends, and that it was used."""
+    return Tokens(key).sign(id, "sign-in link")
+
+
 class _Signer(Signer):
     def get_signature(self, value: str | bytes) -> bytes:
         """Cut a signature off (RFC 2104, 5), so that a link stays short."""

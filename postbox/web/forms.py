@@ -31,10 +31,13 @@ class SameSite:
     Sec-Fetch-Site decides, Origin where a browser does not send it (W3C, Fetch Metadata Request Headers, 2.3; the
     comparison with Host is RFC 6454's origin without its scheme, which a proxy hides).
     ``refused`` answers the others; a path that ends with ``but`` is posted to by programs, from anywhere.
+    ``origin_for`` names the one other origin whose forms post to a path, or none.
     """
 
-    def __init__(self, app: ASGIApp, refused: Refusal, but: str = "") -> None:
-        self._app, self._refused, self._but = app, refused, but
+    def __init__(
+        self, app: ASGIApp, refused: Refusal, but: str = "", origin_for: Callable[[str], str] = lambda path: ""
+    ) -> None:
+        self._app, self._refused, self._but, self._origin_for = app, refused, but, origin_for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -50,6 +53,8 @@ class SameSite:
             return True
         headers = Headers(scope=scope)
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if origin and site in (None, "same-site", "cross-site") and origin == self._origin_for(scope["path"]):
+            return True
         return site == "same-origin" if site else not origin or origin.partition("://")[2] == headers.get("host")
 
 

@@ -76,8 +76,10 @@ def _press(path: Path) -> State:
         "seconds": press.seconds,
         "faults": len(press.faults),
         "watching": press.watching,
+        "unsent": press.unsent,
     }
-    return state, press.wrong(path, datetime.now(UTC))
+    now = datetime.now(UTC)
+    return state, "; ".join(filter(None, (press.wrong(path, now), press.push_problem(now))))
 
 
 def _age(received: str | None) -> float | None:

@@ -17,13 +17,14 @@ from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+from contract.addresses import TAG
 from press.assets import files, svg
 from press.assets.files import FileError, shown
 from press.assets.raster import Raster, RasterError, is_raster
 from press.assets.svg import SvgError
 from press.output import tables
 from press.output.folder import link
-from press.output.links import SCHEME, TAG
+from press.output.links import SCHEME
 
 SIZES = "min(38rem, 100vw - 2.5rem)"  # the column and its gutters, as in style.css
 PORTRAIT_SIDE = 96  # pixels; a sharp screen gets twice as many

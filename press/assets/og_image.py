@@ -20,6 +20,7 @@ import uharfbuzz
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from press.assets.images import Images, name_hash
+from press.errors import BuildError
 
 FONT = str(fontpkg_crimson_text.ROOT / "files" / "CrimsonText-SemiBold.ttf")
 # The room for the title, in pixels of the image; each size is tried until it fits.
@@ -36,11 +37,18 @@ class SocialImages:
     """The social images of a site, drawn unless an earlier build did.
 
     ``ground`` is the SVG below every title; where that will stand it is of one colour.
+
+    Raises:
+        BuildError: if the ink of the theme is no colour that can be drawn here.
     """
 
     def __init__(self, images: Images, ground: str) -> None:
-        self._images, self._ground = images, ground
-        self._key = f"{RECIPE}{images.light['ink']}{ground}"
+        self._images, self._ground, ink = images, ground, images.light["ink"]
+        try:
+            self._ink = ImageColor.getrgb(ink)[:3]
+        except ValueError:
+            raise BuildError(f"theme/templates/tokens.css: --ink is “{ink}”; write it like #1d2925") from None
+        self._key = name_hash(f"{RECIPE}{ink}{ground}".encode())
 
     def missing(self, titles: Iterable[str]) -> list[str]:
         """Return the titles whose image is still to be drawn."""
@@ -71,12 +79,11 @@ class SocialImages:
         drawn = resvg_py.svg_to_bytes(svg_string=self._ground, skip_system_fonts=True, font_files=[FONT])
         ground = Image.open(io.BytesIO(drawn)).convert("RGB")
         paper = ground.crop((LEFT, BASELINE, LEFT + 1, BASELINE + 1)).tobytes()
-        ink = ImageColor.getrgb(self._images.light["ink"])
         image = ground.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         colours = (image.getpalette() or [])[: 3 * COLOURS]
         colours += [0] * (3 * COLOURS - len(colours))
         for shade in range(1, SHADES + 1):
-            colours += [round(a + (b - a) * shade / SHADES) for a, b in zip(paper, ink, strict=True)]
+            colours += [round(a + (b - a) * shade / SHADES) for a, b in zip(paper, self._ink, strict=True)]
         image.putpalette(colours)
         return image
 

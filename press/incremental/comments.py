@@ -110,9 +110,9 @@ class Conversations:
 
     @property
     def keys(self) -> Iterator[bytes]:
-        """The keys for what is made of the words of each comment."""
-        for conversation in self._found.values():
-            yield from conversation.known.keys
+        """The keys for what is made of the words of each comment, those of an earlier process until they are looked at."""
+        for known in (*self._remembered.values(), *(conversation.known for conversation in self._found.values())):
+            yield from known.keys
 
     @property
     def problems(self) -> list[Problem]:

@@ -10,8 +10,9 @@ from uuid import UUID, uuid5
 
 from pelican.contents import Article
 
+from contract.addresses import TAG
 from contract.thread import Entry
-from press.output.links import SCHEME, TAG
+from press.output.links import SCHEME
 
 FEED_ENTRIES = 50
 ADDRESS = re.compile(r"""(\s(?:href|src|poster)\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)

@@ -20,7 +20,7 @@ from press.plugin.redirects import redirects
 # Of which a fact has the name in small letters.
 SETTINGS = (
     *(fact.setting for fact in FACTS if fact.name not in ("sitename", "portrait")),
-    "TIMEZONE", "INTAKE", "NAME_LENGTH", "COMMENT_LENGTH", "NOTICES",
+    "TIMEZONE", "NAME_LENGTH", "COMMENT_LENGTH", "NOTICES",
     "KEEP_ADDRESS_DAYS", "KEEP_REJECTED_DAYS", "KEEP_MESSAGE_DAYS", "KEEP_BACKUP_DAYS",
 )  # fmt: skip
 ICONS = ("favicon.svg", "favicon.png", "favicon.ico")
@@ -87,19 +87,24 @@ def site_of(generator: Generator, listed: list[Article], shown: list[Article]) -
     """Return the facts of the site; the intake's further facts are ``conversation_of`` each article."""
     settings, context, env = generator.settings, generator.context, generator.env
     stylesheet, static = style.style(env, settings["ACCENT"]), context["static"]
+    apart = (
+        settings["INTAKE"] if "://" in settings["INTAKE"] and not settings["PREVIEW"] else ""
+    )  # the preview takes posts itself
     own = {file.save_as for file in context["staticfiles"]}
     return Site(
         name=settings["SITENAME"],
         language=settings["DEFAULT_LANG"],
         url=settings["SITE_URL"],
+        intake=settings["INTAKE"] and f"{apart}/comments",
         is_preview=settings["PREVIEW"],
+        is_plain_host=settings["PLAIN_HOST"],
         accent=settings["ACCENT"][0],
         accent_dark=settings["ACCENT"][1],
         style=stylesheet,
         desk_style=style.style(env, settings["ACCENT"], "desk/style.css"),
         script=static["comments.js"][0],
         feed_style=static["feed.css"][0],
-        headers=style.headers(stylesheet),
+        headers=style.headers(stylesheet, apart),
         portrait=context["portrait"],
         article_count=min(len(listed), 3),
         icon=next((f"/{name}" for name in ICONS if name in own), static["icon.svg"][0]),

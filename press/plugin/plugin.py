@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader, Template
 from pelican import signals
 from pelican.contents import Content
 from pelican.generators import ArticlesGenerator, Generator, PagesGenerator, StaticGenerator
@@ -19,6 +20,7 @@ from pelican.urlwrappers import Category
 from pelican.utils import set_date_tzinfo
 from pelican.writers import Writer
 
+from contract.addresses import rooted
 from contract.manifest import dumps
 from contract.templates import prepare
 from press.assets import style
@@ -51,6 +53,7 @@ def register() -> None:
     signals.static_generator_finalized.connect(_clean_extra)
     signals.all_generators_finalized.connect(_add_facts)
     signals.article_writer_finalized.connect(_write_comment_feeds)
+    signals.article_writer_finalized.connect(_write_stubs)
     signals.article_writer_finalized.connect(_write_static)
     signals.article_writer_finalized.connect(_write_images)
     signals.article_writer_finalized.connect(_write_facts)
@@ -73,6 +76,18 @@ def _prepare_templates(generator: Generator) -> None:
     }
     generator.env.filters["absolute"] = feeds.absolute
     prepare(generator.env)
+    generator.env.filters["rooted"] = rooted
+    root = urlsplit(generator.settings["SITE_URL"]).path
+    generator.env.template_class = type("Template", (_BelowRoot,), {"root": root})
+
+
+class _BelowRoot(Template):
+    """Template of a site below a path, ``root``: the addresses that it writes from the root lead there."""
+
+    root: str
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        return rooted(super().render(*args, **kwargs), self.root)
 
 
 def _complete_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> None:
@@ -201,6 +216,19 @@ def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:
         writer.write_file(file, template, generator.context, article=article, comment_entries=entries)
 
 
+def _write_stubs(generator: ArticlesGenerator, writer: Writer) -> None:
+    """Lead on from former addresses by pages, where the host has no redirects; a query or a feed's address cannot be a page."""
+    site = generator.context["site"]
+    if not site.is_plain_host:
+        return
+    addresses = {
+        old.strip("/"): new for old, new in site.redirects.items() if not re.search(r"\?|\.xml$|//|/\.\.?(/|$)", old)
+    }
+    for old, new in addresses.items():
+        file = old if old.endswith((".html", ".htm")) else f"{old}/index.html"
+        writer.write_file(file, generator.get_template("moved"), generator.context, address=new)
+
+
 def _write_static(generator: ArticlesGenerator, writer: Writer) -> None:
     for address, data in generator.context["static"].values():
         path = Path(writer.output_path + address)
@@ -216,11 +244,15 @@ def _write_images(generator: ArticlesGenerator, writer: Writer) -> None:
 def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
     """Hand the facts to the intake, by rename, and beside them to a web server what its configuration includes."""
     context, path = generator.context, Path(generator.settings["SITE_JSON"])
+    site = context["site"]
+    names = dict.fromkeys(("caddy", "nginx"), site.intake_path)
+    if site.is_apart:
+        names |= dict.fromkeys(("talk-caddy", "talk-nginx"), site.intake)
     servers = {
-        f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=context["site"])
-        for name in ("caddy", "nginx")
+        f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=replace(site, intake=intake))
+        for name, intake in names.items()
     }
-    told = dumps(replace(context["site"], conversations=context["conversations"], redirects={}))
+    told = dumps(replace(site, conversations=context["conversations"], redirects={}))
     path.parent.mkdir(parents=True, exist_ok=True)
     for name, text in (servers | {path.name: told}).items():
         draft = path.with_name(f".{name}")

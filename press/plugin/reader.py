@@ -141,9 +141,10 @@ def _slug(path: str, title: str) -> str:
 def _decoded(path: str) -> str:
     """Return the text of an ordinary file."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123  # a pipe would never end
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise BuildError(f"{shown(path)}: this is no ordinary file; delete it")
-        data = file.read(TEXT_BYTES + 1)
+        data = file.read(min(TEXT_BYTES, status.st_size) + 1)  # room for more is made before anything is read
     if len(data) > TEXT_BYTES:
         raise BuildError(f"{shown(path)}: the text is larger than {TEXT_BYTES:,} bytes; split it")
     try:

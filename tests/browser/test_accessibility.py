@@ -323,8 +323,8 @@ def test_what_the_desk_did_and_what_went_wrong_can_be_read_by_everyone(david: Br
 
     with opened(david, house, at("/")) as page:
         spam = page.get_by_role("region").filter(has=page.get_by_role("article", name="Spam", exact=True))
-        spam.get_by_text("Publish and answer").first.click()
-        spam.get_by_role("button", name="Publish and answer").click()
+        spam.get_by_text("Publish and reply").first.click()
+        spam.get_by_role("button", name="Publish and reply").click()
         expect(page.get_by_role("alert")).to_be_focused()
         look_over(page, NARROW)
         page.goto("/")
@@ -337,8 +337,8 @@ def test_a_decision_by_mail_and_what_went_wrong_can_be_read_by_everyone(
     context: BrowserContext, david: BrowserContext, house: House
 ) -> None:
     with opened(context, house, by_mail()) as page:
-        page.get_by_text("Publish and answer").first.click()
-        page.get_by_role("button", name="Publish and answer").click()
+        page.get_by_text("Publish and reply").first.click()
+        page.get_by_role("button", name="Publish and reply").click()
         expect(page.get_by_role("alert")).to_be_focused()
         look_over(page, NARROW)
         page.get_by_role("button", name="Publish", exact=True).click()

@@ -578,16 +578,23 @@ def test_the_same_content_gives_the_same_bytes(place: Place, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("server", ["caddy", "nginx"])
 def test_a_web_server_is_told_the_policy_the_redirects_and_what_may_be_kept(place: Place, server: str) -> None:
+    file = place.folder / f"var/site/{server}.conf"
+    place.build()
+    before = file.stat().st_ino
+    place.article("boots")
+    place.build()
+    assert file.stat().st_ino == before, "a web server reads it again when it is written"
     place.article("shoes", Formerly="boots")
+    (place.folder / "content/articles/boots.md").unlink()
 
     place.build()
 
-    told = (place.folder / f"var/site/{server}.conf").read_text("utf-8")
+    told = file.read_text("utf-8")
     site = load(place.folder / "var/site/site.json")
     assert site.headers["Content-Security-Policy"] in told
     assert "public, max-age=31536000, immutable" in told
-    for file in ("", "comments.xml"):
-        assert re.search(f'/articles/boots/{file}" .*/articles/shoes/{file}[";$]', told)
+    for name in ("", "comments.xml"):
+        assert re.search(f'/articles/boots/{name}" .*/articles/shoes/{name}[";$]', told)
     assert "127.0.0.1:8000" in told
 
 

@@ -1,5 +1,6 @@
 """Commands of ``docs/publishing.md``, run as they stand on a machine that is a folder."""
 
+import json
 import os
 import re
 import shutil
@@ -123,7 +124,7 @@ def test_an_interpreter_that_only_root_can_run_gives_way_to_debians(machine: Mac
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd itself looks at its units")
 def test_systemd_finds_no_fault_in_the_units(machine: Machine) -> None:
-    units = sorted((machine.root / "etc/systemd/system").glob("*.*[eh]"))
+    units = sorted((machine.root / "etc/systemd/system").glob("*.*[ehr]"))
 
     ended = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
 
@@ -145,13 +146,14 @@ def test_a_service_is_held_to_what_it_writes(machine: Machine, service: str) -> 
 
 WORDS = "../../var/lib/site/content"
 KINDS = ("articles", "comments", "extra", "files", "images", "pages")
+PROOFS = ("proofs", "proofs/asked", "proofs/made")
 WRITES = {
     "site-intake": {"var/inbox"},
     "site-desk": {
-        *(f"var/{folder}" for folder in ("inbox", "desk", "erased", "mail", "proofs")),
+        *(f"var/{folder}" for folder in ("inbox", "desk", "erased", "mail", *PROOFS)),
         *(f"{WORDS}/{path}" for path in (".", "site.toml", *KINDS, f"articles/{ARTICLE}.md", f"comments/{ARTICLE}")),
     },
-    "site-press": {"var/public", "var/site", "var/press", "var/proofs"},
+    "site-press": {f"var/{folder}" for folder in ("public", "site", "press", *PROOFS)},
 }
 FOLDERS = sorted(
     set().union(*WRITES.values())
@@ -180,6 +182,25 @@ def test_a_user_cannot_even_read_what_is_anothers(machine: Machine, user: str, p
     )
 
     assert "PermissionError" in ended.stderr
+
+
+def test_the_press_draws_what_the_desks_user_asks_for(machine: Machine) -> None:
+    request = {
+        "path": "articles/draft.md",
+        "text": "Title: Draft\nId: draft\nSlug: draft\nDate: 2026-11-20\nSummary: In short.\n\nUnfinished.",
+    }
+    proofs, name = machine.site / "var/proofs", "0" * 64
+    code = f"from pathlib import Path; p = Path('var/proofs/asked/.x'); p.write_text({json.dumps(request)!r}); p.replace(p.with_name('{name}.json'))"
+
+    with open_for_all(machine):
+        asked = machine.as_user("site-desk", code)
+        wait_until(lambda: (proofs / f"made/{name}.json").exists(), f"the press has drawn it {asked.stderr}")
+        wait_until(lambda: not [*(proofs / "asked").glob("*.json")], "the request is gone")
+
+    told = (proofs / f"made/{name}.json").read_text("utf-8")
+    taken = machine.as_user("site-desk", f"from pathlib import Path; Path('var/proofs/made/{name}.json').unlink()")
+    assert (proofs / f"made/{name}.html").exists(), told
+    assert (taken.returncode, taken.stderr) == (0, "")
 
 
 def test_a_backup_is_brought_back_while_another_was_written_since(machine: Machine) -> None:

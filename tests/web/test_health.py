@@ -67,7 +67,7 @@ def test_a_process_with_nothing_wrong_is_fit(client: TestClient) -> None:
         "free_bytes": 0,
     }
     assert told["site"] == {"articles": 1}
-    assert told["press"] == {"finished": None, "seconds": 0.0, "faults": 0, "watching": False}
+    assert told["press"] == {"finished": None, "seconds": 0.0, "faults": 0, "watching": False, "unsent": 0}
     assert answer.headers["cache-control"] == "no-store"
     head = client.head("/healthz")
     assert (head.status_code, head.headers["content-type"]) == (200, "application/json")
@@ -174,7 +174,21 @@ def test_a_press_that_cannot_build_or_is_silent_is_told(client: TestClient, sett
     assert silent == "press: nothing has been heard of it for 11 minutes; systemctl restart site-press"
     assert sentence == f"press: 2 faults keep new pages from being built; {path} says which"
     assert status == 200
-    assert told["press"] == {"finished": press.finished, "seconds": 0.25, "faults": 0, "watching": True}
+    assert told["press"] == {"finished": press.finished, "seconds": 0.25, "faults": 0, "watching": True, "unsent": 0}
+
+
+@each_process
+def test_an_erasure_that_has_not_arrived_where_the_site_is_served_is_told(
+    client: TestClient, settings: Settings
+) -> None:
+    erased = "2026-11-22T10:15:00+00:00"
+    press = BuildStatus(unsent=2, unsent_since=erased, erased_since=erased, push_fault="rsync: no route to host")
+    settings.site.with_name("press.json").write_text(press.dumps(), "utf-8")
+
+    assert wrong(client) == (
+        "press: Words that were taken off are still to be read there. Where the site is served it is 2 prints behind: "
+        "rsync: no route to host"
+    )
 
 
 @each_process
