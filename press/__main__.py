@@ -122,7 +122,7 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
         _wait_for(servers, port, desk_port)
         link = subprocess.run([*postbox, "sign-in"], env=environment, check=True, capture_output=True, text=True).stdout
         command = f"{os.path.relpath(sys.executable)} -m postbox"
-        print(f"\nRead the site         {site_url}/\nReview comments       {link.strip()}")
+        print(f"\nRead the site         {site_url}/\nReview and write      {link.strip()}")
         print(f"  or on this line     {command} list\n                      {command} approve ID.REVISION")
         print("Stop                  Ctrl+C\n", flush=True)
         yield servers

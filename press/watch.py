@@ -11,6 +11,7 @@ Whatever goes wrong is told, and tried again: at the next change, or by itself w
 import contextlib
 import gc
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -78,7 +79,7 @@ def watching(content: Path, theme: Path, configuration: Path, image_cache: Path 
 
     # The folder of the configuration and not its files, for an editor may put others in their place.
     listeners: list[tuple[tuple[Path, ...], dict[str, object]]] = [
-        ((content, theme), {"step": STEP_MS}),
+        ((content, theme), {"step": STEP_MS, "watch_filter": _NoDrafts()}),
         ((configuration,), {"recursive": False, "watch_filter": lambda _, path: Path(path).name in CONFIGURATION}),
     ]
     threads, begun = [], []
@@ -95,6 +96,13 @@ def watching(content: Path, theme: Path, configuration: Path, image_cache: Path 
         for thread in threads:
             thread.join()
         waiting.shutdown(cancel_futures=True)
+
+
+class _NoDrafts(watchfiles.DefaultFilter):
+    """Filter of what is on its way to its name: a whole build would begin for ``.shoes.md.new``, and a second for ``shoes.md``."""
+
+    def __call__(self, change: watchfiles.Change, path: str) -> bool:
+        return super().__call__(change, path) and not re.search(r"[/\\]\.[^/\\]+\.new$", path)
 
 
 class Watcher:

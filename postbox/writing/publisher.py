@@ -131,8 +131,7 @@ class Publisher:
             if old:
                 self._texts.keep(key, old, "found", now)
             version = self._texts.keep(key, data or old, why, now)
-            self._texts.put(key, data)
-            written = datetime.now(UTC)
+            written = self._texts.put(key, data)
             if why != "published" and (working := self._texts.working(key)) and working.data != old:
                 self._texts.keep(key, working.data, "replaced", now)
             self._texts.drop(key)

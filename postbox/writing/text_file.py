@@ -67,9 +67,9 @@ def edited(data: bytes, fields: Mapping[str, str | None], body: str | None = Non
     header, gap, lines = _parts(text)
     for key, value in fields.items():
         _set(header, key, value, newline)
-    if header and not NEWLINE.search(header[-1]):
-        header[-1] += newline
     if body is not None and body != NEWLINE.sub("\n", "".join(lines)):
+        if header and not NEWLINE.search(header[-1]):
+            header[-1] += newline
         gap, lines = gap or newline, _merged(lines, body, newline)
     return mark + "".join([*header, gap, *lines]).encode()
 

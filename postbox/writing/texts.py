@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from postbox.store.database import connect, sync, transaction
@@ -126,19 +126,25 @@ class Texts:
                     found.append(key)
         return sorted(found)
 
-    def put(self, key: str, data: bytes) -> None:
-        """Write the file of a text whole or not at all; take it away if there is no ``data``."""
+    def put(self, key: str, data: bytes) -> datetime:
+        """Write the file of a text whole or not at all, or take it away if there is no ``data``; return when.
+
+        The time is that before the rename, for the press may have begun before this knows that the rename is done.
+        """
         path = self.path(key)
         with self.lock:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if data:
-                self._write(path, data)
+            draft = self._drafted(path, data) if data else None
+            written = datetime.now(UTC)
+            if draft:
+                draft.replace(path)
             else:
                 path.unlink(missing_ok=True)
             sync(path.parent)
+        return written
 
     @staticmethod
-    def _write(path: Path, data: bytes) -> None:
+    def _drafted(path: Path, data: bytes) -> Path:
         draft = path.with_name(f".{path.name}.new")
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
@@ -148,7 +154,7 @@ class Texts:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-        draft.replace(path)
+        return draft
 
     # Working copies
 

@@ -1,7 +1,7 @@
 """The walk of one who writes three times a year, on a phone: nothing lost, nothing touched, nothing broken."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +9,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from contract.manifest import STATUS_FILE, BuildStatus
 from postbox.desk.sessions import SignIn
+from postbox.writing.publisher import Publisher
+from postbox.writing.text_file import edited
+from postbox.writing.texts import Texts
 from tests.support.place import ARTICLE, Place, a_comment
 from tests.support.process import serve, wait_until
 
@@ -180,6 +184,41 @@ def test_a_change_elsewhere_and_a_second_device_lose_nothing(
     expect(other.get_by_label("Text", exact=True)).to_have_value("In an editor.")
     other.get_by_role("link", name="Earlier versions").click()
     assert other.get_by_text("Put away").count() >= 2
+
+
+SHIPPED = f"articles/{ARTICLE}"
+TWIN = b"Title: Twin\nId: twin\nDate: 2026-11-01\nSummary: x\nSlug: " + ARTICLE.encode() + b"\n\nWords.\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        (SHIPPED, lambda file: edited(file, {"Summary": None})),
+        ("articles/a-twin", lambda _: TWIN),
+        ("articles/z-twin", lambda _: TWIN),
+    ],
+    ids=["a key is missing", "another's address, told here", "another's address, told there"],
+)
+def test_a_text_with_which_the_site_does_not_build_is_put_back(
+    served: tuple[Place, str], key: str, change: Callable[[bytes], bytes]
+) -> None:
+    place, _ = served
+    texts = Texts(place.folder / "content", place.folder / "var/desk")
+    status = place.folder / "var/site" / STATUS_FILE
+    before, page = texts.file(key), place.page(f"/articles/{ARTICLE}/")
+    broken = change(before)
+
+    done = Publisher(texts, place.folder / "var/proofs", lambda: BuildStatus.load(status)).publish(
+        key, broken, "published"
+    )
+
+    assert (done.state, texts.file(key)) == ("back", before), done.faults
+    working = texts.working(key)
+    assert working
+    assert working.data == broken
+    texts.forget(key)
+    wait_until(lambda: not BuildStatus.load(status).faults, "the site builds again")
+    assert place.page(f"/articles/{ARTICLE}/") == page
 
 
 def test_a_session_that_ends_while_writing_gives_every_word_back(page: Page, request: pytest.FixtureRequest) -> None:

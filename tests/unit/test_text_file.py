@@ -98,6 +98,7 @@ def test_one_value_is_one_line_of_the_header(file: tuple[bytes, list[str]], key:
         ("Title: A\n", {"Title": "A\nStatus: draft\u2028Save_as: x"}, None, "Title: A Status: draft Save_as: x\n"),
         ("title:A\nTitle: B\n\nC", {"Title": "D"}, None, "title: D\nTitle: B\n\nC"),
         ("Title: A\nStatus: draft\n\nB", {"Status": None}, None, "Title: A\n\nB"),
+        ("Title: A\nX: y", {"Title": "B"}, None, "Title: B\nX: y"),
         ("Title: A", {"Slug": "a"}, "B", "Title: A\nSlug: a\n\nB"),
         ("Title: A\r\n\r\nB\r\n", {}, "B\nC\n", "Title: A\r\n\r\nB\r\nC\r\n"),
         ("Title: A\n\n\n\nB\n", {}, "\n\nC\n", "Title: A\n\n\n\nC\n"),
