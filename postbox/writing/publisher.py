@@ -51,11 +51,12 @@ class Published:
     """What came of a change to a file.
 
     ``state`` is live, soon (not seen yet), later (no press runs), held (another file is wrong) or back (this one was, and
-    the old one is there again). ``version`` is what can be undone.
+    the old one is there again). ``seconds`` is until it was live, ``version`` what can be undone.
     """
 
     state: str
     version: int
+    seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
 
@@ -223,7 +224,8 @@ class Publisher:
             if not status.watching:
                 return Published("later", version)
             if status.built > _stamp(written):
-                return Published("live", version)
+                seconds = (datetime.fromisoformat(status.finished) - written).total_seconds()
+                return Published("live", version, max(0.01, seconds))
             if status.failed > _stamp(written) and status.faults:
                 ours = [fault for fault in status.faults if fault not in before or f"{key}.md" in fault]
                 return Published("back" if ours else "held", version, faults=ours or status.faults)

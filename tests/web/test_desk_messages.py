@@ -270,7 +270,7 @@ def test_the_head_says_how_many_wait(david: TestClient, settings: Settings) -> N
     a_message(settings)
     a_failed(settings, "message", "m")
 
-    assert plain == ["Queue", "Messages", "Published", "Log", "Your details", "The site"]
+    assert plain == ["Queue", "Messages", "Published", "Write", "Log", "Your details", "The site"]
     for address in ("/", "/messages", "/mail", "/published", "/log", "/comment/0001", "/nothing"):
         page = david.get(address).text
         assert navigation(page) == [
@@ -278,6 +278,7 @@ def test_the_head_says_how_many_wait(david: TestClient, settings: Settings) -> N
             "Messages (1)",
             "Email (1)",
             "Published",
+            "Write",
             "Log",
             "Your details",
             "The site",
@@ -293,7 +294,7 @@ def test_what_is_wrong_with_the_site_stands_on_every_page_of_the_signed_in(
 
     for address in ("/", "/messages", "/mail", "/published", "/log", "/comment/0001"):
         page = david.get(address).text
-        assert "<strong>The article “&lt;shoes&gt;”</strong>, line 12: the image foot.png is not there; put" in page
+        assert "The article “&lt;shoes&gt;”</a></strong>, line 12: the image foot.png is not there; put" in page
         assert "content/articles/&lt;shoes&gt;.md" in page
         assert "it is 2 prints behind: rsync: no route to host. It is tried again by itself." in page
     david.cookies.clear()
