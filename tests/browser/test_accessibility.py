@@ -332,12 +332,14 @@ def test_what_the_desk_did_and_what_went_wrong_can_be_read_by_everyone(david: Br
     send(house.settings, author="Spam", body="Insoles.", reply_to="0002")
 
     with opened(david, house, at("/")) as page:
-        spam = page.get_by_role("region").filter(has=page.get_by_role("article", name="Spam", exact=True))
-        spam.get_by_text("Publish and reply").first.click()
+        spam = page.locator(".row").filter(has=page.get_by_role("heading", name="A reply by Spam"))
+        spam.locator("summary").first.click()
+        spam.locator("summary", has_text="Publish and reply").click()
         spam.get_by_role("button", name="Publish and reply").click()
         expect(page.get_by_role("alert")).to_be_focused()
         look_over(page, NARROW)
         page.goto("/")
+        spam.locator("summary").first.click()
         spam.get_by_role("button", name="Spam").click()
         expect(page.get_by_role("status")).to_contain_text("Marked the comment by Spam")
         look_over(page, NARROW)
