@@ -4,7 +4,7 @@ Names in it are::
 
     content/articles/…  content/comments/…  content/images/…  and whatever else lies there
     var/inbox/inbox.sqlite  var/inbox/key
-    var/desk/desk.sqlite    var/desk/key
+    var/desk/desk.sqlite    var/desk/texts.sqlite  var/desk/key
     var/erased/log
 
 Sessions are not in it, and no word that was erased: the databases are copied without their free places.
@@ -21,6 +21,7 @@ from typing import BinaryIO
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import InboxError
+from postbox.writing.texts import Texts
 
 
 def write(settings: Settings, file: BinaryIO) -> None:
@@ -35,6 +36,7 @@ def write(settings: Settings, file: BinaryIO) -> None:
     with tempfile.TemporaryDirectory(dir=settings.desk) as name, tarfile.open(fileobj=file, mode="w:gz") as archive:
         folder = Path(name)
         Moderation.open(settings).copy(folder)
+        Texts(settings.content, settings.desk).copy(folder / "texts.sqlite")
         (folder / "inbox.sqlite").chmod(0o660)  # or the intake cannot write what is brought back
         for path, kept in (
             *_words(settings),
@@ -42,6 +44,7 @@ def write(settings: Settings, file: BinaryIO) -> None:
             ("var/inbox/inbox.sqlite", folder / "inbox.sqlite"),
             ("var/inbox/key", key),
             ("var/desk/desk.sqlite", folder / "desk.sqlite"),
+            ("var/desk/texts.sqlite", folder / "texts.sqlite"),
             ("var/desk/key", settings.desk / "key"),
             ("var/erased/log", settings.erased / "log"),
         ):

@@ -10,7 +10,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +83,11 @@ class Texts:
         """Keep all of some changes or none, one thread at a time."""
         with self.lock, transaction(self._connection):
             yield self._connection
+
+    def copy(self, path: Path) -> None:
+        """Write the working copies and versions to a new database, as of one moment."""
+        with self.lock, closing(sqlite3.connect(path)) as target:
+            self._connection.backup(target)
 
     # Files
 

@@ -234,6 +234,12 @@ def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None
     (machine.root / "etc/site/desk.env").write_text("POSTBOX_MAIL_TO='you@mail.example'\n")
     picture = machine.site / WORDS / "images/mine.svg"
     picture.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    texts = (
+        "from datetime import UTC, datetime; from pathlib import Path; from postbox.writing.texts import Texts; "
+        f"texts, key = Texts(Path('{WORDS}'), Path('var/desk')), 'articles/new-0123456789ab'; "
+    )
+    saved = machine.as_user("site-desk", f"{texts}texts.save(key, b'Half', base='', number=0, now=datetime.now(UTC))")
+    assert (saved.returncode, saved.stderr) == (0, "")
     with open_for_all(machine) as ports, reader(ports) as client:
         receipt = client.post("/comments", data=a_comment("On the old machine.")).headers["location"]
         archive = Path(machine.run(commands("A backup by hand")).strip())
@@ -250,6 +256,7 @@ def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None
         assert (new.site / WORDS / "images/mine.svg").read_bytes() == picture.read_bytes()
         with open_for_all(new) as ports, reader(ports) as client:
             assert "On the old machine." in client.get(receipt).text
+        assert new.as_user("site-desk", f"{texts}print(texts.working(key).data)").stdout == "b'Half'\n"
 
 
 def test_an_archive_that_is_not_whole_changes_nothing(machine: Machine) -> None:
