@@ -146,7 +146,11 @@ def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:
 @contextlib.contextmanager
 def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
     """Make a builder and what watches for it, until the process is told to end."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # a script that starts it in the background has had the second ignored
+        signal.signal(number, signal.default_int_handler)
     options: dict[str, Any] = {"is_watching": True, "is_compressing": is_compressing, "progress": _progress()}
     with contextlib.closing(Builder(Path(config), overrides, **options)) as builder:
         content, theme = builder.folders
