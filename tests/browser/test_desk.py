@@ -74,7 +74,7 @@ def link_in_mail(settings: Settings, words: str) -> str:
     found: list[str] = []
 
     def has_come() -> bool:
-        for path in settings.mail.glob("*.eml"):
+        for path in settings.mail.glob("[!.]*.eml"):
             text = email.message_from_bytes(path.read_bytes(), policy=policy.SMTP).get_body(("plain",)).get_content()  # type: ignore[union-attr]
             if words in text:
                 found[:] = re.findall(r"http://\S+/(?:decide|sign-in)/\S+", text)

@@ -141,7 +141,7 @@ def test_without_a_server_mails_are_files(settings: Settings) -> None:
 
     post.deliver()
 
-    [file] = settings.mail.glob("*.eml")
+    [file] = settings.mail.glob("[!.]*.eml")
     mail = email.message_from_bytes(file.read_bytes(), policy=SMTP_POLICY)
     assert mail["Subject"] == "Comment from Tom on “Working on your big toe”"
 

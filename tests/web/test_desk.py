@@ -96,8 +96,8 @@ def test_a_link_from_another_site_says_how_to_go_on_where_a_strict_cookie_is_not
 def test_a_link_is_emailed_to_the_authors_own_address_and_three_an_hour(client: TestClient, settings: Settings) -> None:
     answers_ = {client.post("/sign-in/email", data={"to": "eve@evil.example"}).text for _ in range(5)}
 
-    wait_until(lambda: len(list(settings.mail.glob("*.eml"))) == 3, "three are written")
-    mails = [path.read_text("utf-8") for path in settings.mail.glob("*.eml")]
+    wait_until(lambda: len(list(settings.mail.glob("[!.]*.eml"))) == 3, "three are written")
+    mails = [path.read_text("utf-8") for path in settings.mail.glob("[!.]*.eml")]
     assert len(answers_) == 1
     assert {re.findall("^To: (.*)$", mail, re.MULTILINE)[0] for mail in mails} == {settings.mail_to}
     token = re.findall(r"/sign-in/([\w.-]+)", mails[0].replace("=\n", ""))[0]
@@ -548,7 +548,7 @@ def test_the_log_says_who_decided_what_and_when_and_undoes_it(david: TestClient,
     assert "Rejected the comment by <bdi>Tom</bdi>" in page
     assert "“Say more.”" in page
     assert f"{datetime.now(UTC):%Y}, " in page
-    assert ", David · " in page
+    assert ", David&nbsp;· " in page
     undone = david.post("/undo", data=hidden(page, "/undo"))
     assert undone.headers["location"].startswith("/log?page=1&done=")
     assert latest(settings, id).state == "waiting"

@@ -54,7 +54,7 @@ def fresh_links(settings: Settings) -> list[tuple[str, str]]:
 
 def recipients(settings: Settings) -> set[str]:
     """Return whom the mails that were sent are for."""
-    mails = [path.read_text("utf-8") for path in settings.mail.glob("*.eml")]
+    mails = [path.read_text("utf-8") for path in settings.mail.glob("[!.]*.eml")]
     return set(re.findall(r"^To: (.*?)\r?$", "".join(mails), re.MULTILINE))
 
 
