@@ -83,7 +83,8 @@ def is_same(one: Path, other: Path) -> bool:
 
 
 def link(source: Path | str, target: Path | str) -> None:
-    """Let a file that nobody writes to stand in a second place."""
+    """Let a file that nobody writes to stand in a second place, whatever stood there."""
+    Path(target).unlink(missing_ok=True)  # an earlier link to it would be taken for the file itself
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:  # on another file system
