@@ -9,7 +9,7 @@ SITE_URL = os.environ.get("SITE_URL", "").rstrip("/")
 if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9_~.-]*[A-Za-z0-9_~-])*", SITE_URL):
     raise SystemExit("SITE_URL must be the site's address: SITE_URL=https://example.org make publish")
 
-INTAKE = os.environ.get("SITE_INTAKE", INTAKE)  # noqa: F405
+INTAKE = os.environ.get("SITE_INTAKE", INTAKE)  # noqa: F405  # of pelicanconf
 plain = os.environ.get("SITE_PLAIN_HOST", "")
 if plain not in ("", "yes"):
     raise SystemExit("SITE_PLAIN_HOST must be yes, where the host sends no headers and no redirects, or unset")

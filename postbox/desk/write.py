@@ -254,7 +254,7 @@ def _act(desk: DeskRequest, view: View, action: str) -> Response:
             return _page(desk, view)
         case "link":
             chosen = desk.form.get("link", "")
-            title = read(desk.texts.file(chosen)).field("title") or chosen
+            title = read(desk.texts.file(chosen)).field("title").translate(str.maketrans("[]", "()")) or chosen
             words = f"[{title}]({{filename}}/{chosen}.md)"
             text = draft.placed(view.fields["text"], "[link]", words)
             base = _bytes(desk, key)

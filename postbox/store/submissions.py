@@ -429,11 +429,11 @@ class Inbox:
         try:
             return self.connection.execute(f"{query} {rest}", (limit,)).fetchall()
         except sqlite3.DataError:
-            for row in self.connection.execute(f"SELECT sequence FROM {table} {rest}", (limit,)).fetchall():  # noqa: S608
+            for row in self.connection.execute(f"SELECT sequence FROM {table} {rest}", (limit,)).fetchall():  # noqa: S608  # as above
                 try:
                     self.one(f"{query} WHERE sequence = ?", row["sequence"])
                 except sqlite3.DataError as error:
-                    self.run(f"DELETE FROM {table} WHERE sequence = ?", row["sequence"])  # noqa: S608
+                    self.run(f"DELETE FROM {table} WHERE sequence = ?", row["sequence"])  # noqa: S608  # as above
                     log.event(
                         "a row longer than any of ours is dropped", level=logging.WARNING, table=table, error=error
                     )
