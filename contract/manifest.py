@@ -7,7 +7,7 @@ everything in both is public.
 import json
 import os
 import re
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -132,6 +132,11 @@ class Site:
     def intake_url(self) -> str:
         """The whole address of the intake."""
         return self.intake if self.is_apart else f"{self.url}{self.intake}"
+
+    @property
+    def elsewhere(self) -> "Site":
+        """The facts for a page on another origin, which loads nothing of the site's."""
+        return replace(self, script="", icon="", portrait="", is_plain_host=False)
 
     @property
     def page_policy(self) -> str:

@@ -1,9 +1,11 @@
 """Command line: ``postbox COMMAND``. Each command loads what it needs itself, so that the intake cannot publish."""
 
+import contextlib
 import functools
 import getpass
 import json
 import os
+import socket
 import sqlite3
 import sys
 import unicodedata
@@ -298,10 +300,16 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
     quiet: dict[str, Any] = {"log_config": None, "log_level": "warning", "access_log": False}
     unnamed: dict[str, Any] = {"server_header": False, "date_header": False}
     proxy: dict[str, Any] = {"proxy_headers": bool(settings.proxy), "forwarded_allow_ips": settings.proxy or None}
-    try:
-        uvicorn.run(watched, host=host, port=port, **quiet, **unnamed, **proxy)
-    except SystemExit as ended:  # it has statuses of its own, and has said why
-        sys.exit(bool(ended.code))
+    server = uvicorn.Server(uvicorn.Config(watched, host=host, port=port, **quiet, **unnamed, **proxy))
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):  # it has statuses of its own, and has said why
+        server.run(_held_open())
+    sys.exit(not server.started)
+
+
+def _held_open() -> list[socket.socket] | None:
+    """Return the socket that systemd keeps open while this process starts again, if it does (sd_listen_fds(3))."""
+    is_ours = os.environ.get("LISTEN_PID") == str(os.getpid())
+    return [socket.socket(fileno=3)] if is_ours else None
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, wraps
 from typing import TypeVar
@@ -138,7 +137,7 @@ class IntakeContext:
         headers = site.headers | PRIVATE
         base = ""
         if site.is_apart:  # its pages lead to the site, and load nothing from there
-            site, base = replace(site, script="", icon="", portrait="", is_plain_host=False), site.url
+            site, base = site.elsewhere, site.url
 
         def draw() -> str:
             return rooted(self._theme.get_template(template).render(site=site, **values), base)

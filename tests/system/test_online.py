@@ -59,10 +59,15 @@ def test_the_commands_end_with_services_and_a_link_to_the_desk(machine: Machine)
     asked = machine.asked()
 
     units_of_ours = f"{' '.join(SERVICES)} web-site@caddy.path backup-site.timer"
-    assert asked == ["daemon-reload", f"enable --quiet --now {units_of_ours}", "reload-or-restart caddy"]
+    sockets = "enable --quiet site-intake.socket site-desk.socket"
+    assert asked == ["daemon-reload", sockets, f"enable --quiet --now {units_of_ours}", "reload-or-restart caddy"]
     assert re.fullmatch(r"https://desk\.feet\.example/sign-in/[\w-]{43}", machine.link)
     units = {path.name for path in (machine.root / "etc/systemd/system").glob("*site*.*")}
-    ours = {path.name for kind in ("path", "service", "service.d", "timer") for path in ROOT.glob(f"online/*.{kind}")}
+    ours = {
+        path.name
+        for kind in ("path", "service", "service.d", "socket", "timer")
+        for path in ROOT.glob(f"online/*.{kind}")
+    }
     assert units == ours > {f"{name}.service" for name in SERVICES}
     assert stat.S_IMODE((machine.root / "etc/site/desk.env").stat().st_mode) == 0o600
     assert "example.org" not in (machine.root / "etc/site/site.env").read_text()
@@ -107,7 +112,9 @@ def test_what_another_has_written_is_left_alone(machine: Machine, path: str, the
 
 
 def test_an_interpreter_that_only_root_can_run_gives_way_to_debians(machine: Machine) -> None:
-    if subprocess.run(["/usr/bin/python3", "-c", "import ensurepip"], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["/usr/bin/python3", "-c", "import ensurepip"], check=False, capture_output=True, timeout=60
+    ).returncode:
         pytest.skip("there is no python3-venv of Debian's here")
     venv = machine.site / ".venv"
     kept = venv.rename(machine.root / "kept")
@@ -124,9 +131,11 @@ def test_an_interpreter_that_only_root_can_run_gives_way_to_debians(machine: Mac
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd itself looks at its units")
 def test_systemd_finds_no_fault_in_the_units(machine: Machine) -> None:
-    units = sorted((machine.root / "etc/systemd/system").glob("*.*[ehr]"))
+    units = sorted((machine.root / "etc/systemd/system").glob("*.*[ehrt]"))
 
-    ended = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert (ended.returncode, [line for line in ended.stderr.splitlines() if str(machine.root) in line]) == (0, [])
 
@@ -219,7 +228,10 @@ def test_a_backup_is_brought_back_while_another_was_written_since(machine: Machi
     machine.run(f"online/restore {archive}")
 
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
-    assert machine.asked()[-2:] == [f"stop {' '.join(SERVICES)}", f"start {' '.join(SERVICES)}"]
+    assert machine.asked()[-2:] == [
+        f"stop site-intake.socket site-desk.socket {' '.join(SERVICES)}",
+        f"start {' '.join(SERVICES)}",
+    ]
     assert article.read_bytes() == before_words
     assert len([*archive.parent.glob("site-*.tar")]) == 2, "what stood there was kept too"
     with open_for_all(machine) as ports, reader(ports) as client:
@@ -290,7 +302,7 @@ def published(machine: Machine, path: str, old: str, new: str) -> None:
     file = machine.root / "repository" / path
     file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
     git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(machine.root / "repository")]
-    subprocess.run([*git, "commit", "-qam", f"More in {path}"], check=True)
+    subprocess.run([*git, "commit", "-qam", f"More in {path}"], check=True, timeout=60)
 
 
 def test_an_update_brings_the_new_theme_and_keeps_settings_and_words(machine: Machine) -> None:
