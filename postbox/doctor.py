@@ -57,7 +57,8 @@ def checks(settings: Settings, *, mail: bool = False) -> Iterator[Finding]:
         return
     desk = urlsplit(settings.desk_url).hostname or ""
     own = urlsplit(site.url).hostname or ""
-    for name in (own, f"www.{own}", desk):
+    fronts = (urlsplit(site.intake).hostname or "",) if site.is_apart else (own, f"www.{own}")
+    for name in (*fronts, desk):
         yield _name(name)
     yield _public("site", f"{site.url}/", (200,), "")
     if site.intake:

@@ -56,6 +56,7 @@ def application(settings: Settings) -> Starlette:
     writing: list[tuple[str, Handler]] = [
         ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", text), ("/versions/{key:path}", write.versions),
         ("/proof/{name}", write.proof_page), ("/images/{name}", write.image),
+        ("/{below:path}/images/{name}", write.image),  # in a page of a site below a path
     ]  # fmt: skip
     app = Starlette(
         routes=[

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Machine:
         self.link = self.authority = ""
         self._packages()
         self._tools()
-        self._repository()
+        make_repository(root / "repository", self.here)
 
     def here(self, text: str) -> str:
         """Return a text with the machine's paths in place of a real one's."""
@@ -222,17 +222,22 @@ exec setpriv --reuid "$({lookup.replace("NUMBER", "3")})" --regid "$({lookup.rep
             (self.root / "bin" / name).write_text(f"#!/bin/sh\n{lines}\n")
             (self.root / "bin" / name).chmod(0o755)
 
-    def _repository(self) -> None:
-        """Make a repository of the files as they are now, the machine's paths in those of online/."""
-        copy = self.root / "repository"
-        made = (".git", ".venv", "node_modules", "var", "output")
-        shutil.copytree(ROOT, copy, ignore=lambda folder, names: made if Path(folder) == ROOT else ["__pycache__"])
-        for file in (copy / "online").rglob("*"):
-            if file.is_file() and file.name != "tmpfiles.conf":  # its tool is told of the root
-                file.write_text(self.here(file.read_text("utf-8")), "utf-8")
-        git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(copy)]
-        for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "The site"]):
-            subprocess.run([*git, *arguments], check=True, timeout=60)
+
+def make_repository(copy: Path, here: Callable[[str], str]) -> None:
+    """Make a repository of the files as they are now, what ``here`` makes of them in place of those of online/."""
+    made = (".git", ".venv", "node_modules", "var", "output")
+    shutil.copytree(ROOT, copy, ignore=lambda folder, names: made if Path(folder) == ROOT else ["__pycache__"])
+    for file in (copy / "online").rglob("*"):
+        if file.is_file() and file.name != "tmpfiles.conf":  # its tool is told of the root
+            file.write_text(here(file.read_text("utf-8")), "utf-8")
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "The site"]):
+        git(copy, *arguments)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a repository of the tests' own."""
+    command = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(folder), *arguments]
+    subprocess.run(command, check=True, timeout=60)
 
 
 def is_for_all(python: str) -> bool:
