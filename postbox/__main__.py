@@ -1,5 +1,6 @@
 """Command line: ``postbox COMMAND``. Each command loads what it needs itself, so that the intake cannot publish."""
 
+import asyncio
 import contextlib
 import functools
 import getpass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from postbox.moderation.service import Moderation
     from postbox.privacy.subject_access import DataSubject
+
+
+LAST_SECONDS = 0.3  # for whoever has been let in, and has not asked yet
 
 
 def main() -> None:
@@ -278,6 +282,14 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
     """Serve until told to stop; a proxy's word is taken only where one is configured."""
     import uvicorn
 
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """Answer those who came in the last moment, and end."""
+            for server in self.servers:
+                server.close()
+            await asyncio.sleep(LAST_SECONDS)
+            await super().shutdown(sockets)
+
     from postbox import log
     from postbox.web import access_log
 
@@ -300,7 +312,7 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
     quiet: dict[str, Any] = {"log_config": None, "log_level": "warning", "access_log": False}
     unnamed: dict[str, Any] = {"server_header": False, "date_header": False}
     proxy: dict[str, Any] = {"proxy_headers": bool(settings.proxy), "forwarded_allow_ips": settings.proxy or None}
-    server = uvicorn.Server(uvicorn.Config(watched, host=host, port=port, **quiet, **unnamed, **proxy))
+    server = Server(uvicorn.Config(watched, host=host, port=port, **quiet, **unnamed, **proxy))
     with contextlib.suppress(KeyboardInterrupt, SystemExit):  # it has statuses of its own, and has said why
         server.run(_held_open())
     sys.exit(not server.started)

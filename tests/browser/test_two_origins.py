@@ -117,7 +117,9 @@ def test_a_text_is_looked_at_at_the_desk_as_it_will_be_below_the_path(browser: B
     press = run(place, "press", "watch", SITE_URL="https://name.github.io/site", SITE_INTAKE="")
     desk = run(place, "postbox", "desk", POSTBOX_DESK_PORT=str(port), POSTBOX_DESK_URL=address)
     try:
-        wait_until(lambda: listens(port) and BuildStatus.load(place.folder / "var/site/press.json").watching, "both run")
+        wait_until(
+            lambda: listens(port) and BuildStatus.load(place.folder / "var/site/press.json").watching, "both run"
+        )
         page = browser.new_page()
         page.goto(f"{address}/sign-in/{SignIn(place.folder / 'var/desk').issue(datetime.now(UTC))}")
         page.get_by_role("button").click()

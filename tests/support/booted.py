@@ -54,8 +54,12 @@ class Booted:
             timeout=seconds,
             check=False,
         )
-        assert ended.returncode == status, ended.stdout + self.journal()
+        assert ended.returncode == status, ended.stdout + ("" if "journalctl" in lines else self.journal())
         return ended.stdout
+
+    def until(self, condition: str) -> None:
+        """Wait a bounded time for a command to go well."""
+        self.run(f"for i in $(seq 200); do if {condition}; then exit; fi; sleep 0.1; done; exit 1")
 
     def journal(self) -> str:
         """Return the last that its services said."""
@@ -75,7 +79,7 @@ def booted(folder: Path) -> Iterator[Booted]:
     make_repository(folder / "given/repository", str)
     (folder / "given/gitconfig").write_text(GIT)
     log = folder / "log"
-    command = ["timeout", str(LONGEST), "unshare", "--mount", "/bin/sh", "-c", BOOT, "sh", folder]
+    command = ["timeout", str(LONGEST), "unshare", "--mount", "/bin/sh", "-c", BOOT, "sh", str(folder)]
     with log.open("wb") as output:
         boot = subprocess.Popen(
             [*command, sysconfig.get_path("purelib")], stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -84,7 +88,7 @@ def booted(folder: Path) -> Iterator[Booted]:
         wait_until(lambda: boot.poll() is not None or bool(_first_of(boot.pid)), "there is a first process")
         assert boot.poll() is None, log.read_text("utf-8", "replace")
         machine = Booted(_first_of(boot.pid), folder / "given")
-        wait_until(lambda: "active" == machine.run("systemctl is-active basic.target || true").strip(), "it has booted")
+        wait_until(lambda: machine.run("systemctl is-active basic.target || true").strip() == "active", "it has booted")
         yield machine
     finally:
         boot.terminate()

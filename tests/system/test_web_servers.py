@@ -19,7 +19,7 @@ import dns.resolver
 import httpx2
 import pytest
 
-from contract.manifest import Site, load
+from contract.manifest import BuildStatus, Site, load
 from postbox import doctor
 from postbox.settings import Settings
 from press.output.compression import COPIES, KINDS
@@ -472,7 +472,13 @@ def test_the_doctor_finds_nothing_wrong_with_a_whole_machine(world: tuple[Names,
     findings = [*doctor.checks(settings)]
 
     assert [finding.line for finding in findings if finding.cure] == []
-    assert len(findings) == 14
+    assert len(findings) == 15
+
+
+def tell(settings: Settings, **changes: Any) -> None:
+    """Change what the press has told."""
+    path = settings.site.with_name("press.json")
+    path.write_text(replace(BuildStatus.load(path), **changes).dumps())
 
 
 # What is wrong, and how the one line about that begins and ends.
@@ -482,6 +488,8 @@ ILLS: dict[str, tuple[Callable[[Names, Settings], Any], str, str]] = {
     "DMARC": (lambda n, s: n.texts.pop("_dmarc.feet.example"), "DMARC: there is no such record", "p=none"),
     "DKIM": (lambda n, s: n.texts.pop("_domainkey.feet.example"), "DKIM: there is no key", "and add that"),
     "a dead press": (lambda n, s: os.utime(s.var / "site/press.json", (0, 0)), "press alive: nothing has been heard", "journalctl -u site-press"),
+    "a text": (lambda n, s: tell(s, faults=["var/lib/site/content/articles/x.md:1: wrong"]), "texts: var/lib", "says more"),
+    "a theme": (lambda n, s: tell(s, faults=["theme/templates/404.html:1: wrong"]), "press alive: 1 faults", "site-press"),
     "rights": (lambda n, s: s.desk.chmod(0o755), "rights:", "/desk"),
     "no backup": (lambda n, s: (doctor.BACKUPS / "site-2026.tar").unlink(), "backup: there is none", "backup-site"),
     "an old backup": (lambda n, s: os.utime(doctor.BACKUPS / "site-2026.tar", (0, 0)), "backup: the last is", "backup-site"),
@@ -493,7 +501,7 @@ def test_the_doctor_names_what_is_wrong_and_the_cure(world: tuple[Names, Setting
     harm, begins, ends = ILLS[name]
     harm(*world)
 
-    [line] = ill(world[1])
+    line = ill(world[1])[0]
 
     assert line.startswith(f"wrong  {begins}"), line
     assert line.endswith(ends), line
