@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pelican.contents import Article
 
-from contract import manifest
+from contract import atomic, manifest
 from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
 from press.incremental.comments import Conversations
@@ -292,10 +292,7 @@ class Builder:
         older = {id: time for id, time in self.state.live.items() if id not in live}
         changes["live"] = dict([*older.items(), *live.items()][-LIVE:])
         self.state = with_changes(self.state, **changes)
-        self._told.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._told.with_name(f".{self._told.name}")
-        draft.write_text(self.state.dumps(), "utf-8")
-        draft.replace(self._told)
+        atomic.write(self._told, self.state.dumps().encode(), is_durable=False)
 
     def _unsent(self, now: str) -> dict[str, Any]:
         """Return what a print changes where commands send it: one more is on its way, and perhaps words were taken off."""

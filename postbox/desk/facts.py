@@ -8,17 +8,15 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import tomlkit
 from starlette.responses import Response
 
-from contract import facts
+from contract import atomic, facts
 from contract.comment import CommentError, read_file
 from contract.facts import FACTS, FILE, FactsError
 from postbox.desk.context import OUT_OF_DATE, DeskRequest
-from postbox.moderation.publisher import write
 from postbox.web.forms import Refused
 
 LIVE_SECONDS, LOOK_SECONDS = 5.0, 0.05
@@ -89,8 +87,7 @@ def edited(data: bytes, values: Mapping[str, str]) -> bytes:
 def _write(desk: DeskRequest, data: bytes, values: Mapping[str, str]) -> str:
     """Write the facts and wait for the press; return what came of that."""
     path = desk.context.settings.content / FILE
-    written = datetime.now(UTC).isoformat(timespec="microseconds")
-    write(path, edited(data, values).decode())
+    written = atomic.write(path, edited(data, values)).isoformat(timespec="microseconds")
     for _ in range(int(LIVE_SECONDS / LOOK_SECONDS)):
         status = desk.context.build_status
         if not status.watching:
@@ -98,7 +95,7 @@ def _write(desk: DeskRequest, data: bytes, values: Mapping[str, str]) -> str:
         if status.built > written:
             return "live"
         if status.failed > written and any("PORTRAIT" in fault or FILE in fault for fault in status.faults):
-            write(path, data.decode())
+            atomic.write(path, data)
             return "back"
         time.sleep(LOOK_SECONDS)
     return "soon"

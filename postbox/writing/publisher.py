@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from contract import atomic
 from contract.manifest import BuildStatus
 from postbox.writing.text_file import TextError, edited, hash_of, read
 from postbox.writing.texts import NEW, Texts, Version
@@ -82,9 +83,8 @@ class Publisher:
         if len(list(asked.parent.glob("*.json"))) > ASKED_MOST:
             raise TextError("Too many pages wait to be drawn. Try again in a minute; your words are kept.")
         made.unlink(missing_ok=True)  # what it links to may have changed since
-        draft = asked.with_name(f".{asked.name}")
-        draft.write_text(json.dumps({"path": path, "text": data.decode("utf-8-sig")}), "utf-8")
-        draft.replace(asked)
+        request = json.dumps({"path": path, "text": data.decode("utf-8-sig")})
+        atomic.write(asked, request.encode(), is_durable=False)
         end = time.monotonic() + PROOF_SECONDS
         while time.monotonic() < end:
             if proof := self._read(made, name):

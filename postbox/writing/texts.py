@@ -10,12 +10,13 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from postbox.store.database import connect, sync, transaction
+from contract import atomic
+from postbox.store.database import connect, transaction
 from postbox.writing.text_file import TEXT_BYTES, TextError, hash_of
 
 KEY = re.compile(r"(articles|pages)/(?!\.)[\w.-]{1,120}(/(?!\.)[\w.-]{1,120}){0,3}")
@@ -132,34 +133,9 @@ class Texts:
         return sorted(found)
 
     def put(self, key: str, data: bytes) -> datetime:
-        """Write the file of a text whole or not at all, or take it away if there is no ``data``; return when.
-
-        The time is that before the rename, for the press may have begun before this knows that the rename is done.
-        """
-        path = self.path(key)
+        """Write the file of a text whole or not at all, or take it away if there is no ``data``; return when."""
         with self.lock:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._drafted(path, data) if data else None
-            written = datetime.now(UTC)
-            if draft:
-                draft.replace(path)
-            else:
-                path.unlink(missing_ok=True)
-            sync(path.parent)
-        return written
-
-    @staticmethod
-    def _drafted(path: Path, data: bytes) -> Path:
-        draft = path.with_name(f".{path.name}.new")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
-            with suppress(FileNotFoundError):
-                os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        return draft
+            return atomic.write(self.path(key), data or None)
 
     # Working copies
 
