@@ -75,7 +75,7 @@ def application(settings: Settings) -> Starlette:
             Route("/sign-out", context.endpoint(auth.sign_out), methods=["POST"]),
             health.route(settings, inbox=lambda: _inbox(context), outbox=lambda: _outbox(context)),
         ],
-        middleware=[Middleware(SameSite, refused=context.refused)],
+        middleware=[Middleware(SameSite, refused=write.foreign(context))],
         exception_handlers={Refused: context.refused, HTTPException: context.refused, Exception: context.refused},
         lifespan=lifespan,
     )

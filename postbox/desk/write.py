@@ -15,11 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from contract import atomic
 from postbox import log
 from postbox.desk.context import LATER, PER_PAGE, DeskContext, DeskRequest, Handler
 from postbox.desk.paging import paginate, parse_int
 from postbox.desk.presenters import changes
-from postbox.web.forms import Refused
+from postbox.web.forms import Refusal, Refused
 from postbox.web.uploads import Upload, read_upload
 from postbox.writing import draft
 from postbox.writing.draft import PICTURE_BYTES, DraftError
@@ -28,6 +29,10 @@ from postbox.writing.text_file import TextError, hash_of, read
 from postbox.writing.texts import FOLDERS
 
 SIGNED_OUT = "You’ve been signed out. Your words are below, not yet saved."
+FOREIGN = (
+    "This came from a page that isn’t the desk’s, so nothing of it was saved. If these are your words, press Save."
+)
+NOT_SAVED = "Your words are below, not yet saved."
 ELSEWHERE = "This text was changed elsewhere meanwhile. Both are below; nothing is lost."
 FIELDS = ("title", "summary", "text", "slug", "when", "updated", "alt")
 FLASH = {
@@ -77,7 +82,31 @@ def endpoint(context: DeskContext, handler: Handler) -> Callable[[Request], Awai
             except TextError as error:
                 raise Refused(404, _sentence(error)) from None
         request.state.upload = upload = await read_upload(request, max_file=PICTURE_BYTES if is_signed_in else 0)
-        return await run_in_threadpool(context.answer, handler if is_signed_in else _signed_out, request, upload.fields)
+        if not is_signed_in:
+            request.state.problem = Refused(401, SIGNED_OUT)
+        elif upload.fault:
+            request.state.problem = Refused(upload.fault.status, f"{upload.fault} {NOT_SAVED}")
+        else:
+            return await run_in_threadpool(context.answer, handler, request, upload.fields)
+        return await run_in_threadpool(context.answer, _unsaved, request, upload.fields)
+
+    return answer
+
+
+def foreign(context: DeskContext) -> Refusal:
+    """Return what answers a form of another site; words of a text are shown again, for a copy of the page may have sent them."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        _, is_text, key = request.url.path.partition("/write/")
+        try:
+            if is_text:
+                request.state.upload = upload = await read_upload(request, max_file=0)
+                request.state.problem = Refused(403, FOREIGN)
+                request.scope["path_params"] = {"key": key}
+                return await run_in_threadpool(context.answer, _unsaved, request, upload.fields)
+        except Exception as broken:  # the answer of an application's error handler has none of its own
+            error = broken
+        return await context.refused(request, error)
 
     return answer
 
@@ -226,15 +255,9 @@ def _take_picture(desk: DeskRequest, view: View, upload: Upload) -> None:
     made = draft.picture(
         view.fields["title"] or "picture", upload.file, view.fields["alt"], is_too_large=upload.is_too_large
     )
-    folder = desk.context.settings.content / "images"
-    folder.mkdir(exist_ok=True)
-    path = folder / made.name
+    path = desk.context.settings.content / "images" / made.name
     if not path.exists():
-        new = path.with_name(f".{path.name}.new")
-        new.unlink(missing_ok=True)
-        with new.open("xb") as file:
-            file.write(made.data)
-        new.replace(path)
+        atomic.write(path, made.data)
     view.fields = {**view.fields, "text": draft.placed(view.fields["text"], "[picture]", made.markdown), "alt": ""}
 
 
@@ -329,13 +352,16 @@ def _done(desk: DeskRequest, key: str, done: Published, what: str = "published",
     return desk.redirect(f"{place or f'/write/{quote(key)}?'}{told}")
 
 
-def _signed_out(desk: DeskRequest) -> Response:
-    """Show the words of somebody whose session is over; nothing is kept of them here."""
-    key = str(desk.request.path_params.get("key", ""))
-    fields = {name: desk.form.get(name, "") for name in FIELDS}
-    number = parse_int(desk.form.get("number", ""))
-    view = View(key, fields, number, desk.form.get("base", "")[:64], {"": SIGNED_OUT}, 401)
-    return _answer(desk, "signed_out.html", 401, place=None, view=view)
+def _unsaved(desk: DeskRequest) -> Response:
+    """Show words that cannot be taken, to be sent again; nothing is kept of them here."""
+    problem: Refused = desk.request.state.problem
+    if "key" not in desk.request.path_params:
+        raise problem
+    view = _typed(desk, desk.request.path_params["key"])
+    view.problems, view.status = {"": str(problem)}, problem.status
+    if problem.status in (401, 403):
+        return _answer(desk, "unsaved.html", view.status, place=None, view=view)
+    return _saved(desk, view) if desk.request.headers.get("accept") == "application/json" else _page(desk, view)
 
 
 # What is shown

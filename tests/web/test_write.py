@@ -1,9 +1,10 @@
 """Writing at the desk without JavaScript: every refusal gives every word back, and no file changes but by Publish."""
 
+import asyncio
 import html
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 from httpx2 import Response
 from PIL import Image
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from postbox.settings import Settings
+from postbox.web import uploads
 from postbox.writing.texts import Texts
 from tests.support.desk import a_client, signed_in
 
@@ -109,31 +112,63 @@ def test_what_is_refused_says_why_and_gives_every_word_back(
     assert not list((settings.content / "images").glob("*"))
 
 
-def test_words_of_someone_who_is_not_signed_in_come_back_and_are_kept_nowhere(
-    author: TestClient, settings: Settings
-) -> None:
-    page = author.get(f"/write/{KEY}").text
-    author.cookies.clear()
+def a_part(name: str, value: bytes) -> bytes:
+    return b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name.encode(), value)
 
+
+def a_body(text: bytes = b"An hour's work.", *after: bytes) -> bytes:
+    """Return a form of a text as a browser sends it."""
+    parts = [a_part("title", b"Shoes & socks"), a_part("text", text), a_part("action", b"publish"), *after]
+    return b"".join(parts) + b"--x--\r\n"
+
+
+A_FILE = b'--x\r\nContent-Disposition: form-data; name="picture"; filename="a.jpg"\r\n\r\n%b\r\n'
+LONG = b"long words \xe2\x80\x99 " * (3 << 16)
+# What is sent, by whom: the status, what is told, and how its words come back.
+UNSAVED: dict[str, tuple[bytes, dict[str, str], int, str, str]] = {
+    "out": (a_body(), {"cookie": ""}, 401, "You’ve been signed out", "An hour's work."),
+    "out, with a picture": (a_body(b"Mine.", A_FILE % bytes(3 << 20)), {"cookie": ""}, 401, "signed out", "Mine."),
+    "of another site": (a_body(), {"sec-fetch-site": "cross-site"}, 403, "a page that isn’t the desk’s", "An hour's work."),
+    "of another site, as a script": (
+        a_body(), {"sec-fetch-site": "cross-site", "accept": "application/json"}, 403, "nothing of it was saved", "An hour's work."),
+    "words that are too long": (a_body(LONG), {}, 413, "longer than 2 MB", LONG[: (2 << 20) - 13].decode("utf-8", "ignore")),
+    "a picture before words, far too large": (
+        a_body(b"Mine.", A_FILE % bytes(70 << 20), a_part("summary", b"Behind.")), {}, 422, "more than 25 MB", "Mine."),
+    "cut off": (a_body()[:-60], {}, 400, "did not arrive whole", "An hour's work."),
+    "no UTF-8": (a_body(b"An h\xffur."), {}, 400, "did not arrive as they were typed", "An h\ufffdur."),
+    "too many fields": (a_body(b"Mine.", *[a_part("x", b"")] * 40), {}, 400, "more than 40 fields", "Mine."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "headers", "status", "told", "text"), UNSAVED.values(), ids=UNSAVED)
+def test_words_that_cannot_be_taken_come_back_in_a_form_and_are_kept_nowhere(
+    author: TestClient, settings: Settings, body: bytes, headers: dict[str, str], status: int, told: str, text: str
+) -> None:
     answer = author.post(
-        f"/write/{KEY}",
-        data=form(page) | {"text": "An hour's work.", "action": "publish"},
-        files={"picture": ("a.jpg", bytes(3 << 20))},
+        f"/write/{KEY}", content=body, headers={"content-type": "multipart/form-data; boundary=x"} | headers
     )
 
-    assert (answer.status_code, form(answer.text)["text"]) == (401, "An hour's work.")
-    assert (author.get("/write").status_code, author.get(f"/write/{KEY}").status_code) == (401, 401)
+    assert (answer.status_code, words_are_in(answer, told, "Shoes & socks", 'role="alert"')) == (status, True)
+    assert form(answer.text)["text"] == text
     assert Texts(settings.content, settings.desk).all_working() == []
     assert (settings.content / f"{KEY}.md").read_bytes() == FILE
 
 
-def test_a_form_of_another_site_writes_nothing(author: TestClient, settings: Settings) -> None:
-    answer = author.post(
-        f"/write/{KEY}", data={"text": "Theirs.", "action": "publish"}, headers={"sec-fetch-site": "cross-site"}
-    )
+def test_a_form_that_takes_too_long_gives_back_what_arrived(
+    author: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "BODY_SECONDS", 0.05)
 
-    assert answer.status_code == 403
-    assert Texts(settings.content, settings.desk).all_working() == []
+    async def slowly(_: Request) -> AsyncIterator[bytes]:
+        yield a_body()[:-30]
+        await asyncio.sleep(5)
+
+    monkeypatch.setattr(Request, "stream", slowly)
+
+    answer = author.post(f"/write/{KEY}", headers={"content-type": "multipart/form-data; boundary=x"})
+
+    assert (answer.status_code, words_are_in(answer, "took too long to arrive")) == (408, True)
+    assert form(answer.text)["text"] == "An hour's work."
 
 
 def test_a_text_changed_in_an_editor_is_not_published_over(author: TestClient, settings: Settings) -> None:
