@@ -26,7 +26,7 @@ from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
 from press.incremental.parallel import Progress
 from press.output.compression import Compressor, replace
-from press.output.folder import files_below, is_same, lock, move, output_of, sweep
+from press.output.folder import files_below, is_same, lock, move, output_of, sweep, watch_lock
 from press.output.links import PageLinks, dead_links
 from press.plugin.facts import set_conversation
 from press.plugin.run import content_of, fingerprint_of, run, settings_of
@@ -81,7 +81,9 @@ class Builder:
         self._settings = settings_of(config, overrides)
         self._lock = lock(Path(self._settings["PRESS_CACHE"]).parent)
         sweep(self._settings)
-        self.state = with_changes(manifest.BuildStatus.load(self._told), watching=is_watching)
+        if is_watching:
+            self._lock.push(watch_lock(self._told.with_name(manifest.LOCK_FILE)))
+        self.state = with_changes(manifest.BuildStatus.load(self._told), watching=is_watching, killed=False)
         self._version = version_of(HERE, HERE.parent / "contract")
         self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
         self._compressor = Compressor(output_of(self._settings)) if is_compressing else None

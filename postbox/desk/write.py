@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from contract import atomic
+from contract.facts import FILE as FACTS_FILE
 from postbox import log
 from postbox.desk.context import LATER, PER_PAGE, DeskContext, DeskRequest, Handler
 from postbox.desk.paging import paginate, parse_int
@@ -69,8 +69,10 @@ class Line:
     date: str
 
 
-def endpoint(context: DeskContext, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of a handler that takes a form with a file; whoever is not signed in gets his words back."""
+def endpoint(
+    context: DeskContext, show: Handler, send: Handler | None = None
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of pages whose form takes a file; whoever is not signed in gets his words back."""
 
     async def answer(request: Request) -> Response:
         is_signed_in = context.auth.is_signed_in(request)
@@ -78,16 +80,17 @@ def endpoint(context: DeskContext, handler: Handler) -> Callable[[Request], Awai
             if not is_signed_in:
                 raise Refused(401, "You are not signed in.")
             try:
-                return await run_in_threadpool(context.answer, handler, request, {})
+                return await run_in_threadpool(context.answer, show, request, {})
             except TextError as error:
                 raise Refused(404, _sentence(error)) from None
         request.state.upload = upload = await read_upload(request, max_file=PICTURE_BYTES if is_signed_in else 0)
+        request.state.typed = upload.fields
         if not is_signed_in:
             request.state.problem = Refused(401, SIGNED_OUT)
         elif upload.fault:
             request.state.problem = Refused(upload.fault.status, f"{upload.fault} {NOT_SAVED}")
         else:
-            return await run_in_threadpool(context.answer, handler, request, upload.fields)
+            return await run_in_threadpool(context.answer, send or show, request, upload.fields)
         return await run_in_threadpool(context.answer, _unsaved, request, upload.fields)
 
     return answer
@@ -127,7 +130,7 @@ def browse(desk: DeskRequest) -> Response:
 
 def show(desk: DeskRequest) -> Response:
     """Show a text with its form."""
-    view = _view(desk, desk.request.path_params["key"])
+    view = _view(desk, _key(desk))
     if "look" in desk.query:
         looked = datetime.fromtimestamp(parse_int(desk.query["look"]) * 60, UTC)  # the minute that may stand in it
         candidate_key, candidate = _candidate(desk, view.key, looked)
@@ -138,7 +141,7 @@ def show(desk: DeskRequest) -> Response:
 
 def change(desk: DeskRequest) -> Response:
     """Save what a form says, and do what its button says; whatever is refused, every word comes back."""
-    key, action = desk.request.path_params["key"], desk.form.get("action", "save")
+    key, action = _key(desk), desk.form.get("action", "save")
     wants_json = desk.request.headers.get("accept") == "application/json"
     try:
         if action in ("restore", "delete for good", "undo"):
@@ -167,7 +170,15 @@ def versions(desk: DeskRequest) -> Response:
     compared = changes(_decoded(stands), _decoded(chosen.data)) if chosen else []
     items = [(one, _when(desk, one.made)) for one in desk.texts.versions(key)]
     return _answer(
-        desk, "versions.html", 200, key=key, items=items, chosen=chosen, compared=compared, stands=hash_of(stands)
+        desk,
+        "versions.html",
+        200,
+        back="/details" if key == FACTS_FILE else f"/write/{quote(key)}",
+        key=key,
+        items=items,
+        chosen=chosen,
+        compared=compared,
+        stands=hash_of(stands),
     )
 
 
@@ -255,9 +266,7 @@ def _take_picture(desk: DeskRequest, view: View, upload: Upload) -> None:
     made = draft.picture(
         view.fields["title"] or "picture", upload.file, view.fields["alt"], is_too_large=upload.is_too_large
     )
-    path = desk.context.settings.content / "images" / made.name
-    if not path.exists():
-        atomic.write(path, made.data)
+    desk.texts.put_picture(made.name, made.data)
     view.fields = {**view.fields, "text": draft.placed(view.fields["text"], "[picture]", made.markdown), "alt": ""}
 
 
@@ -365,6 +374,13 @@ def _unsaved(desk: DeskRequest) -> Response:
 
 
 # What is shown
+
+
+def _key(desk: DeskRequest) -> str:
+    key = str(desk.request.path_params["key"])
+    if key == FACTS_FILE:
+        raise Refused(404, "Your details have a page of their own. Look at the list.")
+    return key
 
 
 def _view(desk: DeskRequest, key: str) -> View:

@@ -89,7 +89,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a picture of half a header": ({"picture": a_photograph()[:12], "alt": "A foot"}, 422, "a JPEG, PNG or WebP"),
     "too many pixels": ({"picture": HUGE, "alt": "A foot"}, 422, "50 is the most"),
     "too many bytes": ({"picture": a_photograph() + bytes(26 << 20), "alt": "A foot"}, 422, "more than 25 MB"),
-    "a press that does not run": ({"action": "look"}, 409, "the press does not run"),
+    "a press that does not run": ({"action": "look"}, 409, "the part that makes the pages does not run"),
     "another device": ({"number": "7"}, 409, "changed elsewhere meanwhile"),
     "a change in an editor": ({"base": "0" * 64}, 409, "changed elsewhere meanwhile"),
 }  # fmt: skip
@@ -211,7 +211,7 @@ def test_an_unfinished_copy_is_not_lost_where_its_text_goes_off_the_site(
 
     assert words_are_in(
         author.get(answer.headers["location"]),
-        "Deleted." if action == "delete" else "It goes out when the press runs again.",
+        "Deleted." if action == "delete" else "It goes out when the part that makes the pages runs again.",
     )
     file = settings.content / f"{KEY}.md"
     assert (b"\r\nStatus: draft\r\n" in file.read_bytes()) if action == "take off" else not file.exists()
