@@ -25,8 +25,8 @@ from postbox.web.uploads import Upload, read_upload
 from postbox.writing import draft
 from postbox.writing.draft import PICTURE_BYTES, DraftError
 from postbox.writing.publisher import LinkedError, Proof, Published, is_new
-from postbox.writing.text_file import TextError, hash_of, read
-from postbox.writing.texts import FOLDERS
+from postbox.writing.text_file import TextError, TextFile, hash_of, read
+from postbox.writing.texts import FOLDERS, WorkingCopy
 
 SIGNED_OUT = "You’ve been signed out. Your words are below, not yet saved."
 FOREIGN = (
@@ -38,7 +38,7 @@ FIELDS = ("title", "summary", "text", "slug", "when", "updated", "alt")
 FLASH = {
     "deleted": "Deleted. It can be restored from this list until you delete it for good.",
     "gone": "Deleted for good, every version too.",
-    "discarded": "Thrown away.",
+    "discarded": "Thrown away. It can be taken back from this list until you delete it for good.",
 }
 LINKS = 200  # articles that a link can be chosen from
 # Of write pages alone: the way back shows the form as it was left.
@@ -293,8 +293,12 @@ def _act(desk: DeskRequest, view: View, action: str) -> Response:
             data = draft.with_fields(base, {"text": text}, desk.site.timezone, desk.now)
             desk.texts.save(key, data, base=view.base, number=view.number, now=desk.now)
         case "discard":
-            desk.texts.keep(key, _bytes(desk, key), "replaced", desk.now)
-            desk.texts.drop(key)
+            data = _bytes(desk, key)
+            if is_new(key) and data:
+                desk.texts.save(key, data, base="", number=view.number, now=desk.now, is_deleted=True)
+            elif data:
+                desk.texts.keep(key, data, "replaced", desk.now)
+                desk.texts.drop(key)
             return desk.redirect("/write?flash=discarded" if is_new(key) else f"/write/{quote(key)}?flash=discarded")
         case "take off" | "delete":
             return _change_file(desk, key, action)
@@ -336,7 +340,10 @@ def _change_file(desk: DeskRequest, key: str, action: str) -> Response:
             case "undo":
                 return _done(desk, key, publisher.undo(key, parse_int(desk.form.get("version", ""))), "undone")
             case "restore":
-                if (working := texts.working(key)) and working.is_deleted:
+                working = texts.working(key)
+                if working and is_new(key):
+                    texts.save(key, working.data, base="", number=working.number, now=desk.now)
+                elif working and working.is_deleted:
                     return _done(desk, key, publisher.publish(key, working.data, "restored"), "restored")
             case "delete for good":
                 if (working := texts.working(key)) and working.is_deleted:
@@ -439,12 +446,11 @@ def _say_faults(view: View, proof: Proof | None, data: bytes) -> None:
 
 
 def _page(desk: DeskRequest, view: View) -> Response:
-    stands = b""
+    stands = TextFile({}, "")
     with suppress(TextError):  # the page then says so, with every word
-        stands = desk.texts.file(view.key)
+        stands = desk.texts.header(view.key)
     kept = desk.texts.working(view.key)
-    shown = read(stands)
-    slug = shown.field("slug") or Path(view.key).name
+    slug = stands.field("slug") or Path(view.key).name
     is_article = view.key.startswith("articles/")
     links = [line for line in _lines(desk) if line.key != view.key and line.state.startswith("Published")][:LINKS]
     values: dict[str, Any] = {
@@ -452,8 +458,8 @@ def _page(desk: DeskRequest, view: View) -> Response:
         "is_article": is_article,
         "is_new": is_new(view.key),
         "is_deleted": bool(kept and kept.is_deleted),
-        "state": _state(desk, view.key, stands, kept is not None, bool(kept and kept.is_deleted)),
-        "address": f"{desk.site.url}{'/articles' if is_article else ''}/{slug}/" if stands else "",
+        "state": _state(desk, view.key, stands, kept),
+        "address": f"{desk.site.url}{'/articles' if is_article else ''}/{slug}/" if stands.fields else "",
         "appears": draft.appears(str(view.fields.get("date", "")), desk.site.timezone, desk.now),
         "links": links,
         "has_versions": bool(desk.texts.versions(view.key, limit=1)),
@@ -480,12 +486,10 @@ def _lines(desk: DeskRequest) -> list[Line]:
     lines = []
     for key in {*desk.texts.all_keys(), *working}:
         try:
-            stands = desk.texts.file(key)
-            data = working[key].data if key in working else stands
-            text, is_deleted = read(data), key in working and working[key].is_deleted
-            state = _state(desk, key, stands, key in working, is_deleted)
-            date = working[key].changed.isoformat() if key in working else text.field("date")
-            lines.append(Line(key, text.field("title") or "Without a title", state, date))
+            copy, stands = working.get(key), desk.texts.header(key)
+            text = read(copy.data) if copy else stands
+            date = copy.changed.isoformat() if copy else text.field("date")
+            lines.append(Line(key, text.field("title") or "Without a title", _state(desk, key, stands, copy), date))
         except TextError as error:
             lines.append(Line(key, key, f"Cannot be read: {error}", ""))
     return sorted(
@@ -493,17 +497,16 @@ def _lines(desk: DeskRequest) -> list[Line]:
     )
 
 
-def _state(desk: DeskRequest, key: str, stands: bytes, is_changed: bool, is_deleted: bool) -> str:
-    text = read(stands)
-    if is_deleted:
-        return "Deleted"
-    if not stands:
+def _state(desk: DeskRequest, key: str, stands: TextFile, copy: WorkingCopy | None) -> str:
+    if copy and copy.is_deleted:
+        return "Thrown away" if is_new(key) else "Deleted"
+    if not stands.fields:
         return "Draft"
-    if is_changed:
+    if copy:
         return "Changed, not published"
-    if text.field("status").lower() == "draft":
+    if stands.field("status").lower() == "draft":
         return "Draft, off the site"
-    if when := draft.appears(text.field("date"), desk.site.timezone, desk.now):
+    if when := draft.appears(stands.field("date"), desk.site.timezone, desk.now):
         return f"Appears on {when}"
     return "Published"
 

@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 from contract import atomic
 from contract.facts import FILE as FACTS_FILE
 from postbox.store.database import connect, transaction
-from postbox.writing.text_file import TEXT_BYTES, TextError, hash_of
+from postbox.writing.text_file import TEXT_BYTES, TextError, TextFile, hash_of, read
 
 KEY = re.compile(r"(articles|pages)/(?!\.)[\w.-]{1,120}(/(?!\.)[\w.-]{1,120}){0,3}")
 NEW = re.compile(r"articles/new-[0-9a-f]{12}|pages/new-[0-9a-f]{12}")
@@ -108,6 +108,7 @@ class Texts:
     def __init__(self, content: Path, desk: Path) -> None:
         """Open or make ``texts.sqlite`` in the desk's folder; whoever compares before a change holds the ``lock`` for both."""
         self._content, self.lock = content, threading.RLock()
+        self._headers: dict[str, tuple[tuple[int, ...], TextFile]] = {}
         self._connection = connect(desk / "texts.sqlite", MIGRATIONS)
 
     @contextmanager
@@ -163,6 +164,22 @@ class Texts:
         if len(data) > TEXT_BYTES:
             raise TextError(f"{self.place(key)} has more than {TEXT_BYTES:,} bytes; it cannot be edited here")
         return data
+
+    def header(self, key: str) -> TextFile:
+        """Return the header of a text's file, without its text; of one that has not changed it is remembered.
+
+        Raises:
+            TextError: as ``file`` and ``read`` do.
+        """
+        with suppress(FileNotFoundError):
+            status = self.path(key).lstat()
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            known = self._headers.get(key)
+            if not known or known[0] != stamp:
+                known = self._headers[key] = stamp, TextFile(read(self.file(key)).fields, "")
+            return known[1]
+        self._headers.pop(key, None)
+        return TextFile({}, "")
 
     def all_keys(self) -> list[str]:
         """Return the keys of all files, at most ``FILES``."""

@@ -223,6 +223,33 @@ def test_an_unfinished_copy_is_not_lost_where_its_text_goes_off_the_site(
         assert file.read_bytes() == FILE
 
 
+def test_a_text_that_was_never_published_is_thrown_away_taken_back_and_deleted_for_good(
+    author: TestClient, settings: Settings
+) -> None:
+    key = author.post("/write", data={"kind": "articles"}).headers["location"].removeprefix("/write/")
+    send(author, key=key, title="Begun", text="Some words.")
+
+    send(author, "discard", key=key)
+
+    assert words_are_in(author.get("/write"), "Begun", "Thrown away")
+    assert "Some words." not in author.get(f"/write/{key}").text
+    author.post(f"/write/{key}", data={"action": "restore"})
+    assert form(author.get(f"/write/{key}").text)["text"] == "Some words."
+    send(author, "discard", key=key)
+    author.post(f"/write/{key}", data={"action": "delete for good"})
+    texts = Texts(settings.content, settings.desk)
+    assert (texts.working(key), texts.versions(key)) == (None, [])
+    assert "Begun" not in author.get("/write").text
+
+
+def test_a_page_of_a_text_reads_no_other_text_twice(author: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = author.post("/write", data={"kind": "articles"}).headers["location"]
+    author.get(key)
+    monkeypatch.setattr(Texts, "file", lambda _, key: b"" if "/new-" in key else pytest.fail(f"{key} was read"))
+
+    assert words_are_in(author.get(key), "Shoes", "Put the link into the text")
+
+
 def test_a_text_that_is_linked_stays_until_the_link_is_gone(author: TestClient, settings: Settings) -> None:
     linker = settings.content / "articles/linker.md"
     linker.write_bytes(
