@@ -319,8 +319,10 @@ def _bring(desk: DeskRequest, key: str) -> Response:
 def _publish(desk: DeskRequest, view: View, key: str, data: bytes) -> Response:
     if data == desk.texts.file(key):
         return desk.redirect(f"/write/{quote(key)}?flash=same")
-    proof = desk.publisher.proof(key, data) or desk.publisher.prove(key, data)
-    if not proof.is_whole:
+    proof = desk.publisher.proof(key, data)
+    if not proof and desk.context.build_status.watching:  # or it is put back, should the site not build with it later
+        proof = desk.publisher.prove(key, data)
+    if proof and not proof.is_whole:
         _say_faults(view, proof, data)
         view.proof, view.status = proof, 422
         return _page(desk, view)

@@ -250,6 +250,16 @@ def test_a_page_of_a_text_reads_no_other_text_twice(author: TestClient, monkeypa
     assert words_are_in(author.get(key), "Shoes", "Put the link into the text")
 
 
+def test_what_is_published_while_no_press_runs_goes_out_later(author: TestClient, settings: Settings) -> None:
+    answer = send(author, "publish", text="Mine.")
+
+    assert words_are_in(
+        author.get(answer.headers["location"]), "Published. It goes out when the part that makes the pages runs again."
+    )
+    assert (settings.content / f"{KEY}.md").read_bytes() == FILE.replace(b"Some words.", b"Mine.")
+    assert Texts(settings.content, settings.desk).pending()[KEY].old == FILE
+
+
 def test_a_text_that_is_linked_stays_until_the_link_is_gone(author: TestClient, settings: Settings) -> None:
     linker = settings.content / "articles/linker.md"
     linker.write_bytes(
