@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,6 +24,9 @@ from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.web import health
 from postbox.web.forms import Refused, SameSite
+
+if TYPE_CHECKING:
+    from postbox.store.handover import Listener
 
 DELETIONS_SECONDS = 0.2
 LATE_SECONDS = 3600
@@ -43,7 +47,10 @@ def application(settings: Settings) -> Starlette:
         store = context.store
         works = (carry_out_deletions(context), MailWorker(store).run(), hourly(store))
         tasks = [asyncio.create_task(work) for work in works]
+        sender = _sender(settings)
         yield
+        if sender:
+            await asyncio.to_thread(sender.close)
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -73,6 +80,18 @@ def application(settings: Settings) -> Starlette:
     return app
 
 
+def _sender(settings: Settings) -> "Listener | None":
+    """Begin to hand over what is public to the intakes of other machines, where there can be any."""
+    if not settings.postgresql:
+        return None
+    from postbox.store import handover
+
+    sender = handover.Sender(settings)
+    listener = handover.Listener(settings, handover.PUBLIC, sender.send, seconds=handover.LOOK_SECONDS)
+    listener.start()
+    return listener
+
+
 async def carry_out_deletions(context: DeskContext) -> None:
     """Take comments off their pages as soon as their writers delete them, until cancelled."""
 
@@ -98,7 +117,7 @@ def _inbox(context: DeskContext) -> health.State:
     with context.store.unit() as work:
         work.need_inbox()
         with transaction(work.inbox.connection):
-            return health.inbox(work.inbox, context.settings.inbox)
+            return health.inbox(work.inbox, context.settings.inbox_disk)
 
 
 def _outbox(context: DeskContext) -> health.State:

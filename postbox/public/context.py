@@ -47,14 +47,14 @@ class IntakeContext:
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Open the inbox; the facts of the site are read again whenever the build writes them."""
         self.settings, self.clock = settings, clock
-        self._reading = Inbox(settings.inbox)
+        self._reading = Inbox.open(settings)
         self._theme = environment(FileSystemLoader(settings.theme / "templates"))
         self._theme.filters["reader_html"] = lru_cache(MAX_KEPT_TEXTS)(reader_html)
         self._drawing = ThreadPoolExecutor(
             1, "pages"
         )  # one, so that whoever reads takes one turn of the interpreter in two at most
         self._manifest = ManifestFile(settings.site)
-        self._writer = GroupCommit(Inbox(settings.inbox))
+        self._writer = GroupCommit(Inbox.open(settings))
         self._by_sender = Rate(settings.rate_sender, settings.rate_seconds)
         self._by_all = Rate(settings.rate_overall, settings.rate_seconds)
         self._by_reader = Rate(settings.rate_reads, settings.rate_seconds)
@@ -107,7 +107,7 @@ class IntakeContext:
         """Tell from a thread how the inbox stands, in the next transaction of its writer."""
 
         async def ask() -> health.State:
-            asked = self.write(lambda inbox: health.inbox(inbox, self.settings.inbox))
+            asked = self.write(lambda inbox: health.inbox(inbox, self.settings.inbox_disk))
             return await asyncio.wait_for(asked, HEALTH_SECONDS)
 
         try:

@@ -202,7 +202,7 @@ def mailed(*, is_confirmed: bool) -> State:
     def state(page: Page, house: House) -> None:
         words = f"Confirmed: {is_confirmed}."
         pressed(f"/articles/{ARTICLE}/", "Send comment", comment=words, **WITH_ADDRESS)(page, house)
-        subscriptions = Subscriptions(Inbox(house.settings.inbox))
+        subscriptions = Subscriptions(Inbox.open(house.settings))
         subscription = subscriptions.of(page.url.rpartition("/")[2].partition(".")[0])
         assert subscription
         page.goto(f"/comments/mail/{subscriptions.token(subscription)}")

@@ -205,7 +205,7 @@ def test_what_its_reader_deleted_stays_deleted(settings: Settings, clock: Clock)
 def test_an_address_that_wants_no_mail_gets_none(settings: Settings, clock: Clock, action: str) -> None:
     with browser(intake.application(settings)) as client:
         sent(client, email="secret@feet.example")
-        subscriptions = Subscriptions(Inbox(settings.inbox))
+        subscriptions = Subscriptions(Inbox.open(settings))
         [subscription] = subscriptions.having("secret@feet.example")
         Moderation.open(settings)
         back_up(settings)
@@ -219,7 +219,7 @@ def test_an_address_that_wants_no_mail_gets_none(settings: Settings, clock: Cloc
     assert b"secret@feet.example" not in everywhere(settings)
     with browser(intake.application(settings)) as client:
         sent(client, comment="Another.", email="secret@feet.example")
-    assert bool(Subscriptions(Inbox(settings.inbox)).having("secret@feet.example")) == (action == "stop")
+    assert bool(Subscriptions(Inbox.open(settings)).having("secret@feet.example")) == (action == "stop")
 
 
 def test_a_publication_that_a_backup_has_half_done_does_not_bring_it_back(
@@ -302,7 +302,7 @@ def test_a_forged_note_of_an_erasure_takes_no_comment_off_its_page(settings: Set
     assert published(settings, id).body == "Kept."
     assert published(settings, "0001").author == "Alexis"
     assert not any(line.startswith("comment") for line in told(settings))
-    assert Inbox(settings.inbox).one("SELECT 1 FROM erasure") is None
+    assert Inbox.open(settings).one("SELECT 1 FROM erasure") is None
 
 
 def test_a_row_under_the_id_of_an_erased_comment_is_erased_and_stops_nothing(settings: Settings, clock: Clock) -> None:
@@ -326,7 +326,7 @@ def test_a_message_that_is_back_is_erased_with_the_way_to_answer_it(settings: Se
         client.post(receipt, data={"action": "delete"})
     start(settings, clock)
     restore(settings)
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     assert MESSAGE["contact"].encode() in everywhere(settings)
 
     start(settings, clock)

@@ -20,12 +20,14 @@ from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.messages import Enquiry, Messages
 from postbox.store.subscriptions import Subscriptions
+from tests.support.engines import Overrides
 from tests.support.intake import browser
 from tests.support.moderation import SITE, House, a_place, house
 from tests.support.pages import shown
 from tests.support.process import wait_until
 from tests.support.store import forge, latest, submission_meta
 
+ON_BOTH_ENGINES = True
 __all__ = ["house"]  # fixtures
 
 SECRET = "Secretwords. "
@@ -34,9 +36,9 @@ ADDRESS = "secret@feet.example"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, engine: Overrides) -> Settings:
     """Settings of a place that keeps words for 10 days, addresses for 20 and messages for 30."""
-    settings = a_place(tmp_path)
+    settings = a_place(tmp_path, **engine)
     headers = {"Content-Security-Policy": "default-src 'none'"}
     days = {"keep_rejected_days": 10, "keep_address_days": 20, "keep_message_days": 30}
     site = replace(SITE, headers=headers, timezone="UTC", **days)  # type: ignore[arg-type]

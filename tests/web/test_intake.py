@@ -45,7 +45,7 @@ KEY = "0123456789abcdef" * 2
 
 def waiting(settings: Settings) -> list[str]:
     """Return the words that wait."""
-    return [revision.body for revision in Inbox(settings.inbox).waiting()]
+    return [revision.body for revision in Inbox.open(settings).waiting()]
 
 
 def comment_html(page: str, id: str) -> str:
@@ -295,7 +295,7 @@ def test_what_looks_like_spam_is_kept_and_held_with_its_reason(
 
     receipt = client.get(sent(client, **({"comment": "Plain."} | fields)))
 
-    plain, held = Inbox(settings.inbox).waiting()
+    plain, held = Inbox.open(settings).waiting()
     assert plain.held == ()
     assert held.held == (reason,)
     assert "David will read your comment." in receipt.text
@@ -676,7 +676,7 @@ def test_a_change_is_held_for_the_same_reasons(
 ) -> None:
     client.post(sent(client), data={"name": name, "comment": comment})
 
-    assert [(r.author, r.held) for r in Inbox(settings.inbox).waiting()] == [(name, held)]
+    assert [(r.author, r.held) for r in Inbox.open(settings).waiting()] == [(name, held)]
 
 
 # A deletion
@@ -695,9 +695,9 @@ def test_a_deletion_takes_the_words_out_of_every_file_at_once(
 
     assert (answer.status_code, answer.headers["location"]) == (303, receipt)
     assert "Your comment is deleted." in client.get(receipt).text
-    assert Inbox(settings.inbox).deletion_requests() == [revisions(settings)[0].id]
+    assert Inbox.open(settings).deletion_requests() == [revisions(settings)[0].id]
     assert [(r.author, r.body, r.held, r.reason, r.state) for r in revisions(settings)] == [("", "", (), "", "deleted")]
-    dump = "\n".join(Inbox(settings.inbox).connection.iterdump())
+    dump = "\n".join(Inbox.open(settings).connection.iterdump())
     assert "Secret" not in dump
     Moderation.open(settings).carry_out_deletions(now=NOW)
     folder = settings.var.parent
@@ -716,7 +716,7 @@ def test_deleting_twice_is_deleting_once_and_another_sites_form_deletes_nothing(
     again = client.post(receipt, data={"action": "delete"})
 
     assert again.status_code == 303
-    assert Inbox(settings.inbox).deletion_requests() == []
+    assert Inbox.open(settings).deletion_requests() == []
 
 
 # Whatever is asked
@@ -858,7 +858,7 @@ def _files(folder: Path) -> dict[str, int]:
 
 def content_of(settings: Settings) -> list[str]:
     """Return all that the inbox holds, as SQL."""
-    return list(Inbox(settings.inbox).connection.iterdump())
+    return list(Inbox.open(settings).connection.iterdump())
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
@@ -967,7 +967,7 @@ def test_what_goes_through_the_form_reads_back_on_its_receipt(
     if answer.status_code == 303:
         page = client.get(answer.headers["location"])
         id = answer.headers["location"].rpartition("/")[2].partition(".")[0]
-        [*_, latest] = Inbox(settings.inbox).revisions(id)
+        [*_, latest] = Inbox.open(settings).revisions(id)
         assert page.status_code == 200
         assert values(page) == {"name": latest.author, "comment": latest.body}
         assert comment_html(page.text, id)
