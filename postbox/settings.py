@@ -126,14 +126,14 @@ def read(environ: Mapping[str, str]) -> Settings:
     if unknown := given.keys() - defaults.keys():
         raise SettingsError(f"{min(unknown)} is not a setting; the settings are {', '.join(defaults)}")
     values: dict[str, Any] = {}
-    for variable, text in given.items():
-        name, default = defaults[variable]
+    for key, text in given.items():
+        name, default = defaults[key]
         try:
             values[name] = type(default)(text)
             if isinstance(default, int) and values[name] < 0:
                 raise ValueError
         except ValueError:
-            raise SettingsError(f"{variable} must be a whole number, not “{text}”") from None
+            raise SettingsError(f"{key} must be a whole number, not “{text}”") from None
     settings = Settings(**values)
     _check_mail(settings)
     _check_inbox(settings)
