@@ -85,7 +85,7 @@ def _addresses(inbox: Inbox, decided: set[str], unconfirmed: datetime) -> int:
     """Erase the addresses of comments that were decided on, and those that nobody confirmed."""
     erased = sum(inbox.run("DELETE FROM subscription WHERE comment = ?", id) for id in decided)
     came = "(SELECT received FROM revision WHERE comment = subscription.comment AND number = 1)"
-    query = f"DELETE FROM subscription WHERE NOT is_confirmed AND {came} < ?"  # noqa: S608  # the line above
+    query = f"DELETE FROM subscription WHERE is_confirmed = 0 AND {came} < ?"  # noqa: S608  # the line above
     return erased + inbox.run(query, stamp(unconfirmed))
 
 

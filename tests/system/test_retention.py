@@ -147,6 +147,7 @@ def test_a_refused_change_goes_and_the_published_comment_stays_its_writers(house
     assert house.comment(id).removed == "yes"
 
 
+@pytest.mark.sqlite  # nothing is handed over here
 @pytest.mark.parametrize("decision", ["reject", "spam", "approve"])
 def test_its_writer_and_its_judge_still_see_what_became_of_it(house: House, decision: str) -> None:
     id = house.send()
@@ -216,6 +217,7 @@ def test_more_than_one_round_takes_are_all_erased(house: House) -> None:
 # Addresses
 
 
+@pytest.mark.sqlite  # its file
 def test_an_address_and_the_code_of_its_form_go_after_their_days(house: House) -> None:
     id = house.published()
     follow(house, id)
@@ -290,6 +292,7 @@ def test_a_forged_date_stops_nothing_and_erases_nothing_that_waits(house: House,
     assert kept.body == SECRET * 200
 
 
+@pytest.mark.sqlite  # a state that PostgreSQL refuses
 @pytest.mark.parametrize("forgery", [
     "UPDATE revision SET state = 'rejected'", "UPDATE revision SET state = 'nonsense'",
     "UPDATE revision SET number = number + 100", "UPDATE comment SET article = '../..'", "DELETE FROM revision",
