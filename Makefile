@@ -43,6 +43,7 @@ clean: ## delete what was made, but not what readers sent
 
 .venv/site: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is needed: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Installing what the site is built with, once, into .venv (some 20 seconds) …"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@

@@ -3,7 +3,7 @@ const { configs } = require("@eslint/js");
 
 module.exports = [
   {
-    files: ["theme/static/*.js"],
+    files: ["theme/static/*.js", "theme/desk/*.js"],
     languageOptions: { sourceType: "script" },
     rules: {
       ...configs.recommended.rules,

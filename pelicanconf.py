@@ -30,7 +30,7 @@ HEADER_KEYS: list[
 
 # Comments
 
-INTAKE = "/comments"  # where the intake answers; empty for pages with the conversation and no form
+INTAKE = "/comments"  # where the intake answers, or a host of its own, like https://talk.example.org; empty for no form
 NAME_LENGTH = 80  # characters, as a browser counts them
 COMMENT_LENGTH = 4000
 CLOSE_AFTER_DAYS = 0  # a conversation closes so many days after its article's date; 0 for never
@@ -47,10 +47,12 @@ KEEP_BACKUP_DAYS = 30  # how long you yourself keep backups, for the privacy pag
 
 SITE_URL = "http://localhost:8000"
 SITEURL = ""  # so that Pelican's own links start at the root
+PLAIN_HOST, SITE_PUSH = False, ""  # publishconf.py takes them from the environment
 NOW = None  # a datetime in place of the clock, for the same bytes on another day
 PREVIEW = False  # True shows drafts and future articles, marked
 OUTPUT_PATH = "output"
 SITE_JSON = "var/site/site.json"  # what the intake reads
+PROOFS = "var/proofs"  # pages of unfinished texts, which the desk asks for and the press draws
 PRESS_CACHE = "var/press/cache"  # what the last build knew; can be deleted at any time
 IMAGE_CACHE = "var/press/images"  # what was made of images, by the hash of their content; can be deleted at any time
 LOG_FILTER = [  # of these the press says where they are, and the cure
@@ -105,6 +107,7 @@ DIRECT_TEMPLATES = [
     "contact",
     "privacy",
     "404",
+    "502",
     "feed",
     "comments",
     "sitemap",

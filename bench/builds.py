@@ -4,9 +4,13 @@ Ours and its peers (see ``bench/corpus.py``) build the same words in the same ro
 
 - cold build: from the sources alone, the start of the process included;
 - one comment, cold: one more comment on a built site; a process is started and has ended;
+- processor time of both: user and system, of every process that took part, so that a busy machine does not decide;
 - approval to page: from the rename that publishes a comment's file until the new page is whole on the disk.
   Ours has ``python -m press watch`` running; a peer is started, as above, and its page can be whole before it ends;
+- restart: from the start of ``press watch`` on a built site until the first page can follow an approval;
 - memory: the most that was resident in a build's largest process, and in ``press watch`` over all approvals.
+
+Ours is what a user runs, with our defaults and so with social images; beside it the same without them, as no peer draws any.
 
 What each part of the press gains is the same work done without it: a cold build on one core; one comment, cold,
 with the cache taken away, or with the time of every page changed, so that each is drawn; a process a comment.
@@ -39,9 +43,11 @@ from corpus import Comment, System
 from intake import FOLDER, BenchError
 
 COLD, ONE, APPROVAL, SLOWEST = "cold build", "one comment, cold", "approval to page", "approval to page, p95"
+COLD_PROCESSOR, ONE_PROCESSOR, RESTART = f"{COLD}, processor", f"{ONE}, processor", "restart"
 MEMORY, WARM_MEMORY = "memory of the cold build", "memory of press watch"
-ROWS = {APPROVAL: "s", SLOWEST: "s", ONE: "s", COLD: "s", MEMORY: "bytes", WARM_MEMORY: "bytes"}
-COLUMNS = ("ours", "without", "Pelican", "its cache", "Hugo", "ikiwiki")
+SECONDS = (APPROVAL, SLOWEST, ONE, ONE_PROCESSOR, COLD, COLD_PROCESSOR, RESTART)
+ROWS = dict.fromkeys(SECONDS, "s") | {MEMORY: "bytes", WARM_MEMORY: "bytes"}
+COLUMNS = ("ours", "no images", "without", "Pelican", "its cache", "Hugo", "ikiwiki")
 APPROVALS = 30
 PAUSE_SECONDS = 0.3  # between two approvals, for what is printed after the page
 LOOK_SECONDS = 0.0005
@@ -58,6 +64,15 @@ class Sizes(NamedTuple):
     middle: int
     large: int
     rounds: int
+
+
+class Run(NamedTuple):
+    """The seconds of a system's command: to its end, until a comment's page was whole, and of processors; the most bytes it held."""
+
+    seconds: float
+    page_seconds: float
+    processor: float
+    held: float
 
 
 class Gain(NamedTuple):
@@ -91,18 +106,15 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=FOLDER, prefix="press-") as folder:
             results = _measure(Path(folder), sizes, slow=arguments.slow)
             gains = list(_gains(corpus.ours(Path(folder, "gains"), sizes.middle), sizes, results[sizes.middle]))
-            pictures, _ = _cold(corpus.ours(Path(folder, "pictures"), sizes.small, pictures=True))
     except (BenchError, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"bench: {error}")
     goals = list(_goals(results, sizes))
     if arguments.json:
-        told = {"figures": results, "cold_build_with_social_images": pictures}
-        told |= {"gains": [gain._asdict() for gain in gains], "goals": [goal._asdict() for goal in goals]}
-        print(json.dumps(told, indent=1))
+        told = {"gains": [gain._asdict() for gain in gains], "goals": [goal._asdict() for goal in goals]}
+        print(json.dumps({"figures": results} | told, indent=1))
     else:
-        note = f"{COLD} of {sizes.small} with social images, which no peer draws: {_shown(pictures, 's')}"
         parts = [f"{f'{sizes.middle:,} articles':46}{'without':>12}{'ours':>12}", *map(_gained, gains), ""]
-        print("\n".join([*_tables(results), f"medians; {note}", "", *parts, *map(_verdict, goals)]))
+        print("\n".join([*_tables(results), "medians", "", *parts, *map(_verdict, goals)]))
 
 
 def _measure(folder: Path, sizes: Sizes, *, slow: bool) -> dict[int, Figures]:
@@ -117,12 +129,12 @@ def _measure(folder: Path, sizes: Sizes, *, slow: bool) -> dict[int, Figures]:
             comment = corpus.new_comment(next(numbers), size)
             turn = number % len(systems)
             for system in (*systems[turn:], *systems[:turn]):
-                if system is ours or size != sizes.large or number == 0:
+                if system is ours or size != sizes.large or number == 0:  # the large site of a peer once
                     _build(system, comment, figures)
         del figures[APPROVAL]["ours"]  # that was a process started cold
         comments = [corpus.new_comment(next(numbers), size) for _ in range(APPROVALS)]
-        times, held = _watch(ours, comments)
-        figures[APPROVAL]["ours"], figures[WARM_MEMORY]["ours"] = times, [held]
+        restart, times, held = _watch(ours, comments)
+        figures[APPROVAL]["ours"], figures[WARM_MEMORY]["ours"], figures[RESTART]["ours"] = times, [held], [restart]
         figures[SLOWEST]["ours"] = [quantiles(times, n=20, method="inclusive")[18]]
         results[size] = figures
         shutil.rmtree(folder / str(size))
@@ -136,14 +148,14 @@ def _gains(site: System, sizes: Sizes, figures: Figures) -> Iterator[Gain]:
     for _ in range(sizes.rounds):
         os.sched_setaffinity(0, {min(cores)})
         try:
-            cold.append(_cold(site)[0])
+            cold.append(_cold(site).seconds)
         finally:
             os.sched_setaffinity(0, cores)
         for path in (site.folder / "output").rglob("*"):
             os.utime(path)
-        one["pages"].append(_run(site, next(comments))[0])
+        one["pages"].append(_run(site, next(comments)).seconds)
         (site.folder / "var/press/cache").unlink()
-        one["cache"].append(_run(site, next(comments))[0])
+        one["cache"].append(_run(site, next(comments)).seconds)
     ours = {what: median(figures[what]["ours"]) for what in (COLD, ONE, APPROVAL)}
     yield Gain(f"every core ({len(cores)}): {COLD}", median(cold), ours[COLD])
     yield Gain(f"the cache: {ONE}", median(one["cache"]), ours[ONE])
@@ -156,6 +168,7 @@ def _systems(folder: Path, size: int, *, is_large: bool, slow: bool) -> Iterator
     yield corpus.ours(folder / "ours", size)
     if is_large and not slow:
         return
+    yield corpus.ours(folder / "no-images", size, has_images=False)
     yield corpus.without_press(folder / "without", size)
     yield corpus.pelican(folder / "pelican", size)
     yield corpus.pelican(folder / "cached", size, cached=True)
@@ -171,30 +184,28 @@ def _systems(folder: Path, size: int, *, is_large: bool, slow: bool) -> Iterator
 def _build(system: System, comment: Comment, figures: Figures) -> None:
     """Build a site cold, but ikiwiki's only once, and then with one more comment."""
     if system.name != "ikiwiki" or not figures[COLD][system.name]:
-        seconds, held = _cold(system)
-        figures[COLD][system.name].append(seconds)
-        figures[MEMORY][system.name].append(held)
-    seconds, page_seconds, _ = _run(system, comment)
-    figures[ONE][system.name].append(seconds)
-    figures[APPROVAL][system.name].append(page_seconds)
+        cold = _cold(system)
+        figures[COLD][system.name].append(cold.seconds)
+        figures[COLD_PROCESSOR][system.name].append(cold.processor)
+        figures[MEMORY][system.name].append(cold.held)
+    one = _run(system, comment)
+    figures[ONE][system.name].append(one.seconds)
+    figures[ONE_PROCESSOR][system.name].append(one.processor)
+    figures[APPROVAL][system.name].append(one.page_seconds)
 
 
-def _cold(system: System) -> tuple[float, float]:
-    """Build a site from its sources alone and return the seconds and the bytes; its first page must have its comments."""
+def _cold(system: System) -> Run:
+    """Build a site from its sources alone; its first page must have its comments."""
     for name in system.makes:
         shutil.rmtree(system.folder / name, ignore_errors=True)
-    seconds, _, held = _run(system)
+    cold = _run(system)
     if not all(_is_whole(system, comment) for comment in next(corpus.articles(1)).comments):
         raise BenchError(f"{system.name} built a page without its comments")
-    return seconds, held
+    return cold
 
 
-def _run(system: System, comment: Comment | None = None) -> tuple[float, float, float]:
-    """Run a system's command, after a new comment if there is one.
-
-    Returns:
-        The seconds to its end, those until the comment's page was whole, and the most bytes that it held.
-    """
+def _run(system: System, comment: Comment | None = None) -> Run:
+    """Run a system's command, after a new comment if there is one."""
     page_seconds, ended = 0.0, 0
     started = _publish(system, comment) if comment else time.perf_counter()
     with _running(system, system.command) as process:
@@ -209,12 +220,16 @@ def _run(system: System, comment: Comment | None = None) -> tuple[float, float, 
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode or (comment and not page_seconds):
         raise BenchError(f"{system.name} did not build its site: {_last_line(system)}")
-    return seconds, page_seconds, 1024 * usage.ru_maxrss
+    return Run(seconds, page_seconds, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss)
 
 
-def _watch(site: System, comments: list[Comment]) -> tuple[list[float], float]:
-    """Publish one comment after the other while our press watches; return the seconds to each page, and the most bytes it held."""
-    times = []
+def _watch(site: System, comments: list[Comment]) -> tuple[float, list[float], float]:
+    """Publish one comment after the other while our press watches.
+
+    Returns:
+        The seconds until it watches, those to each page, and the most bytes it held.
+    """
+    times, begun = [], time.perf_counter()
     with _running(site, [*site.command[:-1], "watch"]) as process:
 
         def wait(is_done: Callable[[], bool], max_seconds: float) -> float:
@@ -225,7 +240,7 @@ def _watch(site: System, comments: list[Comment]) -> tuple[list[float], float]:
                 time.sleep(LOOK_SECONDS)
             return time.perf_counter()
 
-        wait(lambda: "watching" in _log(site).read_text("utf-8").splitlines(), MAX_SECONDS)
+        restart = wait(lambda: "watching" in _log(site).read_text("utf-8").splitlines(), MAX_SECONDS) - begun
         for comment in comments:
             started = _publish(site, comment)
             times.append(wait(functools.partial(_is_whole, site, comment), MAX_APPROVAL_SECONDS) - started)
@@ -233,7 +248,7 @@ def _watch(site: System, comments: list[Comment]) -> tuple[list[float], float]:
         status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
     if not all(_is_whole(site, comment) for comment in comments):
         raise BenchError("press watch lost a comment when it printed a later one")
-    return times, 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    return restart, times, 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 @contextlib.contextmanager
@@ -287,11 +302,23 @@ def _goals(results: dict[int, Figures], sizes: Sizes) -> Iterator[Goal]:
     """Yield what is asked of the press."""
     most, middle = max(results), results[sizes.middle]
     figures, at_middle = results[most], f"at {sizes.middle:,}"
-    best = min(middle[ONE].keys() - {"ours", "without"}, key=lambda name: median(middle[ONE][name]))
+    peers = middle[ONE].keys() - {"ours", "no images", "without"}
+    best = min(peers, key=lambda name: median(middle[ONE_PROCESSOR][name]))
     yield Goal(f"{SLOWEST}, at {most:,}", figures[SLOWEST]["ours"][0], 0.05, "s")
-    yield Goal(f"{ONE}, {at_middle}: of the best, {best}", _ratio(middle[ONE], best), 0.5, "")
-    yield Goal(f"{COLD}, {at_middle}: of stock Pelican", _ratio(middle[COLD], "Pelican"), 0.5, "")
-    yield Goal(f"{COLD}, {at_middle}: of Hugo (an aim)", _ratio(middle[COLD], "Hugo"), 1, "")
+    yield Goal(f"{RESTART}, at {most:,}", figures[RESTART]["ours"][0], 5, "s")
+    yield Goal(
+        f"{ONE_PROCESSOR}, {at_middle}: of the best, {best}", _ratio(middle[ONE_PROCESSOR], "ours", best), 0.5, ""
+    )
+    for what, ours, share in (
+        (COLD_PROCESSOR, "ours", 1.0),
+        (COLD_PROCESSOR, "no images", 0.7),
+        (COLD, "ours", 0.6),
+        (COLD, "no images", 0.45),
+    ):
+        yield Goal(f"{what}, {at_middle}, {ours}: of stock Pelican", _ratio(middle[what], ours, "Pelican"), share, "")
+    yield Goal(
+        f"{COLD_PROCESSOR}, {at_middle}: of Hugo (an aim)", _ratio(middle[COLD_PROCESSOR], "ours", "Hugo"), 1, ""
+    )
     for what in (MEMORY, WARM_MEMORY):
         yield Goal(f"{what}, at {most:,}", max(figures[what]["ours"]), 500e6, "bytes")
     if sizes.large:
@@ -300,9 +327,9 @@ def _goals(results: dict[int, Figures], sizes: Sizes) -> Iterator[Goal]:
         yield Goal(f"{COLD}, at {most:,}: of that {at_middle}", _growth(middle, figures, COLD), 11, "")
 
 
-def _ratio(figures: dict[str, list[float]], peer: str) -> float:
+def _ratio(figures: dict[str, list[float]], ours: str, peer: str) -> float:
     """Return the median of each round's ratio, so that a slow round slows both sides of it."""
-    return median(ours / theirs for ours, theirs in zip(figures["ours"], figures[peer], strict=True))
+    return median(our / their for our, their in zip(figures[ours], figures[peer], strict=True))
 
 
 def _growth(before: Figures, after: Figures, what: str) -> float:
@@ -311,10 +338,10 @@ def _growth(before: Figures, after: Figures, what: str) -> float:
 
 def _tables(results: dict[int, Figures]) -> Iterator[str]:
     for size, figures in results.items():
-        yield f"{f'{size:,} articles':26}" + "".join(f"{name:>12}" for name in COLUMNS)
+        yield f"{f'{size:,} articles':30}" + "".join(f"{name:>12}" for name in COLUMNS)
         for what, unit in ROWS.items():
             cells = (_shown(median(figures[what][name]), unit) if name in figures[what] else "" for name in COLUMNS)
-            yield f"{what:26}" + "".join(f"{cell:>12}" for cell in cells)
+            yield f"{what:30}" + "".join(f"{cell:>12}" for cell in cells)
         yield ""
 
 

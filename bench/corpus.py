@@ -3,7 +3,7 @@
 Every article has four hundred words, one of five categories, three of fifty tags and ten comments, some of them replies.
 Each system gets these words in its own form, and as little of a theme as its maker offers:
 
-- ours, with the repository's theme and settings, and no social images, for no peer draws any;
+- ours, with the repository's theme and settings; once more without social images, for no peer draws any;
 - the same without the press, which shows what its memory, its caches and its watching gain;
 - Pelican with its ``simple`` theme and a plugin that reads our files of comments, once more with its own cache on;
 - Hugo with what ``hugo new theme`` writes, the comments as its data files;
@@ -170,16 +170,16 @@ def new_comment(number: int, size: int) -> Comment:
     return _comment(chance, f"new{number:05}", f"article-{article:05}", reply_to, START + timedelta(days=2200))
 
 
-def ours(folder: Path, size: int, *, pictures: bool = False) -> System:
+def ours(folder: Path, size: int, *, has_images: bool = True) -> System:
     """Write our site."""
     _write_ours(folder, size)
     shutil.copytree(ROOT / "theme", folder / "theme")
     shutil.copy(ROOT / "publishconf.py", folder)
     shutil.copy(ROOT / "content/site.toml", folder / "content")
-    write(folder / "pelicanconf.py", (ROOT / "pelicanconf.py").read_text("utf-8") + f"SOCIAL_IMAGES = {pictures}\n")
+    write(folder / "pelicanconf.py", (ROOT / "pelicanconf.py").read_text("utf-8") + f"SOCIAL_IMAGES = {has_images}\n")
     command = [sys.executable, "-m", "press", "publish"]
     environment = {"SITE_URL": SITE_URL, "PYTHONPATH": str(ROOT)}
-    return System("ours", folder, command, _file_of_ours, ("output", "var"), environment)
+    return System("ours" if has_images else "no images", folder, command, _file_of_ours, ("output", "var"), environment)
 
 
 def without_press(folder: Path, size: int) -> System:
@@ -191,7 +191,7 @@ def without_press(folder: Path, size: int) -> System:
 
 def pelican(folder: Path, size: int, *, cached: bool = False) -> System:
     """Write stock Pelican's."""
-    _write_ours(folder, size)
+    _write_ours(folder, size, has_categories=True)
     write(folder / "settings.py", f"{PELICAN_SETTINGS}CACHE_CONTENT = LOAD_CONTENT_CACHE = {cached}\n")
     write(folder / "conversation.py", PELICAN_PLUGIN)
     write(folder / "templates/article.html", PELICAN_ARTICLE)
@@ -228,11 +228,12 @@ def ikiwiki(folder: Path, size: int) -> System:
     return System("ikiwiki", folder, command, _file_of_ikiwiki, ("output", "content/.ikiwiki"))
 
 
-def _write_ours(folder: Path, size: int) -> None:
-    """Write articles and comments as files of ours, which stock Pelican reads too."""
+def _write_ours(folder: Path, size: int, *, has_categories: bool = False) -> None:
+    """Write articles and comments as files of ours, which stock Pelican reads too; only that one knows categories."""
     for article in articles(size):
         head = f"Title: {article.title}\nId: {article.id}\nSlug: {article.id}\nDate: {article.date}\n"
-        head += f"Category: {article.category}\nTags: {', '.join(article.tags)}\nSummary: {article.summary}\n"
+        head += f"Category: {article.category}\n" if has_categories else ""
+        head += f"Tags: {', '.join(article.tags)}\nSummary: {article.summary}\n"
         write(folder / f"content/articles/{article.id}.md", f"{head}\n{article.text}")
         for comment in article.comments:
             write(*_file_of_ours(folder, comment))

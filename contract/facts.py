@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from contract.comment import CommentError, read_file
+
 FILE = "site.toml"  # in the content folder
 FILE_BYTES = 64 * 1024
 NEAR = 0.7  # how alike two words are, of 1, to be taken for a slip of the pen
@@ -91,10 +93,11 @@ def settings(content: Path) -> dict[str, str]:
     path = content / FILE
     shown = os.path.relpath(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES + 1)
+        data = read_file(path, FILE_BYTES)
     except OSError as error:
         raise FactsError(f"{shown}: {error.strerror}; it holds the facts of the site") from None
+    except CommentError:
+        raise FactsError(f"{shown}: is a link, a folder or a pipe; put the file itself there") from None
     return {BY_NAME[name].setting: value for name, value in loads(data, shown).items()}
 
 

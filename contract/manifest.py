@@ -8,12 +8,16 @@ import json
 import os
 import re
 from dataclasses import asdict, astuple, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 STATUS_FILE = "press.json"  # beside the facts of the site
+PUSH_PATIENCE = timedelta(minutes=15)  # that what was printed may take to where the site is served
+BEAT_SECONDS = 30  # how often a press that watches touches it
+SILENT_SECONDS = 600  # after which it is not alive; a whole run takes minutes at most
 KEPT = ("/theme/", "/images/")  # files here have their hash in their name
 
 
@@ -34,7 +38,9 @@ class Conversation:
 class Site:
     """The facts of the site; an empty one shows nothing.
 
-    ``url`` is the site's address without a closing slash; ``intake`` the path the forms post to, or empty for no forms.
+    ``url`` is the site's address without a closing slash; ``intake`` the address the forms post to, a path or a whole one
+    where the intake has a host of its own, or empty for no forms.
+    ``is_plain_host`` tells that the host sends no headers of ours and no redirects.
     ``script`` is the address of what makes the forms easier, where JavaScript is on; ``icon`` of what stands
     for the site in a tab, ``feed_style`` of how a feed looks.
     ``name_length`` and ``comment_length`` are the most characters of each, as a browser counts them.
@@ -78,6 +84,7 @@ class Site:
     keep_message_days: int
     keep_backup_days: int
     is_preview: bool
+    is_plain_host: bool
     accent: str
     accent_dark: str
     style: str
@@ -101,6 +108,37 @@ class Site:
         return headers
 
     @property
+    def root(self) -> str:
+        """The path that the site lies below, or empty."""
+        return urlsplit(self.url).path
+
+    @property
+    def origin(self) -> str:
+        """The site's origin as a browser writes it (RFC 6454, 6.2)."""
+        scheme, host, *_ = urlsplit(self.url)
+        return f"{scheme}://{host.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ''))}"
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the intake answers on another origin than the site."""
+        return "://" in self.intake
+
+    @property
+    def intake_path(self) -> str:
+        """Where the intake answers on the site's own origin, or empty."""
+        return "" if self.is_apart else self.intake
+
+    @property
+    def intake_url(self) -> str:
+        """The whole address of the intake."""
+        return self.intake if self.is_apart else f"{self.url}{self.intake}"
+
+    @property
+    def page_policy(self) -> str:
+        """The policy as it stands in a page; there frame-ancestors means nothing (W3C, Content Security Policy, 3.3)."""
+        return re.sub("; frame-ancestors [^;]*", "", self.headers["Content-Security-Policy"])
+
+    @property
     def styles(self) -> Markup:
         """The stylesheet as it stands between the style tags, where it may not be escaped."""
         return Markup(self.style)  # noqa: S704  # made by the build from its own theme
@@ -118,6 +156,10 @@ class BuildStatus:
     ``finished`` is when the output last became whole (ISO 8601, UTC), ``seconds`` how long that print took.
     ``faults`` is what is wrong with the content since then, each as file, line and cause; the output stayed as it was.
     ``watching`` tells that it prints by itself what is approved.
+    ``unsent`` counts the prints that have not arrived where the site is served, where commands send them (``SITE_PUSH``):
+    since when, why the last try failed, and since when words of a reader that were taken off are still to be read there.
+    ``built`` and ``failed`` are when the last whole run that went well began, and the last that did not; what was written
+    before is in it, or was the reason.
     ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
     """
 
@@ -125,11 +167,37 @@ class BuildStatus:
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
     watching: bool = False
+    unsent: int = 0
+    unsent_since: str = ""
+    erased_since: str = ""
+    push_fault: str = ""
+    built: str = ""
+    failed: str = ""
     live: dict[str, str] = field(default_factory=dict)
+
+    def push_problem(self, now: datetime) -> str:
+        """Return what has not arrived where the site is served, and why, or an empty string while all is well."""
+        try:
+            is_late = bool(self.unsent) and now - datetime.fromisoformat(self.unsent_since) > PUSH_PATIENCE
+        except (ValueError, TypeError):
+            is_late = True
+        if not self.unsent or not (self.push_fault or is_late):
+            return ""
+        prints = "one print" if self.unsent == 1 else f"{self.unsent:,} prints"
+        erased = "Words that were taken off are still to be read there. " if self.erased_since else ""
+        why = self.push_fault or "the commands in SITE_PUSH have not ended"
+        return f"{erased}Where the site is served it is {prints} behind: {why}"
 
     def dumps(self) -> str:
         """Return it as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def wrong(self, path: Path, now: datetime) -> str:
+        """Return in a sentence what is wrong with the press that has written this to ``path``, if anything is."""
+        silent = now.timestamp() - path.stat().st_mtime if self.watching else 0.0
+        if silent > SILENT_SECONDS:
+            return f"nothing has been heard of it for {silent // 60:.0f} minutes; systemctl restart site-press"
+        return f"{len(self.faults)} faults keep new pages from being built; {path} says which" if self.faults else ""
 
     @classmethod
     def load(cls, path: Path) -> "BuildStatus":

@@ -98,7 +98,7 @@ def _plain(html: str) -> str:
                 lines += [""] if number else []
                 lines[-1] += re.sub(r"([\\`*_\[\]<>&~#+.!()-])", r"\\\1", line) if number == 0 or line else line
         else:
-            lines += ["", ""] if token == "¶" or token[1] not in INLINE else [""] if token[1] == "br" else []  # type: ignore[index]  # noqa: S105
+            lines += ["", ""] if token == "¶" or token[1] not in INLINE else [""] if token[1] == "br" else []  # type: ignore[index]  # noqa: S105  # a break
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 

@@ -95,7 +95,7 @@ def _approve(settings: Settings, revision: str) -> None:
 
 @_command
 @_REVISION
-@click.option("--reason", default="", help="A word to its writer, shown on the receipt.")
+@click.option("--reason", default="", help="A note to the writer, who can then change the comment and send it again.")
 @click.option("--spam", is_flag=True, help="As spam.")
 def _reject(settings: Settings, revision: str, reason: str, *, spam: bool) -> None:
     """Keep a comment out."""
@@ -177,6 +177,20 @@ def _backup(settings: Settings) -> None:
     if sys.stdout.isatty():
         raise ValueError("a backup is no text for a terminal; send it to a file: backup >FILE.tar.gz")
     backup.write(settings, sys.stdout.buffer)
+
+
+@_command
+@click.option("--started", is_flag=True, help="Only whether all has started, waiting a minute for that.")
+@click.option("--mail", is_flag=True, help="Send its owner an email.")
+def _doctor(settings: Settings, *, started: bool, mail: bool) -> None:
+    """Say what is wrong with the machine and its site, one line each with the cure."""
+    from postbox import doctor
+
+    checks = doctor.started(settings) if started else doctor.checks(settings, mail=mail)
+    findings = list(checks)
+    _answer([asdict(finding) for finding in findings], [finding.line for finding in findings])
+    if any(finding.cure for finding in findings):
+        sys.exit(1)
 
 
 def _moderation(settings: Settings) -> "Moderation":

@@ -2,7 +2,7 @@
 
 An event is a word with numbers and kinds beside it: never what somebody typed, where they are, or a path with an id in it.
 Of an error the type and the place are told and not the text, which may quote a reader; of a library, not its words either.
-On a terminal a line is plain, and only what is wrong is told, with its traceback.
+On a terminal a line is plain, and only what is wrong is told, with its kind and place.
 """
 
 import errno
@@ -62,8 +62,10 @@ class _Json(logging.Formatter):
 
 
 class _Plain(logging.Formatter):
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the library's own name
-        facts = getattr(record, "facts", {})
+    def format(self, record: logging.LogRecord) -> str:
+        facts = dict(getattr(record, "facts", {}))
+        if record.exc_info and (error := record.exc_info[1]):
+            facts |= {"error": _kind(error), "place": place(error)}
         return "  ".join([record.getMessage(), *(f"{name} {fact}" for name, fact in facts.items() if fact is not None)])
 
 

@@ -96,6 +96,11 @@ class Settings:
         return self.var / "desk"
 
     @property
+    def proofs(self) -> Path:
+        """Where the desk asks the press for the pages of unfinished texts."""
+        return self.var / "proofs"
+
+    @property
     def mail(self) -> Path:
         """Where mails land as files while there is no server to take them."""
         return self.var / "mail"

@@ -2,14 +2,13 @@
 
 import contextlib
 import gc
-import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,9 +20,13 @@ from pelican.utils import slugify
 
 from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
+from press.incremental.parallel import Progress
+from press.proof import proving
+from press.push import Push, commands_of
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
+START_SECONDS, LOOK_SECONDS = 30.0, 0.05  # for a server to listen
 
 
 @click.group()
@@ -54,7 +57,7 @@ def publish() -> None:
 @cli.command()
 def watch() -> None:
     """Write the site for the address in SITE_URL into output/, and what changes from then on."""
-    with _watcher("publishconf.py") as (_, watcher):
+    with _watcher("publishconf.py", is_compressing=True) as (_, watcher):
         watcher.build_all()
         print("watching", flush=True)
         watcher.run()
@@ -66,9 +69,11 @@ def serve(port: str) -> None:
     """Serve the site on this machine, drafts included, and rebuild it on every change."""
     number = _free_port(port)
     site_url = f"http://localhost:{number}"
+    print("Building the site …", file=sys.stderr, flush=True)
     with _watcher("pelicanconf.py", SITE_URL=site_url, **PREVIEW) as (builder, watcher):
         if not watcher.build_all() and not builder.has_output:
             sys.exit(1)
+        print("Starting the site and the desk …", file=sys.stderr, flush=True)
         with _servers(number, site_url) as servers:
             watcher.run(lambda: any(server.poll() is not None for server in servers))
             sys.exit("One of the servers ended; what it said stands above.")
@@ -82,7 +87,7 @@ def article(title: str) -> None:
     slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
     if not slug:
         sys.exit('TITLE must have a letter or a digit: make article TITLE="Shoes and what they do"')
-    path = Path("content", "articles", f"{slug}.md")
+    path = Path(os.environ.get("SITE_CONTENT", "content"), "articles", f"{slug}.md")
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {
         "Title": title,
@@ -114,12 +119,12 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
     }
     servers = [subprocess.Popen([*postbox, command], env=environment) for command in ("preview", "desk")]
     try:
+        _wait_for(servers, port, desk_port)
         link = subprocess.run([*postbox, "sign-in"], env=environment, check=True, capture_output=True, text=True).stdout
         command = f"{os.path.relpath(sys.executable)} -m postbox"
-        print(f"\nThe site              {site_url}/\nThe desk, to judge    {link.strip()}", flush=True)
-        print(
-            f"  or on this line     {command} list\n                      {command} approve ID.REVISION\n", flush=True
-        )
+        print(f"\nRead the site         {site_url}/\nReview and write      {link.strip()}")
+        print(f"  or on this line     {command} list\n                      {command} approve ID.REVISION")
+        print("Stop                  Ctrl+C\n", flush=True)
         yield servers
     finally:
         for server in servers:
@@ -128,34 +133,51 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
             server.wait()
 
 
+def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:
+    """Wait until the servers listen or one has ended, so that what they say stands above the links."""
+    for port in ports:
+        for _ in range(int(START_SECONDS / LOOK_SECONDS)):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0 or any(server.poll() is not None for server in servers):
+                    break
+            time.sleep(LOOK_SECONDS)
+
+
 @contextlib.contextmanager
-def _watcher(config: str, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
+def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
     """Make a builder and what watches for it, until the process is told to end."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.closing(Builder(Path(config), overrides, is_watching=True, progress=_progress())) as builder:
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # a script that starts it in the background has had the second ignored
+        signal.signal(number, signal.default_int_handler)
+    options: dict[str, Any] = {"is_watching": True, "is_compressing": is_compressing, "progress": _progress()}
+    with contextlib.closing(Builder(Path(config), overrides, **options)) as builder:
         content, theme = builder.folders
         with (
+            contextlib.ExitStack() as proofs,
             watching(content, theme, Path.cwd(), builder.image_cache) as changes,
             contextlib.suppress(KeyboardInterrupt),
         ):
+            proofs.enter_context(proving(Path(config), overrides, builder.proofs))
             say = partial(print, file=sys.stderr, flush=True)
-            yield builder, Watcher(builder, changes, content / "comments", say)
+            push = Push(commands, say) if (commands := commands_of(builder.push_commands)) else None
+            with contextlib.closing(push) if push else contextlib.nullcontext():
+                yield builder, Watcher(builder, changes, content / "comments", say, push)
 
 
-def _progress() -> Callable[[], None]:
-    """Return what counts texts and pages on a terminal, for whoever waits."""
-    if not sys.stderr.isatty():
-        return lambda: None
-    counted, shown = itertools.count(1), time.monotonic()
+def _progress() -> Progress:
+    """Return what says on a terminal what a long build is doing, for whoever waits."""
+    doing, done, shown = "", 0, time.monotonic()
 
-    def count() -> None:
-        nonlocal shown
-        number = next(counted)
+    def tell(what: str, number: int, of: int) -> None:
+        nonlocal doing, done, shown
+        doing, done = what, number + (done if what == doing else 0)
         if time.monotonic() - shown > PROGRESS_SECONDS:
             shown = time.monotonic()
-            print(f"{number:,} texts and pages", end="\r", file=sys.stderr, flush=True)
+            print(f"\033[K{what}: {done:,}{f' of {of:,}' if of else ''}", end="\r", file=sys.stderr, flush=True)
 
-    return count
+    return tell if sys.stderr.isatty() else lambda *_: None
 
 
 def _free_port(text: str) -> int:

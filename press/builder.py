@@ -9,12 +9,13 @@ import gc
 import os
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace as with_changes
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pelican.contents import Article
 
@@ -23,7 +24,9 @@ from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
 from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
-from press.output.folder import files_below, lock, move, output_of, sweep
+from press.incremental.parallel import Progress
+from press.output.compression import Compressor, replace
+from press.output.folder import files_below, is_same, lock, move, output_of, sweep
 from press.output.links import PageLinks, dead_links
 from press.plugin.facts import set_conversation
 from press.plugin.run import content_of, fingerprint_of, run, settings_of
@@ -55,7 +58,8 @@ class Builder:
     ``state`` is what others are told of it; ``due`` when the site changes by itself, for an article
     is published or a conversation closes; ``shared`` are the files that show something of more than one article,
     the front page first; ``held_back`` says which texts are not published, and until when.
-    ``progress`` is called for each text and page of a whole run.
+    With ``is_compressing`` what stands in the output gets compressed copies, in a thread of its own.
+    ``progress`` is told what a whole run is doing.
 
     Raises:
         BuildError: if the settings cannot be read, or another press works here.
@@ -67,7 +71,8 @@ class Builder:
         overrides: dict[str, Any],
         *,
         is_watching: bool = False,
-        progress: Callable[[], None] = lambda: None,
+        is_compressing: bool = False,
+        progress: Progress = lambda *_: None,
     ) -> None:
         self.due: datetime | None = None
         self.shared: list[str] = []
@@ -76,12 +81,13 @@ class Builder:
         self._settings = settings_of(config, overrides)
         self._lock = lock(Path(self._settings["PRESS_CACHE"]).parent)
         sweep(self._settings)
-        self.state = replace(manifest.BuildStatus.load(self._told), watching=is_watching)
+        self.state = with_changes(manifest.BuildStatus.load(self._told), watching=is_watching)
         self._version = version_of(HERE, HERE.parent / "contract")
         self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
+        self._compressor = Compressor(output_of(self._settings)) if is_compressing else None
         self._records = self._remembered_records()
         self._conversations = Conversations(
-            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations")
+            Path(self._settings["PATH"], "comments"), self._cache.state.get("conversations"), progress
         )
         # Of the last good run
         self._sources: dict[str, bytes] = self._cache.state.get("sources", {})
@@ -89,6 +95,7 @@ class Builder:
         self._articles: dict[str, Article] = {}
         self._has_lost_ids = self._has_news = False
         self._lost_words: set[bytes] = set()  # keys in the cache
+        self._printed = set(self._conversations.keys)  # of the words on the pages
 
     def build_all(self) -> None:
         """Run Pelican, and write what has changed.
@@ -97,7 +104,7 @@ class Builder:
             BuildError: with everything that is wrong; the articles in the output then stay as they were.
             OSError: if something cannot be written.
         """
-        started = time.perf_counter()
+        started, began = time.perf_counter(), _now()
         live, self._cache.live = self._cache.live, set()
         gc.disable()  # most of what a run makes stays, and to look through it for garbage takes a sixth of the time
         try:
@@ -108,12 +115,12 @@ class Builder:
             if not self._pages and self._sources and isinstance(error, BuildError):
                 self._build_last_good(started)
             with contextlib.suppress(OSError):  # on a full disk
-                self.tell(faults=place_of(error).split("\n"))
+                self.tell(faults=place_of(error).split("\n"), failed=began)
             raise
         finally:
             gc.enable()
         self._settings = settings
-        self._finish(rendered, started, faults=[])
+        self._finish(rendered, started, faults=[], built=began)
 
     def _build_last_good(self, started: float) -> None:
         """Build the articles as they last were right, so that one that is wrong holds back no comment and no erasure."""
@@ -151,7 +158,10 @@ class Builder:
             move(Path(staging), output, pages.files)
             pages.settle(made)
             for path in sorted(Path(staged).iterdir()):
-                path.replace(facts.parent / path.name)
+                if not is_same(path, facts.parent / path.name):  # or a web server would read its file again
+                    path.replace(facts.parent / path.name)
+        if self._compressor:
+            self._compressor.add(sorted(made | pages.files))
         self._pages, self._records, self._sources = pages, pages.records, pages.sources
         self.shared = [file for file, page in pages.by_file.items() if "article" not in page.variables]
         self.due = None if settings["NOW"] else pages.context["due"]
@@ -197,6 +207,11 @@ class Builder:
         return Path(self._settings["IMAGE_CACHE"]).absolute()
 
     @property
+    def proofs(self) -> Path:
+        """Where proofs are asked for and made."""
+        return Path(self._settings["PROOFS"]).absolute()
+
+    @property
     def _good(self) -> Pages:
         assert self._pages, "nothing was built yet"  # noqa: S101  # there are no articles then
         return self._pages
@@ -238,8 +253,10 @@ class Builder:
         output = output_of(settings)
         draft = output.with_name(f".{output.name}-{os.getpid()}")
         draft.write_bytes(data)
-        draft.replace(output / file)
+        replace(draft, output / file)
         pages.settle([file])
+        if self._compressor:
+            self._compressor.add([file])
         self._has_lost_ids |= bool(before.links.ids - pages.links[file].ids)
         self._has_news = True
         return True
@@ -267,17 +284,40 @@ class Builder:
 
     def tell(self, comments: Iterable[str] = (), **changes: Any) -> None:
         """Tell others how it stands: which comments are on their page now, and what else has changed."""
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        now = _now()
         if "seconds" in changes:  # something was written
             changes["finished"] = now
+            changes |= self._unsent(now)
         live = dict.fromkeys(comments, now)
         older = {id: time for id, time in self.state.live.items() if id not in live}
         changes["live"] = dict([*older.items(), *live.items()][-LIVE:])
-        self.state = replace(self.state, **changes)
+        self.state = with_changes(self.state, **changes)
         self._told.parent.mkdir(parents=True, exist_ok=True)
         draft = self._told.with_name(f".{self._told.name}")
         draft.write_text(self.state.dumps(), "utf-8")
         draft.replace(self._told)
+
+    def _unsent(self, now: str) -> dict[str, Any]:
+        """Return what a print changes where commands send it: one more is on its way, and perhaps words were taken off."""
+        if not self._settings["SITE_PUSH"]:
+            return {"unsent": 0, "erased_since": "", "push_fault": ""}
+        before, self._printed = self._printed, set(self._conversations.keys)
+        has_erased = bool(before - self._printed)
+        return {
+            "unsent": self.state.unsent + 1,
+            "unsent_since": self.state.unsent_since or now,
+            "erased_since": now if has_erased else self.state.erased_since,
+        }
+
+    @property
+    def push_commands(self) -> str:
+        """The commands that send what was printed."""
+        return str(self._settings["SITE_PUSH"])
+
+    def beat(self) -> None:
+        """Tell that the press is alive."""
+        with contextlib.suppress(OSError):  # on a full disk, or gone; it is told at the next print
+            os.utime(self._told)
 
     def close(self) -> None:
         """Keep what this process has found out for the next one, and tell that it watches no more."""
@@ -286,6 +326,8 @@ class Builder:
                 self._save()
             if self.state.watching:
                 self.tell(watching=False)
+        if self._compressor:
+            self._compressor.close()
         self._cache.close()
         self._lock.close()
 
@@ -316,7 +358,13 @@ class Builder:
         self._lost_words = set()
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
 def _dead(settings: dict[str, Any], checked: Iterable[str], pages: Pages, files: Collection[str]) -> Iterator[str]:
     """Yield each link that leads nowhere, with the place where its author wrote it."""
-    for file, address, cause in dead_links(checked, pages.links, files):
+    root = urlsplit(settings["SITE_URL"]).path
+    for file, led, cause in dead_links(checked, pages.links, files):
+        address = led.removeprefix(root)
         yield f"{origin(settings, address) or file}: link to {address}: {cause}"

@@ -11,18 +11,23 @@ Whatever goes wrong is told, and tried again: at the next change, or by itself w
 import contextlib
 import gc
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import watchfiles
 
+from contract.manifest import BEAT_SECONDS
 from press.assets.preparation import prepare
 from press.builder import Builder
 from press.errors import BuildError, place_of
+from press.push import PAUSE as PUSH_PAUSE
+from press.push import Push
 
 CONFIGURATION = ("pelicanconf.py", "publishconf.py")
 STEP_MS = 3  # the default waits 50 ms for more changes; an approved comment can be on its page by then
@@ -74,14 +79,15 @@ def watching(content: Path, theme: Path, configuration: Path, image_cache: Path 
 
     # The folder of the configuration and not its files, for an editor may put others in their place.
     listeners: list[tuple[tuple[Path, ...], dict[str, object]]] = [
-        ((content, theme), {"step": STEP_MS}),
+        ((content, theme), {"step": STEP_MS, "watch_filter": _NoDrafts()}),
         ((configuration,), {"recursive": False, "watch_filter": lambda _, path: Path(path).name in CONFIGURATION}),
     ]
-    threads = []
+    threads, begun = [], []
     for paths, options in listeners:
-        ready = threading.Event()
-        threads.append(threading.Thread(target=listen, args=(ready, *paths), kwargs=options, daemon=True))
+        begun.append(threading.Event())
+        threads.append(threading.Thread(target=listen, args=(begun[-1], *paths), kwargs=options, daemon=True))
         threads[-1].start()
+    for ready in begun:
         ready.wait()
     try:
         yield changes
@@ -92,13 +98,28 @@ def watching(content: Path, theme: Path, configuration: Path, image_cache: Path 
         waiting.shutdown(cancel_futures=True)
 
 
+class _NoDrafts(watchfiles.DefaultFilter):
+    """Filter of what is on its way to its name: a whole build would begin for ``.shoes.md.new``, and a second for ``shoes.md``."""
+
+    def __call__(self, change: watchfiles.Change, path: str) -> bool:
+        return super().__call__(change, path) and not re.search(r"[/\\]\.[^/\\]+\.new$", path)
+
+
 class Watcher:
     """Renders what changes, until it is told that it is over.
 
-    ``say`` takes a line for the terminal.
+    ``say`` takes a line for the terminal; ``push`` sends what was printed.
     """
 
-    def __init__(self, builder: Builder, changes: Changes, comments: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        changes: Changes,
+        comments: Path,
+        say: Callable[[str], None],
+        push: Push | None = None,
+    ) -> None:
+        self._push = push
         self._builder, self._changes, self._comments, self._say = builder, changes, comments, say
         self._faults: dict[str, list[str]] = {}  # by what they are of
         self._pages: dict[str, float] = {}  # those to be rendered, and since when
@@ -116,8 +137,12 @@ class Watcher:
 
     def run(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Render what changes."""
+        beaten = time.monotonic()
         while not is_over():
             self.turn(self._wait())
+            if time.monotonic() - beaten > BEAT_SECONDS:
+                beaten = time.monotonic()
+                self._builder.beat()
 
     @property
     def is_busy(self) -> bool:
@@ -141,6 +166,10 @@ class Watcher:
         if self._is_unfinished and not self.is_busy:
             self._is_unfinished, self._live = False, []
             self._finish()
+        if self._push:
+            is_quiet = not self.is_busy and time.monotonic() - self._last >= PUSH_PAUSE
+            if ended := self._push.turn(self._builder.state, is_quiet=is_quiet):
+                self._tell(**ended)
 
     def build_all(self) -> bool:
         """Build the whole site, and tell whether that went well; what is wrong is said, and the last good output stays."""
@@ -260,7 +289,7 @@ class Watcher:
         if isinstance(error, OSError):
             self._try_again()
 
-    def _tell(self, comments: Collection[str] = (), **changes: float) -> None:
+    def _tell(self, comments: Collection[str] = (), **changes: Any) -> None:
         faults = list(dict.fromkeys(fault for of in self._faults.values() for fault in of))
         try:
             self._builder.tell(comments, faults=faults, **changes)

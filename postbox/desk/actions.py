@@ -19,6 +19,8 @@ from postbox.web.forms import Refused
 from postbox.web.validation import text_error
 
 ON_WAITING = ("publish", "publish and answer", "reject", "spam")
+NOUNS = {"answer": "Reply", "comment": "Comment"}  # what the fields are called
+ON_PUBLISHED = ("answer", "remove")  # of a reader's
 LIVE_SECONDS, LOOK_SECONDS = 0.5, 0.01
 
 
@@ -75,7 +77,7 @@ def attempt(desk: DeskRequest, id: str, form: Mapping[str, str], outcome: Outcom
     else:
         return
     if made:
-        text = f"The comment is published, but your answer is not. {text}"
+        text = f"The comment is published, but your reply is not. {text}"
     outcome.fail(Problem(text, id, Presenter(desk.moderation, desk.site).author(id), key), status)
 
 
@@ -107,7 +109,7 @@ def _decide(desk: DeskRequest, id: str, form: Mapping[str, str], by: dict[str, A
     moderation, name = desk.moderation, form.get("name", "")
     match form.get("action"):
         case "publish" if form.get("answer", "").strip():
-            raise WrongWordsError("You wrote an answer. Press “Publish and answer”, or empty the box", "answer")
+            raise WrongWordsError("You wrote a reply. Press “Publish and reply”, or empty the box", "answer")
         case "publish":
             yield moderation.approve(name, **by)
         case "publish and answer":
@@ -142,7 +144,7 @@ def _published(desk: DeskRequest, id: str) -> Comment:
 def _own_words(key: str, form: Mapping[str, str], site: Site) -> str:
     """Return what the author typed; his words keep the rules of everybody's."""
     words = clean_text(form.get(key, "")).strip()
-    if error := text_error(key.capitalize(), words, site.comment_length):
+    if error := text_error(NOUNS[key], words, site.comment_length):
         raise WrongWordsError(error, key)
     return words
 

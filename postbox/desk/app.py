@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.routing import Route
 
 from postbox import log
-from postbox.desk import auth, comment, email_decision, facts, failed_mail, messages, queue
-from postbox.desk.context import DeskContext, Handler
+from postbox.desk import auth, comment, email_decision, facts, failed_mail, messages, queue, write
+from postbox.desk.context import DeskContext, DeskRequest, Handler
 from postbox.mail.worker import MailWorker
 from postbox.privacy.retention import hourly
 from postbox.settings import Settings
@@ -56,6 +57,13 @@ def application(settings: Settings) -> Starlette:
             with suppress(asyncio.CancelledError):
                 await task
 
+    def text(desk: DeskRequest) -> Response:
+        return write.change(desk) if desk.request.method == "POST" else write.show(desk)
+
+    writing: list[tuple[str, Handler]] = [
+        ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", text), ("/versions/{key:path}", write.versions),
+        ("/proof/{name}", write.proof_page), ("/images/{name}", write.image),
+    ]  # fmt: skip
     app = Starlette(
         routes=[
             *page("/", queue.browse, queue.decide),
@@ -64,11 +72,13 @@ def application(settings: Settings) -> Starlette:
             Route("/undo", context.endpoint(queue.undo), methods=["POST"]),
             *page("/comment/{id:path}", comment.show, comment.decide),
             *page("/messages", messages.browse, messages.settle),
+            *(Route(path, write.endpoint(context, handler), methods=["GET", "POST"]) for path, handler in writing),
             *page("/details", facts.show, facts.publish),
             *page("/mail", failed_mail.browse, failed_mail.settle),
             *page("/decide/{token}", email_decision.show, email_decision.decide, is_signed_in=False),
             *page("/sign-in/{token}", auth.link, is_signed_in=False),
             Route("/sign-in", context.endpoint(auth.sign_in, is_signed_in=False), methods=["POST"]),
+            Route("/sign-in/email", context.endpoint(auth.send_link, is_signed_in=False), methods=["POST"]),
             Route("/sign-out", context.endpoint(auth.sign_out), methods=["POST"]),
             health.route(settings, inbox=lambda: _inbox(context), outbox=lambda: _outbox(context)),
         ],
@@ -128,7 +138,7 @@ def _outbox(context: DeskContext) -> health.State:
     late = round((now - mail.late_since).total_seconds()) if mail.late_since else 0
     wrong = []
     if mail.failed:
-        wrong.append(f"{mail.failed} mails were given up; the desk’s page “Mail” says why")
+        wrong.append(f"emails given up: {mail.failed}; the desk’s page “Email” says why")
     if late > LATE_SECONDS:
-        wrong.append(f"a mail has been late for {late} seconds; its server refuses it, or the desk sends nothing")
+        wrong.append(f"an email has been late for {late} seconds; its server refuses it, or the desk sends nothing")
     return {"waiting": mail.waiting, "late_seconds": late, "failed": mail.failed}, ", and ".join(wrong)

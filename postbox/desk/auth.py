@@ -1,5 +1,6 @@
 """Authentication of the author: sign-in by a link that works once, the session's cookie, signing out."""
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from postbox.desk.sessions import SESSION_LASTS, SignIn
 from postbox.settings import Settings
+from postbox.store.tokens import sign_in_token
 from postbox.web.forms import Refused
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ class Auth:
         self.sessions, self._clock = SignIn(settings.desk), clock
         is_secure = settings.desk_url.startswith("https:")
         self.cookie = "__Host-desk" if is_secure else "desk"
+        # Without a mail server emails are files, which only who runs the site on this machine can read.
+        self.can_email = bool(settings.smtp) or not is_secure
         self.attributes: dict[str, Any] = {"secure": is_secure, "httponly": True, "samesite": "strict"}
 
     def is_signed_in(self, request: Request) -> bool:
@@ -32,6 +36,14 @@ class Auth:
 def link(desk: "DeskRequest") -> Response:
     """Show the button that signs in; the link itself does nothing, for scanners of mail open it too."""
     return desk.page("sign_in.html", 200, place=None, token=desk.request.path_params["token"])
+
+
+def send_link(desk: "DeskRequest") -> Response:
+    """Email a link to the author's own address; the answer is the same whether the hour has had its three or not."""
+    auth, id = desk.context.auth, secrets.token_urlsafe(16)
+    if auth.can_email and desk.work.outbox.send_sign_in(id, desk.now):
+        auth.sessions.keep_link(sign_in_token(desk.context.store.key, id), desk.now)
+    return desk.page("sent.html", 200, place=None)
 
 
 def sign_in(desk: "DeskRequest") -> Response:

@@ -22,10 +22,13 @@ from contract.manifest import STATUS_FILE, BuildStatus, ManifestFile, Site
 from contract.templates import environment
 from postbox import log
 from postbox.desk.auth import Auth
+from postbox.desk.faults import explain_all
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.unit_of_work import INBOX_FAULTS, Store, UnitOfWork
 from postbox.web.forms import PRIVATE, Refused, read_form
+from postbox.writing.publisher import Publisher
+from postbox.writing.texts import Texts
 
 LATER = "This could not be done just now. Try again in a minute."
 OUT_OF_DATE = "That page is out of date. Go back, reload it and try again."
@@ -41,6 +44,8 @@ class DeskContext:
         self.settings, self.clock = settings, clock
         self.store = Store(settings, wait_seconds=INBOX_SECONDS)
         self.auth = Auth(settings, clock)
+        self.texts = Texts(settings.content, settings.desk)
+        self.publisher = Publisher(self.texts, settings.proofs, lambda: self.build_status)
         self.theme = environment(FileSystemLoader(settings.theme / "templates"))
         self._manifest = ManifestFile(settings.site)
         self._dressed: tuple[Site, Site] | None = None
@@ -71,6 +76,11 @@ class DeskContext:
         return BuildStatus.load(self.settings.site.with_name(STATUS_FILE))
 
     @property
+    def public_site(self) -> Site:
+        """The facts of the site as its own pages have them."""
+        return self._manifest.read()
+
+    @property
     def site(self) -> Site:
         """The facts of the site with the desk's style and headers: no script, kept by nobody."""
         site = self._manifest.read()
@@ -88,11 +98,12 @@ class DeskContext:
             if request.method == "POST":
                 max_fields = self.settings.form_fields + PER_PAGE  # one more for each comment that can be selected
                 form = await read_form(request, max_bytes=self.settings.form_bytes, max_fields=max_fields)
-            return await run_in_threadpool(self._answer, handler, request, form)
+            return await run_in_threadpool(self.answer, handler, request, form)
 
         return endpoint
 
-    def _answer(self, handler: "Handler", request: Request, form: Mapping[str, str]) -> Response:
+    def answer(self, handler: "Handler", request: Request, form: Mapping[str, str]) -> Response:
+        """Answer a request with a handler, in its own unit of work."""
         try:
             return self._handle(handler, request, form)
         except (sqlite3.Error, MemoryError) as error:
@@ -124,8 +135,8 @@ class DeskContext:
             if isinstance(error, HTTPException) and place is None:
                 status, reason = 401, "You are not signed in."
             # A strict cookie is not sent along a link from another site, like that of mail in the browser.
-            is_away = request.headers.get("sec-fetch-site") == "cross-site"
-            values = {"reason": reason, "is_out": status == 401, "is_away": is_away}
+            is_away = request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site"
+            values = {"reason": reason, "is_out": status == 401, "is_away": is_away, "can_email": self.auth.can_email}
             with self.store.unit() as work:
                 desk = DeskRequest(self, work, request, {}, self.clock())
                 answer = desk.page("refused.html", status, place=place, **values)
@@ -158,6 +169,16 @@ class DeskRequest:
         return self.context.moderation(self.work)
 
     @property
+    def texts(self) -> Texts:
+        """Articles and pages, and what is unfinished of them."""
+        return self.context.texts
+
+    @property
+    def publisher(self) -> Publisher:
+        """What proves and publishes them."""
+        return self.context.publisher
+
+    @property
     def query(self) -> Mapping[str, str]:
         """What stands behind the question mark of the address."""
         return self.request.query_params
@@ -170,7 +191,7 @@ class DeskRequest:
         values |= {"site": self.site, "place": place, "nav": [], "faults": [], "notices": []}
         if place is not None:
             faults = self.context.build_status.faults
-            values |= {"nav": self._navigation(), "faults": faults, "notices": self._notices()}
+            values |= {"nav": self._navigation(), "faults": explain_all(faults), "notices": self._notices()}
         html = self.context.theme.get_template(f"desk/{template}").render(values)
         return HTMLResponse(html, status, headers=self.site.headers)
 
@@ -181,9 +202,11 @@ class DeskRequest:
     def _notices(self) -> list[str]:
         """Say what the pages lack just now, and why."""
         notices, work = [], self.work
+        if problem := self.context.build_status.push_problem(self.now):
+            notices.append(f"{problem}. It is tried again by itself.")
         if work.set_aside:
             notices.append(
-                f"The inbox is set aside: {work.set_aside}. Everything else works. Mend it, or put the last good copy there;"
+                f"The inbox is set aside: {work.set_aside}. Everything else works. Fix it, or put the last good copy there;"
                 " it is taken up again by itself."
             )
         if number := work.inbox.too_long:
@@ -203,10 +226,11 @@ class DeskRequest:
         failed = self.work.outbox.health(self.now).failed
         lists = [("/", "Queue", waiting), ("/messages", "Messages", new)]
         if failed or not self.context.settings.smtp:
-            lists.append(("/mail", "Mail", failed))
+            lists.append(("/mail", "Email", failed))
         return [
             *((address, f"{words} ({number:,})" if number else words) for address, words, number in lists),
             ("/published", "Published"),
+            ("/write", "Write"),
             ("/log", "Log"),
             ("/details", "Your details"),
         ]

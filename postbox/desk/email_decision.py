@@ -1,6 +1,7 @@
-"""Page that a mail to the author links to: one revision of one comment, and the decision on it.
+"""Page that a mail to the author links to: one revision of one comment, the decision on it, and what became of it.
 
 The link itself says what may be decided, so nobody signs in; it opens no session and leads nowhere else on the desk.
+Once decided, it takes the last act back, and replies to the comment or removes it while the page has these very words.
 GET and HEAD change nothing, for scanners of mail open every link.
 """
 
@@ -8,8 +9,9 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
+from contract.comment import Comment
 from postbox.desk import actions
-from postbox.desk.actions import ON_WAITING, Outcome
+from postbox.desk.actions import ON_PUBLISHED, ON_WAITING, Outcome
 from postbox.desk.context import LATER, OUT_OF_DATE, DeskRequest
 from postbox.desk.paging import parse_int, parse_ints
 from postbox.desk.presenters import Presenter
@@ -18,6 +20,8 @@ from postbox.moderation.review import ReviewItem
 from postbox.store.decisions import Decision
 from postbox.store.tokens import DecisionLink, DecisionLinks
 from postbox.web.forms import Refused
+
+KEPT_OUT = ("rejected", "spam", "removed")
 
 
 def show(desk: DeskRequest) -> Response:
@@ -30,7 +34,7 @@ def show(desk: DeskRequest) -> Response:
 
 
 def decide(desk: DeskRequest) -> Response:
-    """Carry out one decision on that revision, take one back that was made here, or mail a fresh link."""
+    """Carry out one decision on that revision, take one back, or mail a fresh link."""
     link, outcome, action = _link(desk), Outcome(), desk.form.get("action", "")
     address = desk.request.url.path
     if link.is_expired:
@@ -39,10 +43,13 @@ def decide(desk: DeskRequest) -> Response:
         desk.work.outbox.send_link(link.name, desk.now)
         return desk.redirect(f"{address}?sent=")
     if action == "undo":
-        ours = _ours(desk, link.name, parse_ints(desk.form.get("sequences", "")))
-        actions.undo(desk, ours, outcome, who=_who(desk))
-    elif action in ON_WAITING:
-        form = {**desk.form, "name": link.name}
+        named = parse_ints(desk.form.get("sequences", ""))
+        taken_back = [act.sequence for act in _acts(desk, link.name) if act.sequence in named]
+        actions.undo(desk, taken_back, outcome, who=_who(desk))
+    elif action in (*ON_WAITING, *ON_PUBLISHED):
+        published = _published(desk, link.name)
+        seen = desk.moderation.review.seen(published) if published else ""
+        form = {**desk.form, "name": seen if action in ON_PUBLISHED else link.name}
         actions.attempt(desk, link.name.rpartition(".")[0], form, outcome, who=_who(desk))
     else:
         raise Refused(400, OUT_OF_DATE)
@@ -61,7 +68,7 @@ def _link(desk: DeskRequest) -> DecisionLink:
         raise Refused(503, LATER)
     link = DecisionLinks(desk.context.store.key).read(desk.request.path_params["token"], desk.now)
     if not link:
-        raise Refused(404, "That link is not complete, or was not made here.")
+        raise Refused(404, "That link doesn’t work. Open it again from the email.")
     return link
 
 
@@ -74,30 +81,46 @@ def _revision(desk: DeskRequest, name: str) -> tuple[ReviewItem | None, str]:
     return None, "replaced" if history and history[-1].revision.state != "deleted" else "deleted"
 
 
-def _ours(desk: DeskRequest, name: str, sequences: list[int]) -> list[int]:
-    """Return those decisions that were made on this revision by its link, with the answer that was published with it."""
-    id, (item, _) = name.rpartition(".")[0], _revision(desk, name)
-    found = [desk.work.decisions.one(sequence) for sequence in sequences]
-    made = [decision for decision in found if decision and decision.who == _who(desk)]
-    on_it = [d for d in made if item and (d.comment, d.number) == (id, item.revision.number)]
-    moments = {decision.decided for decision in on_it}
-    answers = [d for d in made if d.action == "answer" and d.decided in moments]
-    answers = [d for d in answers if (own := desk.moderation.review.find(d.comment)) and own.reply_to == id]
-    return [decision.sequence for decision in (*on_it, *answers)]
+def _published(desk: DeskRequest, name: str) -> Comment | None:
+    """Return the comment as it is published, if these are the words of the revision of a name."""
+    item, state = _revision(desk, name)
+    comment = desk.moderation.review.find(item.revision.id) if item and state == "published" else None
+    return comment if comment and item and comment.words == item.revision.words else None
+
+
+def _acts(desk: DeskRequest, name: str) -> list[Decision]:
+    """Return what was decided on the revision of a name, and the replies to it since, in order."""
+    item, _ = _revision(desk, name)
+    on_comment = desk.work.decisions.of(item.revision.id) if item else []
+    made = [decision for decision in on_comment if item and decision.number == item.revision.number]
+    replies = desk.moderation.review.replies_since(made[0]) if made and _published(desk, name) else []
+    return sorted([*made, *replies], key=lambda act: act.sequence)
+
+
+def _last(acts: list[Decision]) -> list[Decision]:
+    """Return the last of what was decided, with the comment that was published in the same moment, if it can be undone."""
+    together = [act.action for act in acts[-2:]] == ["publish", "answer"] and acts[-2].decided == acts[-1].decided
+    last = acts[-2:] if together else acts[-1:]
+    return last if all(act.can_be_undone for act in last) else []
 
 
 def _page(desk: DeskRequest, link: DecisionLink, typed: Mapping[str, str], outcome: Outcome) -> Response:
     item, state = _revision(desk, link.name)
-    presenter = Presenter(desk.moderation, desk.site)
-    published = desk.moderation.review.find(link.name.rpartition(".")[0]) if state == "published" else None
-    made = presenter.decisions(_ours(desk, link.name, outcome.done))
+    presenter, acts = Presenter(desk.moderation, desk.site), _acts(desk, link.name)
+    published, last = _published(desk, link.name), _last(acts)
+    # Of an earlier act the page would say what is no longer so.
+    current = last or [act for act in acts[-1:] if act.action == "undo"]
     values = {
-        "state": state,
+        "state": "replaced" if state == "published" and not published else state,
         "author": item.revision.author if item else "",
+        "when": presenter.time(acts[-1].decided) if acts else "",
         "waiting": presenter.waiting(item) if item and state == "waiting" else None,
+        "kept_out": presenter.waiting(item) if item and state in KEPT_OUT else None,
+        "reason": item.revision.reason if item else "",
         "published": presenter.published(published) if published else None,
         "typed": typed,
-        "done": [view for view in made if _holds(view.decision, state)],
+        "done": [presenter.decision(act) for act in current if act.sequence in outcome.done],
+        "undoable": ",".join(str(act.sequence) for act in last),
         "live": outcome.live,
         "problems": outcome.problems,
     }
@@ -109,8 +132,3 @@ def _expired(
 ) -> Response:
     waits = _revision(desk, link.name)[1] == "waiting"
     return desk.page("expired.html", status, place=None, waits=waits, is_sent=is_sent, typed=typed)
-
-
-def _holds(decision: Decision, state: str) -> bool:
-    """Tell whether nothing was decided since, for the page that says so may be opened again at any time."""
-    return decision.action == "undo" if state == "waiting" else decision.can_be_undone

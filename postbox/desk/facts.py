@@ -5,18 +5,18 @@ The file is the truth. A fact that was not changed keeps its line byte for byte,
 
 import codecs
 import hashlib
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import tomlkit
 from starlette.responses import Response
 
 from contract import facts
+from contract.comment import CommentError, read_file
 from contract.facts import FACTS, FILE, FactsError
-from contract.manifest import Site
 from postbox.desk.context import OUT_OF_DATE, DeskRequest
 from postbox.moderation.publisher import write
 from postbox.web.forms import Refused
@@ -88,25 +88,20 @@ def edited(data: bytes, values: Mapping[str, str]) -> bytes:
 
 def _write(desk: DeskRequest, data: bytes, values: Mapping[str, str]) -> str:
     """Write the facts and wait for the press; return what came of that."""
-    path, before = desk.context.settings.content / FILE, desk.context.build_status
-    started = time.time_ns()
+    path = desk.context.settings.content / FILE
+    written = datetime.now(UTC).isoformat(timespec="microseconds")
     write(path, edited(data, values).decode())
-    if not before.watching:
-        return "later"
     for _ in range(int(LIVE_SECONDS / LOOK_SECONDS)):
-        time.sleep(LOOK_SECONDS)
-        faults = desk.context.build_status.faults
-        if any(fault.startswith(("PORTRAIT", f"{FILE}:")) or f"/{FILE}:" in fault for fault in faults):
+        status = desk.context.build_status
+        if not status.watching:
+            return "later"
+        if status.built > written:
+            return "live"
+        if status.failed > written and any("PORTRAIT" in fault or FILE in fault for fault in status.faults):
             write(path, data.decode())
             return "back"
-        if desk.context.settings.site.stat().st_mtime_ns > started and _says(desk.context.site, values):
-            return "live"
+        time.sleep(LOOK_SECONDS)
     return "soon"
-
-
-def _says(site: Site, values: Mapping[str, str]) -> bool:
-    """Tell whether the manifest holds these facts; a portrait is HTML in it."""
-    return all(getattr(site, name) == values[name] for name in values if name not in ("sitename", "portrait"))
 
 
 def _problems(desk: DeskRequest, values: Mapping[str, str]) -> dict[str, str]:
@@ -143,11 +138,10 @@ def _read(desk: DeskRequest) -> bytes:
     """Return the file; nothing but a plain file in its place, and no more of it than it may have."""
     path = desk.context.settings.content / FILE
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
-            return file.read(facts.FILE_BYTES + 1)
-    except OSError as error:
-        raise Refused(503, f"{FILE} cannot be read ({error.strerror}). Ask whoever runs the site.") from None
+        return read_file(path, facts.FILE_BYTES)
+    except (OSError, CommentError) as error:
+        why = getattr(error, "strerror", "") or "it is a link, a folder or a pipe"
+        raise Refused(503, f"{FILE} cannot be read ({why}). Ask whoever runs the site.") from None
 
 
 def _hash(data: bytes) -> str:

@@ -10,7 +10,7 @@ from postbox.store.database import transaction
 from postbox.telephone import region_of
 from postbox.web.forms import Refused
 
-GONE = "That is not here any more; it was done meanwhile."
+GONE = "That’s gone: it was dealt with meanwhile."
 FLASH = {"done": "Done. The message stays below the new ones.", "delete": "Deleted, words and all."}
 
 

@@ -22,6 +22,7 @@ from postbox.store.decisions import Decision
 COMPARED_WORDS = (
     4000  # spaces and signs count; the time to compare grows faster than the texts, so beyond this both are shown whole
 )
+SHOWING = ("publish", "answer", "edit")  # decisions after which a comment stands on its page
 ADDRESS_AS_NAME = "The name is an email address or a phone number. Published, everyone can read it."
 
 
@@ -53,11 +54,16 @@ class CommentView(Words):
 
 @dataclass(frozen=True)
 class DecisionView:
-    """A decision with the names that its reader knows."""
+    """A decision with the names that its reader knows; ``address`` is where it put its comment.
+
+    ``now`` is where that stands since: “waiting”, “published”, or “off” its page.
+    """
 
     decision: Decision
     author: str
     when: str
+    address: str
+    now: str
 
 
 class Presenter:
@@ -111,7 +117,12 @@ class Presenter:
 
     def decision(self, decision: Decision) -> DecisionView:
         """Show a decision."""
-        return DecisionView(decision, self.author(decision.comment), self.time(decision.decided))
+        comment = self._moderation.review.find(decision.comment)
+        is_shown = comment and decision.action in SHOWING
+        address = f"{self._article(comment.article)[1]}#comment-{comment.id}" if comment and is_shown else ""
+        waits = any(item.revision.state == "waiting" for item in self._moderation.review.history(decision.comment))
+        now = "waiting" if waits else "published" if comment else "off"
+        return DecisionView(decision, self.author(decision.comment), self.time(decision.decided), address, now)
 
     def decisions(self, sequences: Iterable[int]) -> list[DecisionView]:
         """Show those decisions that there are."""
@@ -122,7 +133,10 @@ class Presenter:
         """Return whose comment it is, or nothing if its words are gone."""
         names = [item.revision.author for item in self._moderation.review.history(id) if item.revision.author]
         published = self._moderation.review.find(id)
-        return names[-1] if names else published.author if published else ""
+        if names or published:
+            return names[-1] if names else published.author if published else ""
+        is_own = any(decision.action == "answer" for decision in self._moderation.work.decisions.of(id))
+        return self._site.author if is_own else ""
 
     def time(self, date: datetime) -> str:
         """Return the day and the time in the site's own zone."""

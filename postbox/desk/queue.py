@@ -76,7 +76,7 @@ def _list(desk: DeskRequest, place: str, query: Mapping[str, str], outcome: Outc
         "items": items,
         "total": total,
         "page": page,
-        "is_ticked": query.get("tick") == "all",
+        "selected": query.get("tick", ""),
         "done": presenter.decisions(outcome.done),
         "live": outcome.live,
         "problems": outcome.problems,

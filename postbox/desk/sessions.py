@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from postbox.store.database import connect, transaction
+from postbox.store.tokens import SIGN_IN_LASTS
 
-LINK_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(days=30)
 
 MIGRATIONS = [
@@ -34,10 +34,13 @@ class SignIn:
 
     def issue(self, now: datetime) -> str:
         """Return the token of a fresh link, good once within 15 minutes."""
-        token = secrets.token_urlsafe()
+        return self.keep_link(secrets.token_urlsafe(), now)
+
+    def keep_link(self, token: str, now: datetime) -> str:
+        """Let a token that was made elsewhere sign in, once within 15 minutes; return the same."""
         with self._lock, transaction(self._database):
             self._database.execute("DELETE FROM link WHERE ends <= ?", (now.timestamp(),))
-            self._keep("link", token, now + LINK_LASTS)
+            self._keep("link", token, now + SIGN_IN_LASTS)
         return token
 
     def redeem(self, token: str, now: datetime) -> str | None:

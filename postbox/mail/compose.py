@@ -6,10 +6,12 @@ kind         about                   tells
 comment      ``<id>.<revision>``     the author that a comment waits, with a link to decide
 link         that and ``.<day>``     the same, with a fresh link
 message      id                      the author what came through the contact form
-digest       that of its first       the author what came beyond ten in an hour
+digest       that of its first       the author how many comments wait, beyond ten in an hour
+sign-in      a random id             the author how to sign in to the desk, once
 confirm      id of a comment         an address that someone left it there, in none of that someone's words
-published    ``<id>.<revision>``     a comment's writer that it is published
-answered     id of the answer        the writer of the comment that it answers
+published    ``<id>.<revision>``     a comment's writer that it is published, with the author's reply of the same moment
+rejected     ``<id>.<revision>``     a comment's writer that it is not, with the author's note
+answered     id of the reply         the writer of the comment that it replies to
 ===========  ======================  =======================================================================
 
 The first line of a template in ``mail/`` is the subject.
@@ -23,21 +25,22 @@ from jinja2 import Environment
 
 from contract.comment import ID, Words
 from contract.manifest import Site
-from postbox.email_address import ADDRESS_LENGTH, addresses_in, is_address, named, to_ascii
+from postbox.contact import contact_links
+from postbox.email_address import ADDRESS_LENGTH, is_address, named, to_ascii
 from postbox.mail.message import MailDraft, one_line, plain, quoted
 from postbox.moderation.review import ReviewItem
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.submissions import Event
 from postbox.store.subscriptions import Subscription
-from postbox.store.tokens import DecisionLinks
+from postbox.store.tokens import SIGN_IN_LASTS, DecisionLinks, sign_in_token
+from postbox.telephone import region_of
 
-TO_READERS = ("confirm", "published", "answered")
+TO_READERS = ("confirm", "published", "rejected", "answered")
 NAME_LENGTH = 60
 TITLE_LENGTH = 100
 WORDS_LENGTH = 20_000  # no comment from the form is so long, but one in a forged row is
 EXCERPT_LENGTH = 400
-MAX_IN_A_DIGEST = 50
 
 
 class Composer:
@@ -51,6 +54,7 @@ class Composer:
         self._subscriptions = moderation.work.subscriptions
         self._messages = moderation.work.messages
         self._links = DecisionLinks(moderation.store.key)
+        self._key_of_links = moderation.store.key
         self._key = hmac.digest(moderation.store.key, b"mail", "sha256")
         self._host = named(settings.mail_from)[1].partition("@")[2]
 
@@ -68,9 +72,11 @@ class Composer:
             "comment": lambda: self._comment(kind, about, about, site, now),
             "link": lambda: self._comment(kind, about, about.rpartition(".")[0], site, now),
             "message": lambda: self._message(about, site),
-            "digest": lambda: self._digest(about, site, now),
+            "digest": lambda: self._digest(about, site),
+            "sign-in": lambda: self._sign_in(about, site, now),
             "confirm": lambda: self._confirm(about, site),
             "published": lambda: self._published(about, site),
+            "rejected": lambda: self._rejected(about, site),
             "answered": lambda: self._answered(about, site),
         }
         return compose[kind]()
@@ -102,44 +108,36 @@ class Composer:
         if not message or message.state != "new":
             return None
         contact = one_line(message.contact, ADDRESS_LENGTH)
-        addresses = list(addresses_in(contact))
+        ways = contact_links(contact, region_of(site.telephone, site.language))
+        addresses = [label for label, way in ways if way.startswith("mailto:")]
         reply_to = to_ascii(addresses[0]) if len(addresses) == 1 else ""
+        rest = "" if [label for label, _ in ways] == [contact] else contact
         values = {
             "name": _name(message.name),
-            "contact": reply_to or (contact if _is_plain(contact) else ""),
+            "ways": ways,
+            "contact": rest if _is_plain(rest) else "",
             "is_address": bool(reply_to),
-            "words": _words(message.body, above=(message.name, contact if contact != reply_to else "")),
+            "words": _words(message.body, above=(message.name, rest)),
             "held": _reasons(message.held),
             "desk_url": self._settings.desk_url,
         }
         drawn = self._drawn("message", site, values)
         return self._to_author("message", id, drawn, thread=message.contact.lower(), reply_to=reply_to)
 
-    def _digest(self, about: str, site: Site, now: datetime) -> MailDraft | None:
-        items: list[dict[str, object]] = []
-        rest = self._work.outbox.gathered(about)
-        while rest and len(items) < MAX_IN_A_DIGEST:
-            kind, each = rest.pop(0)
-            item = self._comment_item(each, site, now) if kind == "comment" else self._message_item(each)
-            items += [item] if item else []
-        if not items:
+    def _digest(self, about: str, site: Site) -> MailDraft | None:
+        if not any(self._named(name) for name in self._work.outbox.gathered(about)):
             return None
-        values = {"items": items, "more": len(rest), "desk_url": self._settings.desk_url}
+        values = {"waiting": self._work.inbox.size(), "desk_url": self._settings.desk_url}
         return self._to_author("digest", about, self._drawn("digest", site, values))
 
-    def _comment_item(self, name: str, site: Site, now: datetime) -> dict[str, object] | None:
-        item = self._named(name)
-        if not item:
-            return None
-        words = _words(_with_details(item.revision), EXCERPT_LENGTH, above=(item.revision.author,))
-        return self._shown(item, site, now) | {"words": words}
-
-    def _message_item(self, id: str) -> dict[str, object] | None:
-        message = self._messages.one(id)
-        if not message or message.state != "new":
-            return None
-        words = _words(message.body, EXCERPT_LENGTH, above=(message.name,))
-        return {"name": _name(message.name), "words": words, "held": _reasons(message.held), "link": ""}
+    def _sign_in(self, id: str, site: Site, now: datetime) -> MailDraft | None:
+        asked = self._work.outbox.added("sign-in", id)
+        if not asked or now >= asked + SIGN_IN_LASTS:
+            return None  # the link is over
+        values: dict[str, object] = {
+            "link": f"{self._settings.desk_url}/sign-in/{sign_in_token(self._key_of_links, id)}"
+        }
+        return self._to_author("sign-in", id, self._drawn("sign-in", site, values))
 
     # To readers
 
@@ -155,15 +153,26 @@ class Composer:
         id = name.rpartition(".")[0]
         shown = [item for item in self._review.history(id) if item.revision.state == "published"]
         comment, subscription = self._review.find(id), self._subscriptions.of(id)
-        if (
-            not comment
-            or not shown
-            or shown[-1].name != name
-            or not subscription
-            or not _wants(subscription, "published")
-        ):
+        if not comment or not shown or shown[-1].name != name:
             return None
-        return self._to_reader("published", name, subscription, comment.article, site, comment=id)
+        if not subscription or not _wants(subscription, "published"):
+            return None
+        reply = self._review.reply_with(id) if _wants(subscription, "author") else None
+        values: dict[str, object] = {"words": _words(reply.body) if reply else ""}
+        return self._to_reader("published", name, subscription, comment.article, site, values, comment=id)
+
+    def _rejected(self, name: str, site: Site) -> MailDraft | None:
+        id = name.rpartition(".")[0]
+        latest, subscription = self._review.history(id)[-1:], self._subscriptions.of(id)
+        if not latest or latest[0].name != name or not latest[0].revision.can_be_sent_again:
+            return None
+        if not subscription or not _wants(subscription, "published"):
+            return None
+        values: dict[str, object] = {
+            "words": _words(latest[0].revision.reason),
+            "is_published": self._review.find(id) is not None,
+        }
+        return self._to_reader("rejected", name, subscription, latest[0].revision.article, site, values)
 
     def _answered(self, id: str, site: Site) -> MailDraft | None:
         answer = self._review.find(id)
@@ -174,10 +183,12 @@ class Composer:
             return None
         if own and own.is_confirmed and own.address.lower() == subscription.address.lower():
             return None  # nobody needs to hear of an own answer
+        if _wants(subscription, "published") and self._review.reply_with(answer.reply_to) == answer:
+            return None  # the mail about the comment itself has it
         values = {
             "is_author": answer.is_author,
             "name": _name(answer.author),
-            "words": _words(answer.body if answer.is_author else plain(answer.body)),
+            "words": _words(answer.body) if answer.is_author else "",
         }
         return self._to_reader("answered", id, subscription, answer.article, site, values, comment=id)
 
@@ -227,9 +238,13 @@ class Composer:
             return None
         if not self._work.outbox.came_with_address(subscription.comment):
             return None  # forged beside a comment that came without
-        choices = f"{site.url}{site.intake}/mail/{self._subscriptions.token(subscription)}"
-        page = f"{site.url}{conversation.url}#comment-{comment}"
-        values = (values or {}) | {"title": _title(article, site), "page": page, "choices": choices}
+        choices = f"{site.intake_url}/mail/{self._subscriptions.token(subscription)}"
+        values = (values or {}) | {
+            "title": _title(article, site),
+            "page": f"{site.url}{conversation.url}#comment-{comment}",
+            "receipt": f"{site.intake_url}/receipt/{self._work.inbox.receipt(subscription.comment)}",
+            "choices": choices,
+        }
         subject, text = self._drawn(kind, site, values)
         return MailDraft(
             to=subscription.address,

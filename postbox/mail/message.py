@@ -1,7 +1,8 @@
 """Message of one mail: blocks of plain text, and HTML from the theme that shows the same blocks.
 
 - Lines that all begin with ``> `` are a quotation, the only place for what a reader wrote (``quoted`` makes them);
-- a block that ends with a line which is an address of the site or of the desk is a link, its words the lines above;
+- a block that ends with a line which is an address of the site or of the desk, or one that rings or writes to somebody
+  (``tel:``, ``mailto:``), is a link, its words the lines above;
 - everything else is a paragraph, its lines as they are.
 
 A name in a sentence goes through ``one_line``, and every word that one reader sends another through ``plain``.
@@ -28,6 +29,7 @@ COLUMNS = 76
 SUBJECT_LENGTH = 120
 NAME_LENGTH = 80
 
+CONTACT = ("tel:", "mailto:")
 _JOINERS = "\u200c\u200d"  # without them Persian is misspelt and a family of emoji falls apart
 # By category: control, format, lone surrogate (UTF-8 has no bytes for it), line and paragraph separator.
 _REPLACEMENTS = {"Cc": "", "Cf": "", "Cs": "\ufffd", "Zl": " ", "Zp": " "}
@@ -72,6 +74,11 @@ class Block:
     kind: str
     lines: Sequence[str]
     address: str = ""
+
+    @property
+    def is_contact(self) -> bool:
+        """Whether the link rings or writes to somebody."""
+        return self.address.startswith(CONTACT)
 
 
 class MailDraftError(ValueError):
@@ -169,7 +176,7 @@ def _blocks(text: str, ours: tuple[str, ...]) -> list[Block]:
 def _block(lines: list[str], ours: tuple[str, ...]) -> Block:
     if all(line == ">" or line.startswith("> ") for line in lines):
         return Block("quotation", [line[2:] for line in lines])
-    if lines[-1].startswith(ours) and re.fullmatch(r"[!-~]+", lines[-1]):
+    if lines[-1].startswith((*ours, *CONTACT)) and re.fullmatch(r"[!-~]+", lines[-1]):
         return Block("link", lines[:-1], lines[-1])
     return Block("paragraph", lines)
 
@@ -180,7 +187,7 @@ def _rows(block: Block) -> Iterator[str]:
     for line in block.lines:
         for row in _wrapped(line, COLUMNS - len(prefix)):
             yield f"{prefix}{row}".rstrip()
-    if block.address:
+    if block.address and not block.is_contact:  # whose words are the number or the address
         yield block.address
 
 

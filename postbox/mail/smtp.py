@@ -67,7 +67,7 @@ class Mailer:
         Raises:
             MailError: for good, if no mail can be made of it.
         """
-        ours = (f"{site.url}/", f"{self._settings.desk_url}/")
+        ours = (f"{site.url}/", f"{site.intake_url}/", f"{self._settings.desk_url}/")
         sender = Address(self._name or site.name, addr_spec=self._address)
         try:
             return compose(draft, site, self._theme, sender=sender, date=self._clock(), ours=ours)

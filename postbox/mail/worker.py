@@ -23,7 +23,7 @@ from postbox.mail.message import MailDraft
 from postbox.mail.smtp import Mailer, MailError
 from postbox.moderation.service import Moderation
 from postbox.store.database import transaction
-from postbox.store.outbox import Row
+from postbox.store.outbox import HOUR, Row
 from postbox.store.unit_of_work import Store, UnitOfWork
 
 T = TypeVar("T")
@@ -33,7 +33,8 @@ WAKE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60  # while a server takes nothing
 MAX_TO_ADDRESS = 10  # mails a day
 MAX_QUESTIONS = 3  # of these, whether the address is theirs
-CAP_PAUSE = timedelta(hours=1)  # until it is looked again whether the day is over
+MAX_MESSAGES = 100  # mails of the contact form an hour, so that a flood does not use up what the server takes
+CAP_PAUSE = timedelta(hours=1)  # until it is looked again whether the day is over, or the hour
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class MailWorker:
         if not draft:
             work.outbox.drop(row)
             return row, None
-        if recipient and self._is_capped(work, row, recipient):
+        if self._is_capped(work, row, recipient):
             return row, None
         return row, Job(row, draft, recipient, site)
 
@@ -173,12 +174,18 @@ class MailWorker:
         words = f"It could not be composed ({type(error).__name__})."
         work.outbox.fail(row, words, self._clock(), None, is_permanent=False)
 
-    def _is_capped(self, work: UnitOfWork, row: Row, recipient: bytes) -> bool:
-        """Tell whether a reader's mail is one too many; then a question is dropped, and anything else waits.
+    def _is_capped(self, work: UnitOfWork, row: Row, recipient: bytes | None) -> bool:
+        """Tell whether a message, or a mail to a reader, is one too many; then a question is dropped, and anything else waits.
 
         Questions may use half of what all readers are sent, so that nobody who asks for many keeps the others' notices back.
         """
         now, limit = self._clock(), self._settings.mail_readers
+        if row.kind == "message" and work.outbox.sent_since(row.kind, now - HOUR) >= MAX_MESSAGES:
+            _log.warning("mail %d (%s) is one too many and waits", row.sequence, row.kind)
+            work.outbox.postpone(row, now + CAP_PAUSE)
+            return True
+        if not recipient:
+            return False
         own, all = work.outbox.sent_to(recipient, now), work.outbox.sent_to_all(now)
         is_question = row.kind == "confirm"
         if is_question and (own.count("confirm") >= MAX_QUESTIONS or all.count("confirm") >= limit // 2):

@@ -1,15 +1,15 @@
 """Refusals of moderation: a code each, and the words for it in one place."""
 
 _WORDS = {
-    "not waiting": "{comment} does not wait any more; it was decided or deleted since you read it",
-    "set aside": "{comment} cannot be read just now, for the inbox is set aside; try again once that is mended",
+    "not waiting": "{comment} isn’t waiting: it was decided or deleted since you read it",
+    "set aside": "{comment} cannot be read just now, for the inbox is set aside; try again once that is fixed",
     "changed": "{comment} has changed since you read it; read what it says now",
-    "unanswerable": "{comment} answers {cause}, which is not published; reject it, or publish that first",
+    "unanswerable": "{comment} replies to {cause}, which is not published; reject it, or publish that first",
     "not theirs": "{comment} would replace a comment that is not its writer's; reject it",
-    "not published": "{comment} is not published any more",
+    "not published": "{comment} is no longer published",
     "a reader's": "{comment} is a reader's; only its writer can change it",
-    "answered": "It has been answered since; remove it instead",
-    "not undoable": "That cannot be undone any more; something was decided since",
+    "answered": "Someone has replied since; remove it instead",
+    "not undoable": "That can’t be undone now: something was decided since",
     "unknown": "{comment} is no comment here",
     "broken": "{comment} cannot be published: {cause}",
     "nobody": "nothing is kept about {comment}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from contract.comment import ID, Comment, CommentError, dumps, path_of, read
 from postbox.moderation.errors import ModerationError
 from postbox.store.database import EVERY_ROW
+from postbox.store.decisions import Decision
 from postbox.store.submissions import Revision
 from postbox.store.unit_of_work import Store, UnitOfWork
 
@@ -73,6 +74,19 @@ class Review:
     def find(self, id: str) -> Comment | None:
         """Return the published comment of an id, whatever its article."""
         return self.published(article, id) if (article := self.article_of(id)) else None
+
+    def replies_since(self, decision: Decision) -> list[Decision]:
+        """Return the author's replies to a comment since a decision on it, as far as they are published."""
+        replies = self._work.decisions.replies_since(decision.sequence)
+        return [reply for reply in replies if (own := self.find(reply.comment)) and own.reply_to == decision.comment]
+
+    def reply_with(self, id: str) -> Comment | None:
+        """Return the author's reply that was published with a comment, in one act."""
+        for made in reversed(self._work.decisions.of(id)):
+            if made.action == "publish":
+                together = [reply for reply in self.replies_since(made) if reply.decided == made.decided]
+                return self.find(together[0].comment) if together else None
+        return None
 
     def article_of(self, id: str) -> str | None:
         """Return the article in whose folder the file of an id lies, removed or not; a forged id is no pattern."""

@@ -76,7 +76,8 @@ class Moderation:
         with self.publisher.lock():
             if made := self._pending("reject", name):
                 return made
-            return self._decide("reject", self.review.waiting(name), "rejected", reason=reason, who=who, now=now)
+            revision, notify = self.review.waiting(name), [("rejected", name)] if reason else []
+            return self._decide("reject", revision, "rejected", reason=reason, notify=notify, who=who, now=now)
 
     def spam(self, name: str, *, who: str, now: datetime) -> int:
         """Keep a revision out as spam; its writer hears nothing of it."""

@@ -16,6 +16,7 @@ from postbox.moderation.service import Moderation
 from postbox.store.database import transaction
 from postbox.store.messages import Messages
 from postbox.store.submissions import Inbox, stamp
+from postbox.store.subscriptions import Subscriptions
 from postbox.store.unit_of_work import Store
 
 EVERY_SECONDS = 3600
@@ -82,11 +83,16 @@ async def hourly(store: Store, clock: Callable[[], datetime] = lambda: datetime.
 
 
 def _addresses(inbox: Inbox, decided: set[str], unconfirmed: datetime) -> int:
-    """Erase the addresses of comments that were decided on, and those that nobody confirmed."""
+    """Erase the addresses of comments that were decided on, those that nobody confirmed, and those that unsubscribed."""
+    unsubscribed = [
+        row["comment"] for row in inbox.connection.execute("SELECT comment FROM subscription WHERE events = ''")
+    ]
+    for id in unsubscribed:
+        Subscriptions(inbox).stop(id)  # which leaves word, so that no backup brings it back
     erased = sum(inbox.run("DELETE FROM subscription WHERE comment = ?", id) for id in decided)
     came = "(SELECT received FROM revision WHERE comment = subscription.comment AND number = 1)"
     query = f"DELETE FROM subscription WHERE is_confirmed = 0 AND {came} < ?"  # noqa: S608  # the line above
-    return erased + inbox.run(query, stamp(unconfirmed))
+    return len(unsubscribed) + erased + inbox.run(query, stamp(unconfirmed))
 
 
 def _codes(inbox: Inbox, decided: set[str]) -> int:

@@ -4,14 +4,17 @@ It cannot publish: it imports neither moderation nor the desk, and writes into t
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postbox.public.comments import CommentPages
 from postbox.public.context import IntakeContext
@@ -26,6 +29,25 @@ if TYPE_CHECKING:
     from postbox.store.handover import Listener
 
 FIRST_SECONDS = 5.0  # for what the desk has handed over, before the first reader is answered
+
+
+class SiteReads(CORSMiddleware):
+    """Middleware that lets the script of the site read the answers where the site has another origin, without credentials."""
+
+    def __init__(self, app: ASGIApp, site_origin: Callable[[], str]) -> None:
+        super().__init__(app)
+        self._site_origin = site_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ever; what asks first whether it may (preflight) is none of ours, and is refused like any other."""
+        if scope["type"] == "http":
+            await self.simple_response(scope, receive, send, request_headers=Headers(scope=scope))
+        else:
+            await self.app(scope, receive, send)
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Tell whether an origin is exactly the site's."""
+        return origin == self._site_origin()
 
 
 def application(settings: Settings) -> Starlette:
@@ -61,7 +83,10 @@ def application(settings: Settings) -> Starlette:
             health.route(settings, inbox=context.inbox_health),
         ],
         # The button of a mail program posts from nowhere (RFC 8058).
-        middleware=[Middleware(SameSite, refused=context.refused, but="/stop")],
+        middleware=[
+            Middleware(SiteReads, site_origin=context.site_origin),
+            Middleware(SameSite, refused=context.refused, but="/stop", origin_for=context.origin_for),
+        ],
         exception_handlers={Refused: context.refused, HTTPException: context.refused, Exception: context.refused},
         lifespan=lifespan,
     )

@@ -38,7 +38,7 @@ class CommentPages(Handlers):
         answered = published(context, submission.article, submission.reply_to or "")
         if submission.reply_to and not answered:
             errors = {
-                "": "The comment that you answer is gone. Send yours again to add it to the article itself"
+                "": "The comment you are replying to is no longer here. Send yours again to add it to the article itself"
             } | errors
             submission = replace(submission, reply_to=None)
         if not conversation.is_open(context.clock()):

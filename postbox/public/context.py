@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, wraps
 from typing import TypeVar
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from contract.addresses import rooted
 from contract.manifest import ManifestFile, Site
 from contract.templates import environment, reader_html
 from postbox.log import fault, place
@@ -35,6 +37,7 @@ Errors = dict[str, str]
 BYTES_A_CHARACTER = 9  # of a form: three of UTF-8, each as %E2
 ROOM_BYTES = 4096  # for all fields but the comment
 MAX_KEPT_TEXTS = 128  # of readers, as HTML
+SITE_FORMS = ("/comments", "/comments/message")  # where the forms on the site's own pages post to
 HEALTH_SECONDS = 1.0  # to be answered in, whoever holds the inbox
 FOREVER_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -70,6 +73,18 @@ class IntakeContext:
     def site(self) -> Site:
         """The facts of the site as the build last wrote them whole."""
         return self._manifest.read()
+
+    def site_origin(self) -> str:
+        """Return the origin of the site where that is another than the intake's, or an empty string."""
+        try:
+            site = self.site
+        except (OSError, ValueError):  # it is not built yet
+            return ""
+        return site.origin if site.is_apart else ""
+
+    def origin_for(self, path: str) -> str:
+        """Return the other origin whose forms post to a path; those of private pages stand on the intake's own."""
+        return self.site_origin() if path in SITE_FORMS else ""
 
     async def fields(self, request: Request) -> dict[str, str]:
         """Return the fields of a posted form, within the limits of the settings."""
@@ -120,17 +135,21 @@ class IntakeContext:
     async def page(self, template: str, status: int, **values: object) -> Response:
         """Answer with a page of the theme that nobody stores, drawn in a thread: some texts take long, and whoever posts goes on."""
         site = self.site
+        headers = site.headers | PRIVATE
+        base = ""
+        if site.is_apart:  # its pages lead to the site, and load nothing from there
+            site, base = replace(site, script="", icon="", portrait="", is_plain_host=False), site.url
 
         def draw() -> str:
-            return self._theme.get_template(template).render(site=site, **values)
+            return rooted(self._theme.get_template(template).render(site=site, **values), base)
 
         html = await asyncio.get_running_loop().run_in_executor(self._drawing, draw)
-        return HTMLResponse(html, status, headers=site.headers | PRIVATE)
+        return HTMLResponse(html, status, headers=headers)
 
-    def redirect(self, place: str) -> Response:
+    def redirect(self, place: str, query: str = "") -> Response:
         """Lead from a form to the page below the intake of what was kept, so that a reload sends nothing again."""
         site = self.site
-        return RedirectResponse(quote(site.intake + place), 303, headers=site.headers | PRIVATE)
+        return RedirectResponse(site.intake + quote(place) + query, 303, headers=site.headers | PRIVATE)
 
     def sorry(self, what: str, error: Exception) -> Errors:
         """Return the words for when nothing can be kept; what stopped it is told to the log alone."""
@@ -236,9 +255,7 @@ def refuse(errors: Errors) -> None:
 def _too_often(wait: float) -> Errors:
     minutes = math.ceil(wait / 60)
     when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
-    return {
-        "": f"That is more than this form takes in so short a time. Your words are still in the box. Try again {when}"
-    }
+    return {"": f"Too much was sent in a short time. Your words are still in the box. Try again {when}"}
 
 
 def _address(request: Request) -> str:

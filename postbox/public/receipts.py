@@ -23,7 +23,7 @@ class ReceiptPages(Handlers):
     @reading
     async def show(self, request: Request) -> Response:
         """Show a comment's writer what became of it."""
-        return await self._page(self._own(request), {}, {})
+        return await self._page(self._own(request), {}, {}, has_stopped=request.query_params.get("done") == "stop")
 
     @posting
     async def change(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
@@ -49,7 +49,7 @@ class ReceiptPages(Handlers):
             return await self._page(context.inbox.revisions(id), fields, {"": str(error)}, status=409)
         except (sqlite3.Error, OSError) as error:
             return await self._page(revisions, fields, context.sorry("comment", error), status=503)
-        return context.redirect(f"/receipt/{context.inbox.receipt(id)}")
+        return context.redirect(f"/receipt/{context.inbox.receipt(id)}", "?done=stop" if action == "stop" else "")
 
     @reading
     async def export(self, request: Request) -> Response:
@@ -82,21 +82,29 @@ class ReceiptPages(Handlers):
         errors: Errors,
         *,
         preview: Entry | None = None,
+        has_stopped: bool = False,
         status: int = 200,
     ) -> Response:
         context, latest = self._context, revisions[-1]
         answered = published(context, latest.article, latest.reply_to or "")
-        on_page = [revision.state for revision in revisions if revision.state in ("published", "removed")]
+        on_page = [revision for revision in revisions if revision.state in ("published", "removed")][-1:]
+        is_published = [revision.state for revision in on_page] == ["published"]
+        before = (on_page if is_published else revisions[-2:-1]) if latest.state == "waiting" else []
         entry = as_entry(latest.id, latest.article, latest, revisions[0].received, answered) if latest.body else None
         return await context.page(
             "receipt.html",
             status,
             conversation=context.site.conversations.get(latest.article, Conversation("", "/")),
             latest=latest,
-            is_published=on_page[-1:] == ["published"],
+            is_published=is_published,
+            has_stopped=has_stopped,
             subscription=Subscriptions(context.inbox).of(latest.id),
             receipt=context.inbox.receipt(latest.id),
             entry=entry,
+            before=next(
+                (as_entry(f"before{old.id}", old.article, old, old.received, answered) for old in before if old.body),
+                None,
+            ),
             preview=preview,
             values=values or form_values(latest),
             errors=errors,

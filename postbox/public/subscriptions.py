@@ -25,24 +25,30 @@ class SubscriptionPages(Handlers):
     @reading
     async def choices(self, request: Request) -> Response:
         """Show what an address can choose."""
-        return await self._page(self._subscription(request))
+        return await self._page(self._subscription(request), request.query_params.get("done", ""))
 
     @posting
     async def choose(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
         """Record a choice; whoever has the link reads the mail of the address."""
         subscription = self._subscription(request)
         events = [event for event in EVENTS if fields.get(event) == "yes"]
+        is_confirmed, done = bool(subscription and subscription.is_confirmed), ""
         match fields.get("action"):
             case "choose" if events:
                 refuse(errors)
                 await self._change(lambda kept, one: kept.choose(one.comment, events), subscription)
+                done = "saved" if is_confirmed else "confirmed"
+            case "choose" | "stop" if is_confirmed:
+                await self._change(lambda kept, one: kept.choose(one.comment, []), subscription)
+                done = ".".join(subscription.events if subscription else ())
             case "choose" | "stop":
                 await self._change(lambda kept, one: kept.stop(one.comment), subscription)
             case "never":
                 await self._change(lambda kept, one: kept.refuse(one.address), subscription)
+                done = "never"
             case _:
-                raise Refused(400, "That form is none of this site’s. Go back and use its buttons.")
-        return self._context.redirect(f"/mail/{request.path_params['token']}")
+                raise Refused(400, "That page is out of date. Go back, reload it and try again.")
+        return self._context.redirect(f"/mail/{request.path_params['token']}", f"?done={done}" if done else "")
 
     async def unsubscribe(self, request: Request) -> Response:
         """Stop at once, as the button of a mail program asks (RFC 8058): whatever the form says and wherever it comes from."""
@@ -63,11 +69,18 @@ class SubscriptionPages(Handlers):
             fault(error)
             raise Refused(503, "This could not be done just now. Go back and try again in a minute.") from None
 
-    async def _page(self, subscription: Subscription | None) -> Response:
+    async def _page(self, subscription: Subscription | None, outcome: str = "") -> Response:
         context = self._context
         revisions = context.inbox.revisions(subscription.comment) if subscription else []
         article = revisions[0].article if revisions else ""
-        conversation = context.site.conversations.get(article, Conversation("", "/"))
-        is_published = any(revision.state == "published" for revision in revisions)
-        values = {"subscription": subscription, "conversation": conversation, "is_published": is_published}
-        return await context.page("follow.html", 200, **values)
+        return await context.page(
+            "follow.html",
+            200,
+            subscription=subscription,
+            conversation=context.site.conversations.get(article, Conversation("", "/")),
+            is_published=any(revision.state == "published" for revision in revisions),
+            outcome=outcome if outcome in ("saved", "confirmed", "never") else "",
+            events_before=[event for event in EVENTS if event in outcome.split(".")] or EVENTS,
+            token=Subscriptions(context.inbox).token(subscription) if subscription else "",
+            receipt=context.inbox.receipt(subscription.comment) if subscription else "",
+        )

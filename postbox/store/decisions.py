@@ -36,6 +36,7 @@ MIGRATIONS = [
 ]
 ERASURES = ("delete", "forget")
 GONE = "deleted"  # in a decision: the state before it, whose words were erased since
+MAX_REPLIES = 100  # of those that are looked through for one
 NO_FILE = ""  # in a decision: the file is taken away; None leaves it as it is
 
 
@@ -98,6 +99,14 @@ class Decisions:
         row = self.connection.execute(query, (comment,)).fetchone()
         return str(row["article"]) if row else None
 
+    def of(self, comment: str) -> list[Decision]:
+        """Return the decisions on a comment, in order."""
+        return self._find("comment = ? ORDER BY sequence", comment)
+
+    def replies_since(self, sequence: int) -> list[Decision]:
+        """Return the first ``MAX_REPLIES`` replies of the author since a decision, in order, to whatever comments."""
+        return self._find("sequence > ? AND action = 'answer' ORDER BY sequence LIMIT ?", sequence, MAX_REPLIES)
+
     def has_published(self, comment: str, article: str) -> bool:
         """Tell whether a reader's comment was ever published there."""
         query = "SELECT 1 FROM decision WHERE comment = ? AND article = ? AND action = 'publish'"
@@ -150,7 +159,7 @@ class Decisions:
 
     # How
 
-    def _find(self, condition: str, *values: int) -> list[Decision]:
+    def _find(self, condition: str, *values: str | int) -> list[Decision]:
         rows = self.connection.execute(
             "SELECT *, sequence = (SELECT max(sequence) FROM decision AS d WHERE d.comment = decision.comment) AS is_last"  # noqa: S608  # conditions are this module's own
             f" FROM decision WHERE {condition}",

@@ -42,8 +42,9 @@ PAUSES = (
 )
 KEPT = timedelta(days=1)  # what was sent, so that it is not sent again, and counts
 HOUR = timedelta(hours=1)
-TO_AUTHOR = ("comment", "message")
-MAX_IN_AN_HOUR = 10  # mails to the author, before the rest of the hour comes as one
+MAX_SIGN_INS = 3  # links to sign in, in an hour
+GATHERED = "comment"  # the kind of which the rest of an hour comes as one mail; a message never waits
+MAX_IN_AN_HOUR = 10  # mails of that kind to the author, before the rest does
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,20 @@ class Outbox:
         with transaction(self._connection):
             self.add("link", f"{name}.{now.astimezone(UTC):%Y-%m-%d}", now=now)
 
+    def send_sign_in(self, id: str, now: datetime) -> bool:
+        """Have a link to sign in mailed to the author, unless the hour has had its three; return whether it will be."""
+        with transaction(self._connection):
+            query = "SELECT count(*) FROM outbox WHERE kind = 'sign-in' AND added > ?"
+            if self._connection.execute(query, ((now - HOUR).timestamp(),)).fetchone()[0] >= MAX_SIGN_INS:
+                return False
+            self.add("sign-in", id, now=now)
+            return True
+
+    def added(self, kind: str, about: str) -> datetime | None:
+        """Return when a mail was added, or None if there is none of that name."""
+        row = self._one("SELECT added FROM outbox WHERE kind = ? AND about = ?", kind, about)
+        return datetime.fromtimestamp(row["added"], UTC) if row else None
+
     # For whoever looks after the site
 
     def failed(self) -> list[Failed]:
@@ -134,7 +149,7 @@ class Outbox:
     # For the delivery
 
     def take_over(self, noted: Sequence[tuple[str, str]], now: datetime, *, arrived: Iterable[str] = ()) -> None:
-        """Add what the inbox noted, by kind and what it is about; beyond ten in an hour the author's is gathered into one.
+        """Add what the inbox noted, by kind and what it is about; comments beyond ten in an hour are gathered into one.
 
         ``arrived`` are the comments that it was noted of; an address that comes later than its comment is asked nothing.
         """
@@ -147,7 +162,7 @@ class Outbox:
                     continue
                 if kind == "confirm" and not self.came_with_address(about):
                     continue
-                digest = self._digest(kind, about, now) if kind in TO_AUTHOR else None
+                digest = self._digest(about, now) if kind == GATHERED else None
                 self.add(kind, about, now=now)
                 if digest:
                     query = "UPDATE outbox SET state = 'gathered', digest = ? WHERE kind = ? AND about = ?"
@@ -166,13 +181,13 @@ class Outbox:
         row = self._one(query, now.timestamp())
         return Row(**row) if row else None
 
-    def gathered(self, digest: str) -> list[tuple[str, str]]:
-        """Return the kinds of what the digest about ``digest`` tells, and what they are about, oldest first."""
+    def gathered(self, digest: str) -> list[str]:
+        """Return what the digest about ``digest`` tells of, oldest first."""
         query = (
-            "SELECT kind, about FROM outbox WHERE digest ="
+            "SELECT about FROM outbox WHERE digest ="
             " (SELECT sequence FROM outbox WHERE kind = 'digest' AND about = ?) ORDER BY sequence"
         )
-        return [(row["kind"], row["about"]) for row in self._connection.execute(query, (digest,))]
+        return [row["about"] for row in self._connection.execute(query, (digest,))]
 
     def sent_to(self, recipient: bytes, now: datetime) -> list[str]:
         """Return the kinds of the mails that a recipient was sent within the last day, refused ones included."""
@@ -183,6 +198,13 @@ class Outbox:
         """Return the kinds of the mails that all recipients were sent within the last day."""
         query = "SELECT kind FROM outbox WHERE recipient IS NOT NULL AND due > ?"
         return [row["kind"] for row in self._connection.execute(query, ((now - KEPT).timestamp(),))]
+
+    def sent_since(self, kind: str, since: datetime) -> int:
+        """Return how many mails of a kind were sent since then."""
+        found = self._one(
+            "SELECT count(*) AS size FROM outbox WHERE kind = ? AND state = 'sent' AND due > ?", kind, since.timestamp()
+        )
+        return int(found["size"]) if found else 0
 
     def record(self, row: Row, now: datetime, recipient: bytes | None) -> None:
         """Record that a mail was taken, for whom if that counts."""
@@ -223,7 +245,7 @@ class Outbox:
 
     # How
 
-    def _digest(self, kind: str, about: str, now: datetime) -> int | None:
+    def _digest(self, about: str, now: datetime) -> int | None:
         """Return the digest that gathers what comes now, if the hour has had its ten; made with the first that it gathers.
 
         A digest is added at the end of its hour, and until then it is open; the next hour begins with the next mail.
@@ -233,16 +255,16 @@ class Outbox:
             return int(open["sequence"])
         hour = self._one(
             "SELECT min(added) AS began, count(*) AS size FROM outbox"
-            " WHERE kind IN (?, ?) AND digest IS NULL AND added > ?"
+            " WHERE kind = ? AND digest IS NULL AND added > ?"
             " AND added >= (SELECT coalesce(max(added), 0) FROM outbox WHERE kind = 'digest')",
-            *TO_AUTHOR,
+            GATHERED,
             (now - HOUR).timestamp(),
         )
         if not hour or hour["size"] < MAX_IN_AN_HOUR:
             return None
         ends = hour["began"] + HOUR.total_seconds()
         query = "INSERT INTO outbox (kind, about, added, due) VALUES ('digest', ?, ?, ?)"
-        return self._connection.execute(query, (f"{kind}.{about}", ends, ends)).lastrowid
+        return self._connection.execute(query, (f"{GATHERED}.{about}", ends, ends)).lastrowid
 
     def _change(self, change: str, *values: object) -> bool:
         with transaction(self._connection):

@@ -137,6 +137,11 @@ class Revision(Words):
     state: str
     reason: str
 
+    @property
+    def can_be_sent_again(self) -> bool:
+        """Whether it was rejected with a note to its writer, who can then try again."""
+        return self.state == "rejected" and bool(self.reason)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionMeta:
@@ -277,11 +282,11 @@ class Inbox:
         The same words as the latest revision change nothing, so a form sent twice is one change.
 
         Raises:
-            InboxError: if the comment was deleted, rejected or removed.
+            InboxError: if the comment was deleted, removed, or rejected without a note.
         """
         latest = self.revisions(id)[-1]
-        if latest.state not in ("waiting", "published"):
-            raise InboxError("This comment cannot be changed any more.")
+        if latest.state not in ("waiting", "published") and not latest.can_be_sent_again:
+            raise InboxError("You can’t change this comment any more.")
         if latest.words == submission.words:
             return
         self.run("UPDATE revision SET state = 'replaced' WHERE comment = ? AND state = 'waiting'", id)
@@ -438,11 +443,11 @@ class Inbox:
         try:
             return self.connection.execute(f"{query} {rest}", (limit,)).fetchall()
         except sqlite3.DataError:
-            for row in self.connection.execute(f"SELECT sequence FROM {table} {rest}", (limit,)).fetchall():  # noqa: S608
+            for row in self.connection.execute(f"SELECT sequence FROM {table} {rest}", (limit,)).fetchall():  # noqa: S608  # as above
                 try:
                     self.one(f"{query} WHERE sequence = ?", row["sequence"])
                 except sqlite3.DataError as error:
-                    self.run(f"DELETE FROM {table} WHERE sequence = ?", row["sequence"])  # noqa: S608
+                    self.run(f"DELETE FROM {table} WHERE sequence = ?", row["sequence"])  # noqa: S608  # as above
                     log.event(
                         "a row longer than any of ours is dropped", level=logging.WARNING, table=table, error=error
                     )

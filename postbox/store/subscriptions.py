@@ -59,7 +59,7 @@ class Subscriptions:
         return subscription if subscription and self._inbox.tokens.read(token, "mail", subscription.address) else None
 
     def choose(self, comment: str, events: Iterable[str]) -> None:
-        """Record that the address is theirs, and what it wants to be told."""
+        """Record that the address is theirs, and what it wants to be told; nothing, until it is erased within an hour."""
         chosen = " ".join(want for want in EVENTS if want in events)
         self._inbox.run("UPDATE subscription SET is_confirmed = 1, events = ? WHERE comment = ?", chosen, comment)
 

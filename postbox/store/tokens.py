@@ -22,6 +22,7 @@ ID_LENGTH = 12
 KEY_BYTES = 32
 SIGNATURE_LENGTH = 22
 LASTS = timedelta(days=7)
+SIGN_IN_LASTS = timedelta(minutes=15)
 
 
 class Tokens:
@@ -73,6 +74,11 @@ class DecisionLinks:
             return None
         name, _, ends = base64_decode(text).decode().rpartition(".")
         return DecisionLink(name, is_expired=now.timestamp() >= int(ends))
+
+
+def sign_in_token(key: bytes, id: str) -> str:
+    """Return the token of the link that a mail to the author signs in with; the desk keeps when it ends, and that it was used."""
+    return Tokens(key).sign(id, "sign-in link")
 
 
 class _Signer(Signer):

@@ -31,10 +31,13 @@ class SameSite:
     Sec-Fetch-Site decides, Origin where a browser does not send it (W3C, Fetch Metadata Request Headers, 2.3; the
     comparison with Host is RFC 6454's origin without its scheme, which a proxy hides).
     ``refused`` answers the others; a path that ends with ``but`` is posted to by programs, from anywhere.
+    ``origin_for`` names the one other origin whose forms post to a path, or none.
     """
 
-    def __init__(self, app: ASGIApp, refused: Refusal, but: str = "") -> None:
-        self._app, self._refused, self._but = app, refused, but
+    def __init__(
+        self, app: ASGIApp, refused: Refusal, but: str = "", origin_for: Callable[[str], str] = lambda path: ""
+    ) -> None:
+        self._app, self._refused, self._but, self._origin_for = app, refused, but, origin_for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -50,6 +53,8 @@ class SameSite:
             return True
         headers = Headers(scope=scope)
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if origin and site in (None, "same-site", "cross-site") and origin == self._origin_for(scope["path"]):
+            return True
         return site == "same-origin" if site else not origin or origin.partition("://")[2] == headers.get("host")
 
 
@@ -61,7 +66,7 @@ async def read_form(request: Request, *, max_bytes: int, max_fields: int) -> dic
             or cannot be read (400).
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
-        raise Refused(415, "This address takes what a form of this site sends. Go back and use the form.")
+        raise Refused(415, "That did not come from a form on this site. Go back and use the form.")
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -72,7 +77,7 @@ async def read_form(request: Request, *, max_bytes: int, max_fields: int) -> dic
     except TimeoutError:
         raise Refused(408, "The form took too long to arrive. Go back and send it again.") from None
     except ClientDisconnect:  # no fault of ours, so none in the log
-        raise Refused(400, "The form did not arrive whole. Go back and send it again.") from None
+        raise Refused(400, "Part of the form did not arrive. Go back and send it again.") from None
     return parse(bytes(data), max_fields=max_fields)
 
 

@@ -76,9 +76,10 @@ def _press(path: Path) -> State:
         "seconds": press.seconds,
         "faults": len(press.faults),
         "watching": press.watching,
+        "unsent": press.unsent,
     }
-    wrong = f"{len(press.faults)} faults keep new pages from being built; {path} says which" if press.faults else ""
-    return state, wrong
+    now = datetime.now(UTC)
+    return state, "; ".join(filter(None, (press.wrong(path, now), press.push_problem(now))))
 
 
 def _age(received: str | None) -> float | None:

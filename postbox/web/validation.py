@@ -11,10 +11,8 @@ from postbox.store.messages import Enquiry
 from postbox.store.submissions import Submission
 
 WRONG_ADDRESS = "Enter an email address in the correct format, like name@example.com"
-OUT_OF_REACH = (
-    "Mail from here does not reach an address with such a letter before the @. Enter another, or leave it empty"
-)
-NO_WAY_BACK = "Enter a whole phone number, like 020 7946 0000, or an email address"
+OUT_OF_REACH = "We can’t send email to an address with such a letter before the @. Enter another, or leave this empty"
+NO_WAY_BACK = "Enter a full phone number or email address"
 ADDRESS_AS_NAME = "Enter a name instead of an email address or phone number: everyone can read it"
 
 

@@ -17,12 +17,14 @@ from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+from contract.addresses import TAG
 from press.assets import files, svg
 from press.assets.files import FileError, shown
 from press.assets.raster import Raster, RasterError, is_raster
 from press.assets.svg import SvgError
 from press.output import tables
-from press.output.links import SCHEME, TAG
+from press.output.folder import link
+from press.output.links import SCHEME
 
 SIZES = "min(38rem, 100vw - 2.5rem)"  # the column and its gutters, as in style.css
 PORTRAIT_SIDE = 96  # pixels; a sharp screen gets twice as many
@@ -90,8 +92,9 @@ class Images:
         def lead_all(tag: re.Match[str]) -> str:
             return tag[0] if tag[0].startswith("<img ") else LINK.sub(lead, tag[0])
 
-        html = IMAGE.sub(show, html)
-        return TAG.sub(lead_all, html) if MARK.search(html) else html
+        if "<img" in html:  # to look for one takes as long as all else here
+            html = IMAGE.sub(show, html)
+        return TAG.sub(lead_all, html) if ("{" in html or "|" in html) and MARK.search(html) else html
 
     def portrait(self, place: str) -> str:
         """Return what shows a square portrait, empty for none; what is wrong with it is added to ``faults``.
@@ -147,8 +150,12 @@ class Images:
 
     def publish(self, output: Path, stands: Callable[[str], bool]) -> None:
         """Write the files of this build, and no others, into the output, but for the images that stand there."""
-        images = {f"images/{name}": path for name, path in self._files.items() if not stands(f"images/{name}")}
-        for place, path in (images | self._documents).items():
+        if self._files:
+            (output / "images").mkdir(exist_ok=True)
+        for name, path in self._files.items():
+            if not stands(f"images/{name}"):
+                link(path, output / "images" / name)
+        for place, path in self._documents.items():  # some are their author's own
             (output / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, output / place)
 

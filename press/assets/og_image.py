@@ -1,6 +1,7 @@
-"""Social images of articles: how a link to one looks where it is shared, 1200×630 pixels, drawn from the theme's ``social.svg``.
+"""Social images of articles: how a link to one looks where it is shared, 1200×630 pixels.
 
-Its font comes with a package (Crimson Text, under the Open Font License) and never from the machine,
+All have one ground, the theme's ``social.svg``, which is drawn once; each title is set on that.
+Their font comes with a package (Crimson Text, under the Open Font License) and never from the machine,
 so the same title gives the same bytes everywhere.
 """
 
@@ -8,54 +9,83 @@ import functools
 import io
 import re
 import textwrap
-from collections.abc import Collection, Iterable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
+import unicodedata
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import fontpkg_crimson_text
 import PIL
 import resvg_py
-from jinja2 import Template
-from PIL import Image, ImageFont
+import uharfbuzz
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from press.assets.images import Images, name_hash
+from press.errors import BuildError
 
 FONT = str(fontpkg_crimson_text.ROOT / "files" / "CrimsonText-SemiBold.ttf")
 # The room for the title, in pixels of the image; each size is tried until it fits.
+LEFT, BASELINE = 72, 544  # where its last line stands
 WIDTH, HEIGHT = 740, 420
 SIZES = (104, 92, 80, 70, 60, 52, 44)
 LEADING = 1.14
 MOST_LETTERS, ENDLESS_WORD = 150, re.compile(r"(\S{28})\S+")
-MANY = 16  # images that are worth starting a process for each core
-COLOURS = 64  # what smooth edges between a few colours need
-RECIPE = f"{resvg_py.__version__} {PIL.__version__} {COLOURS}".encode()
+COLOURS, SHADES = 48, 16  # what smooth edges need: of the ground, and of letters
+RECIPE = f"{resvg_py.__version__} {PIL.__version__} {uharfbuzz.__version__} {COLOURS} {SHADES}"
 
 
-def social_images(images: Images, template: Template, titles: Collection[str], site_name: str) -> dict[str, str]:
-    """Return the addresses of the images by title; those that no earlier build drew are drawn on every core."""
-    svgs = {title: _svg(images, template, title, site_name) for title in titles}
-    names = {title: f"social-{name_hash(RECIPE + svg.encode())}.png" for title, svg in svgs.items()}
-    missing = {names[title]: svg for title, svg in svgs.items() if not images.has(names[title])}
-    for name, drawn in zip(missing, _draw_all(list(missing.values())), strict=True):
-        images.keep(name, partial(bytes, drawn))
-    return {title: images.keep(name, partial(_draw, svgs[title])) for title, name in names.items()}
+class SocialImages:
+    """The social images of a site, drawn unless an earlier build did.
 
+    ``ground`` is the SVG below every title; where that will stand it is of one colour.
 
-def _draw_all(svgs: list[str]) -> Iterable[bytes]:
-    if len(svgs) < MANY:
-        yield from map(_draw, svgs)
-        return
-    # A fresh interpreter each: a process with threads is not to be forked.
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_draw, svgs, chunksize=4)
+    Raises:
+        BuildError: if the ink of the theme is no colour that can be drawn here.
+    """
 
+    def __init__(self, images: Images, ground: str) -> None:
+        self._images, self._ground, ink = images, ground, images.light["ink"]
+        try:
+            self._ink = ImageColor.getrgb(ink)[:3]
+        except ValueError:
+            raise BuildError(f"theme/templates/tokens.css: --ink is “{ink}”; write it like #1d2925") from None
+        self._key = name_hash(f"{RECIPE}{ink}{ground}".encode())
 
-def _svg(images: Images, template: Template, title: str, site_name: str) -> str:
-    size, lines = fit(shown(title))
-    leading = size * LEADING
-    placed = [(round(leading * (number + 1 - len(lines))), line) for number, line in enumerate(lines)]
-    return template.render(light=images.light, site_name=shown(site_name), size=size, lines=placed)
+    def missing(self, titles: Iterable[str]) -> list[str]:
+        """Return the titles whose image is still to be drawn."""
+        return [title for title in titles if not self._images.has(self._name(title))]
+
+    def draw_all(self, titles: Iterable[str]) -> dict[str, str]:
+        """Return the addresses of the images by title."""
+        return {title: self._images.keep(self._name(title), functools.partial(self._draw, title)) for title in titles}
+
+    def _name(self, title: str) -> str:
+        return f"social-{name_hash(f'{self._key}{title}'.encode())}.png"
+
+    def _draw(self, title: str) -> bytes:
+        image, made = self._paper.copy(), io.BytesIO()
+        size, lines = fit(shown(title))
+        for number, line in enumerate(reversed(lines)):
+            x, y = float(LEFT), BASELINE - round(number * size * LEADING)
+            for letter, width in _shaped(line):
+                ink, mask, left, top = _drawn(letter, size)
+                image.paste(ink, (round(x) + left, y + top), mask)
+                x += width * size
+        image.save(made, "png", compress_level=3)
+        return made.getvalue()
+
+    @functools.cached_property
+    def _paper(self) -> Image.Image:
+        """The ground, in a palette that has the shades of the ink too."""
+        drawn = resvg_py.svg_to_bytes(svg_string=self._ground, skip_system_fonts=True, font_files=[FONT])
+        ground = Image.open(io.BytesIO(drawn)).convert("RGB")
+        paper = ground.crop((LEFT, BASELINE, LEFT + 1, BASELINE + 1)).tobytes()
+        image = ground.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        colours = (image.getpalette() or [])[: 3 * COLOURS]
+        colours += [0] * (3 * COLOURS - len(colours))
+        for shade in range(1, SHADES + 1):
+            colours += [round(a + (b - a) * shade / SHADES) for a, b in zip(paper, self._ink, strict=True)]
+        image.putpalette(colours)
+        return image
 
 
 def shown(text: str) -> str:
@@ -65,25 +95,26 @@ def shown(text: str) -> str:
 
 def fit(title: str) -> tuple[int, list[str]]:
     """Return the largest size in which a title fits, and its lines, of about one length; of an endless one the beginning."""
-    title = ENDLESS_WORD.sub(r"\1…", title)
+    title = ENDLESS_WORD.sub(r"\1…", unicodedata.normalize("NFC", title))
     words = textwrap.shorten(title, MOST_LETTERS, placeholder=" …").split()
+    widths = [_width(word) for word in words]
     for size in SIZES:
-        lines = _wrap(words, size, WIDTH)
-        if len(lines) * size * LEADING <= HEIGHT and all(_width(word) * size <= WIDTH for word in words):
+        lines = _wrap(words, widths, WIDTH / size)
+        if len(lines) * size * LEADING <= HEIGHT and max(widths, default=0) * size <= WIDTH:
             break
-    narrower = (_wrap(words, size, width) for width in range(WIDTH // 2, WIDTH, 10))
+    narrower = (_wrap(words, widths, width / size) for width in range(WIDTH // 2, WIDTH, 10))
     even = next((other for other in narrower if len(other) == len(lines)), lines)
     return size, [" ".join(line) for line in even]
 
 
-def _wrap(words: list[str], size: int, width: int) -> list[list[str]]:
+def _wrap(words: list[str], widths: list[float], width: float) -> list[list[str]]:
     lines: list[list[str]] = []
-    room = 0.0
-    for word in words:
-        room -= _width(f" {word}") * size
+    room, space = 0.0, _width(" ")
+    for word, length in zip(words, widths, strict=True):
+        room -= space + length
         if not lines or room < 0:
             lines.append([])
-            room = width - _width(word) * size
+            room = width - length
         lines[-1].append(word)
     return lines
 
@@ -91,23 +122,46 @@ def _wrap(words: list[str], size: int, width: int) -> list[list[str]]:
 @functools.cache
 def _width(text: str) -> float:
     """Return the width of a text of size 1."""
-    return _font().getlength(text) / 100
+    return sum(width for _, width in _shaped(text))
+
+
+def _shaped(text: str) -> Iterator[tuple[str, float]]:
+    """Yield the letters of a text of size 1, and how far each is from the next; so “Yo” is closer than “Hn”."""
+    buffer, (font, unit) = uharfbuzz.Buffer(), _outlines()
+    buffer.add_str(text)
+    buffer.guess_segment_properties()
+    uharfbuzz.shape(font, buffer, {"liga": False})
+    places = [*(info.cluster for info in buffer.glyph_infos), len(text)]
+    for (start, end), position in zip(pairwise(places), buffer.glyph_positions, strict=True):
+        yield text[start:end], position.x_advance / unit
+
+
+@functools.cache
+def _drawn(letter: str, size: int) -> tuple[Image.Image, Image.Image, int, int]:
+    """Return a letter in its shades, where it is not paper, and where it begins from its place on the line: to the right, and down."""
+    font = _font(size)
+    left, top, right, bottom = map(int, font.getbbox(letter, anchor="ls"))
+    cover = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(cover).text((-left, -top), letter, 255, font, anchor="ls")
+    shades = [round(ink * SHADES / 255) for ink in range(256)]
+    ink = cover.point([COLOURS - 1 + shade for shade in shades])
+    ink.putpalette([0, 0, 0])  # the numbers are those of the paper's palette
+    return ink, cover.point([255 * (shade > 0) for shade in shades], "1"), left, top
 
 
 @functools.cache
 def _has(letter: str) -> bool:
-    return bytes(_font().getmask(letter)) != bytes(_font().getmask("\uffff"))
+    return bytes(_font(100).getmask(letter)) != bytes(_font(100).getmask("\uffff"))
 
 
 @functools.cache
-def _font() -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont:
     # The basic layout, for the other one is not in every build of Pillow.
-    return ImageFont.truetype(FONT, 100, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(FONT, size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _draw(svg: str) -> bytes:
-    drawn = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True, font_files=[FONT])
-    made = io.BytesIO()
-    image = Image.open(io.BytesIO(drawn)).convert("RGB")
-    image.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(made, "png")
-    return made.getvalue()
+@functools.cache
+def _outlines() -> tuple[uharfbuzz.Font, int]:
+    """Return the font as it is measured, and in how many units."""
+    face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(FONT))
+    return uharfbuzz.Font(face), face.upem

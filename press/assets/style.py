@@ -41,18 +41,19 @@ def static(folder: Path, made: Mapping[str, str]) -> dict[str, tuple[str, bytes]
     return files
 
 
-def headers(style: str) -> dict[str, str]:
-    """Return the headers of every answer; the policy names the one stylesheet by its hash."""
+def headers(style: str, intake: str = "") -> dict[str, str]:
+    """Return the headers of every answer; the policy names the one stylesheet by its hash, and the origin of an ``intake`` apart."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    ours = f"'self' {intake}".rstrip()
     policy = {
         "default-src": "'none'",
         "style-src": f"'sha256-{digest}'",
         "script-src": "'self'",
         "img-src": "'self' data:",
         "media-src": "'self'",
-        "connect-src": "'self'",
+        "connect-src": ours,
         "manifest-src": "'self'",
-        "form-action": "'self'",
+        "form-action": ours,
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
     }

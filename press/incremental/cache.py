@@ -60,6 +60,7 @@ class Cache:
         self._path, self._version = path, version
         self._new: dict[bytes, tuple[int, bytes]] = {}  # what is not in the file yet
         self._apart: dict[bytes, Any] | None = None
+        self._written: set[bytes] | None = None  # all keys of a file that began empty
         self.live: set[bytes] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file, self._process = self._open(), os.getpid()
@@ -112,6 +113,7 @@ class Cache:
 
     def _begin_anew(self) -> None:
         self._file.close()
+        self._written = set()
         self._path.unlink(missing_ok=True)
         try:
             self._file = self._open()
@@ -122,7 +124,7 @@ class Cache:
         if os.getpid() != self._process:  # a connection does not outlive a fork
             self._file, self._process = sqlite3.connect(self._path, SECONDS, isolation_level=None), os.getpid()
         row = self._new.get(key)
-        if not row:
+        if not row and (self._written is None or key in self._written):
             with contextlib.suppress(*DAMAGED):
                 row = self._file.execute("SELECT checksum, value FROM made WHERE key = ?", (key,)).fetchone()
         if row and isinstance(row[1], bytes) and zlib.crc32(row[1]) == row[0]:
@@ -147,4 +149,6 @@ class Cache:
                 if is_second:
                     raise OSError(f"{self._path}: {error}") from error
                 self._begin_anew()
+        if self._written is not None:
+            self._written |= self._new.keys()
         self._new.clear()

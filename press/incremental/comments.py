@@ -14,7 +14,7 @@ from pathlib import Path
 from contract.comment import Comment, CommentError, dumps, is_ours, read
 from contract.thread import Entry, Problem, gather, thread
 from press.incremental.cache import digest
-from press.incremental.parallel import on_every_core
+from press.incremental.parallel import Progress, on_every_core
 
 # So many are held, so that one more in a long conversation costs one reading.
 READ = 20_000  # comments, by their file
@@ -83,10 +83,15 @@ NOTHING_SAID = Conversation(Known(), "", (), lambda _: [])
 
 
 class Conversations:
-    """The conversations below a folder, by the id of their article; ``state`` is what an earlier process knew."""
+    """The conversations below a folder, by the id of their article; ``state`` is what an earlier process knew.
 
-    def __init__(self, root: Path, state: dict[str, tuple[object, ...]] | None = None) -> None:
-        self._root = root
+    ``progress`` is told of each that is read.
+    """
+
+    def __init__(
+        self, root: Path, state: dict[str, tuple[object, ...]] | None = None, progress: Progress = lambda *_: None
+    ) -> None:
+        self._root, self._progress = root, progress
         self._found: dict[str, Conversation] = {}
         self._remembered = {id: Known(*known) for id, known in (state or {}).items()}  # type: ignore[arg-type]  # as ``state`` gave it
         self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
@@ -105,9 +110,9 @@ class Conversations:
 
     @property
     def keys(self) -> Iterator[bytes]:
-        """The keys for what is made of the words of each comment."""
-        for conversation in self._found.values():
-            yield from conversation.known.keys
+        """The keys for what is made of the words of each comment, those of an earlier process until they are looked at."""
+        for known in (*self._remembered.values(), *(conversation.known for conversation in self._found.values())):
+            yield from known.keys
 
     @property
     def problems(self) -> list[Problem]:
@@ -141,6 +146,7 @@ class Conversations:
         for known in on_every_core(
             lambda folders: {id: self._learn(id, *looks[id][:2]) for id in folders}, unread, AT_ONCE
         ):
+            self._progress("reading conversations", len(known), len(unread))
             self._remembered |= known
         gone = self._found.keys() - looks.keys()
         for folder in gone:

@@ -4,7 +4,7 @@ What a template reads is found in its source, and what it reads is hashed; so no
 A page of which this cannot be said is rendered each time, and written where its bytes differ.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from press.assets.images import Images
 from press.errors import BuildError, place_of
 from press.incremental.cache import Cache, digest
 from press.incremental.comments import Conversation, Stamp, stamp_of
-from press.incremental.parallel import on_every_core
+from press.incremental.parallel import Progress, on_every_core
 from press.output.feeds import Newest
 from press.output.links import PageLinks, page_links
 
@@ -52,7 +52,7 @@ class Pages:
     """All pages of one run; those that have changed are rendered into ``staging``, beside the ``output``.
 
     ``fingerprint`` is the hash of what all pages hang on; ``before`` are the records of an earlier run.
-    ``progress`` is called for each text and each page.
+    ``progress`` is told of each text and each page.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Pages:
         fingerprint: bytes,
         before: Mapping[str, PageRecord],
         cache: Cache,
-        progress: Callable[[], None] = lambda: None,
+        progress: Progress,
     ) -> None:
         self.cache, self.progress = cache, progress
         self.context: dict[str, Any] = {}
@@ -106,8 +106,8 @@ class Pages:
         for records, texts in chain(
             [self._render_part([*first.values()])], on_every_core(self._render_part, rest, AT_ONCE)
         ):
+            self.progress("drawing pages", len(records), len(changed))
             for file, record in records.items():
-                self.progress()
                 self.take(file, record)
             for key, text in texts.items():
                 self.cache.put(key, text)
@@ -264,8 +264,9 @@ def _has_links(file: str) -> bool:
 
 def _hash_of(content: Content) -> bytes:
     """Return the hash of an article or a page, with its conversation."""
-    shown = [(name, value) for name, value in sorted(vars(content).items()) if name not in NOT_SHOWN]
-    parts = [
-        value.known.digest if isinstance(value, Conversation) else repr((name, value)).encode() for name, value in shown
+    shown = [
+        (name, value.known.digest if isinstance(value, Conversation) else value)
+        for name, value in sorted(vars(content).items())
+        if name not in NOT_SHOWN
     ]
-    return digest(content.content.encode(), content.url.encode(), *parts)
+    return digest(content.content.encode(), content.url.encode(), repr(shown).encode())

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
+Progress = Callable[[str, int, int], None]  # is told what is being done, how much of it now, and of how much in all
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
@@ -25,7 +26,7 @@ def on_every_core(work: Callable[[Sequence[Item]], Done], items: Sequence[Item],
         concurrent.futures.process.BrokenProcessPool: if somebody ends a fork.
     """
     parts = [items[start : start + at_once] for start in range(0, len(items), at_once)]
-    forks = min(_cores(), len(parts))
+    forks = min(cores(), len(parts))
     if forks < 2 or threading.active_count() > 1:
         yield from map(work, parts)
         return
@@ -33,7 +34,8 @@ def on_every_core(work: Callable[[Sequence[Item]], Done], items: Sequence[Item],
         yield from pool.map(_do, parts)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may have work on."""
     # Only Linux tells, and elsewhere a fork is not safe either.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 

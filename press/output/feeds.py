@@ -10,8 +10,9 @@ from uuid import UUID, uuid5
 
 from pelican.contents import Article
 
+from contract.addresses import TAG
 from contract.thread import Entry
-from press.output.links import SCHEME, TAG
+from press.output.links import SCHEME
 
 FEED_ENTRIES = 50
 ADDRESS = re.compile(r"""(\s(?:href|src|poster)\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
@@ -44,14 +45,14 @@ def _newest(article: Article) -> float:
     return max([*dates, article.date.timestamp()] if known.has_undated else dates)  # type: ignore[no-any-return]  # Pelican ships no types
 
 
-def feed_id(namespace: str, name: str) -> str:
+def feed_id(namespace: UUID, name: str) -> str:
     """Return the permanent name of a feed or of an entry (RFC 9562, version 5): it outlives a move and another date.
 
     Args:
         namespace: the site's own UUID.
         name: empty for the feed of articles, then ``article``, ``article/comment``, ``#comments``, ``article#comments`` by their ids.
     """
-    return f"urn:uuid:{uuid5(UUID(namespace), name)}"
+    return f"urn:uuid:{uuid5(namespace, name)}"
 
 
 def latest(dates: Iterable[datetime]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from press.errors import BuildError, shown
+from press.output.compression import copies_of, remove, replace
 
 SPARE = ".content-"  # begins the name of a folder beside the cache, with the texts of the last good run
 
@@ -61,23 +62,42 @@ def move(source: Path, target: Path, staying: Collection[str] = ()) -> None:
 
     Files of the target that are ``staying`` stay as they are.
     """
+    target.mkdir(exist_ok=True)
     files = sorted(files_below(source))
-    new = [file for file in files if not (target / file).exists()]
-    changed = [
-        file
-        for file in files
-        if (target / file).exists() and not filecmp.cmp(source / file, target / file, shallow=False)
-    ]
-    for file in [*new, *changed]:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        (source / file).replace(target / file)
+    changed = [file for file in files if (target / file).exists() and not is_same(source / file, target / file)]
+    for place in [*_new(source, target), *changed]:
+        replace(source / place, target / place)
     wanted = {*files, *staying}
+    wanted |= {copy for file in wanted for copy in copies_of(file)}
     for gone in sorted(set(files_below(target)) - wanted, reverse=True):
-        (target / gone).unlink()
+        remove(target / gone)
         for folder in (target / gone).parents:
             if folder == target or any(folder.iterdir()):
                 break
             folder.rmdir()
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Tell whether a file has the bytes of another that may not be there."""
+    return other.exists() and filecmp.cmp(one, other, shallow=False)
+
+
+def link(source: Path | str, target: Path | str) -> None:
+    """Let a file that nobody writes to stand in a second place, whatever stood there."""
+    Path(target).unlink(missing_ok=True)  # an earlier link to it would be taken for the file itself
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # on another file system
+        shutil.copyfile(source, target)
+
+
+def _new(source: Path, target: Path) -> Iterator[str]:
+    """Yield what the target does not have, a folder of which it has nothing as one."""
+    for path in sorted(source.iterdir()):
+        if not (target / path.name).exists():
+            yield path.name
+        elif path.is_dir():
+            yield from (f"{path.name}/{place}" for place in _new(path, target / path.name))
 
 
 def files_below(folder: Path) -> Iterator[str]:

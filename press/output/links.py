@@ -8,7 +8,6 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-TAG = re.compile(r"""<[a-z][^\s"'>/]*(?:\s(?:[^"'>]|"[^"]*"|'[^']*')*)?>""", re.IGNORECASE)
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 REFERRING = ("href", "src", "poster", "data", "cite")
 LISTING = ("srcset", "imagesrcset")
@@ -36,13 +35,14 @@ def page_links(text: str, file: str, site_url: str, *, except_below: tuple[str, 
     Args:
         text: its source.
         file: its path from the root of the output.
-        site_url: the site's address; what begins with it is internal.
+        site_url: the site's address; what begins with it, or with its path, is internal.
         except_below: paths that another process answers, like ``/comments``.
     """
     tree = LexborHTMLParser(text)
     ids = frozenset(node.id or "" for node in tree.css("[id]"))
     here = f"/{file.removesuffix('index.html')}"
-    own = (f"{here}#", f"{site_url}{here}#", "#")
+    root = urlsplit(site_url).path
+    own = (f"{root}{here}#", f"{site_url}{here}#", "#")
     links: dict[Link, None] = {}
     for address in dict.fromkeys(_addresses(tree, is_feed=file.endswith(".xml"))):
         if address.startswith(own) and address.partition("#")[2] in ids:
@@ -100,13 +100,15 @@ def _addresses(tree: LexborHTMLParser, *, is_feed: bool) -> Iterator[str]:
 @lru_cache(20_000)
 def _resolve(address: str, here: str, site_url: str, except_below: tuple[str, ...]) -> Link | None:
     """Return what an address on the page at ``here`` means, or None if that is not ours."""
-    rooted = address.removeprefix(site_url)
-    if rooted.startswith("/") and PLAIN.fullmatch(rooted):  # nothing is to be worked out
+    root = urlsplit(site_url).path
+    rooted = address.removeprefix(site_url if address.startswith(site_url) else root)
+    is_below = address.startswith((f"{root}/", f"{site_url}/"))
+    if is_below and PLAIN.fullmatch(rooted):  # nothing is to be worked out
         place, _, fragment = rooted.partition("#")
     else:
         try:
             target, fragment = urldefrag(urljoin(f"{site_url}{here}", address.strip()))
-            place = unquote(urlsplit(target).path) or "/"
+            place = unquote(urlsplit(target).path.removeprefix(root)) or "/"
         except ValueError as error:
             return address, "", "", str(error)
         if target != site_url and not target.startswith(f"{site_url}/"):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pelican.contents import Article, Content
@@ -43,6 +44,8 @@ OURS |= {
 }
 OURS |= {"appears", "language", "in_other_languages", "in_default_lang", "translations", "timezone", "date_format"}
 
+# Of an intake apart from the site; without TLS on this machine alone.
+ORIGIN = re.compile(r"https://[a-z0-9][a-z0-9.-]*(?::\d{1,5})?|http://(?:localhost|127\.0\.0\.1)(?::\d{1,5})?")
 FRAMES = {"iframe", "frame", "object", "embed", "fencedframe"}
 ELSEWHERE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
 SUSPECT = re.compile(r"<(?!/|p>|li>|ul>|h\d|code|pre|em>|strong>)[a-z]", re.IGNORECASE)
@@ -50,8 +53,9 @@ SUSPECT = re.compile(r"<(?!/|p>|li>|ul>|h\d|code|pre|em>|strong>)[a-z]", re.IGNO
 
 def check_settings(settings: dict[str, Any]) -> None:
     """Refuse what the intake does not answer, times that would erase what has just come, or never, and keys that are taken."""
-    if settings["INTAKE"] not in ("/comments", ""):
-        raise BuildError(f"INTAKE is “{settings['INTAKE']}”; the intake answers at /comments, or is empty for no forms")
+    _check_places(settings["INTAKE"], settings["SITE_URL"], is_preview=settings["PREVIEW"])
+    if type(settings["PLAIN_HOST"]) is not bool:
+        raise BuildError(f"PLAIN_HOST is {settings['PLAIN_HOST']!r}; it must be True or False")
     for name, most in (("NAME_LENGTH", LINE_LENGTH), ("COMMENT_LENGTH", BODY_BYTES // UTF8_BYTES)):
         length = settings[name]
         if type(length) is not int or not 1 <= length <= most:
@@ -61,14 +65,36 @@ def check_settings(settings: dict[str, Any]) -> None:
         days = settings[f"KEEP_{name}_DAYS"]
         if type(days) is not int or not least <= days <= MOST_DAYS:
             raise BuildError(f"KEEP_{name}_DAYS is {days!r}; it must be a whole number from {least} to {MOST_DAYS}")
-    try:
-        UUID(settings["FEED_UUID"])
-    except ValueError:
-        raise BuildError("FEED_UUID must be a UUID; the command uuidgen makes one") from None
+    feed_uuid(settings)
     for key in settings["HEADER_KEYS"]:
         name = key.lower().replace("-", "_")
         if name in OURS or hasattr(Content, name) or not re.fullmatch(r"[a-z]\w*", name, re.ASCII):
             raise BuildError(f"HEADER_KEYS: “{key}” is taken or no word of letters and digits; choose another")
+
+
+def _check_places(intake: str, site: str, *, is_preview: bool) -> None:
+    """Refuse addresses of intake and site at which a form would reach nobody."""
+    if intake not in ("/comments", "") and not ORIGIN.fullmatch(intake):
+        cause = "the intake answers at /comments, at a host of its own like https://talk.example.org, or is empty for no forms"
+        raise BuildError(f"INTAKE is “{intake}”; {cause}")
+    at = urlsplit(site)
+    if intake == f"{at.scheme}://{at.netloc}":
+        raise BuildError(f"INTAKE is “{intake}”, the site's own host; write /comments")
+    if intake == "/comments" and at.path and not is_preview:
+        cause = "below a path no intake answers; give it a host of its own, like https://talk.example.org, or leave INTAKE empty"
+        raise BuildError(f"INTAKE is “{intake}” and SITE_URL {site}: {cause}")
+
+
+def feed_uuid(settings: dict[str, Any]) -> UUID:
+    """Return what names the site in its feeds.
+
+    Raises:
+        BuildError: if it is none.
+    """
+    try:
+        return UUID(settings["FEED_UUID"])
+    except ValueError:
+        raise BuildError("FEED_UUID must be a UUID; the command uuidgen makes one") from None
 
 
 def check_ids(articles: Iterable[Article]) -> None:
@@ -92,7 +118,7 @@ def check_addresses(settings: dict[str, Any], contents: Iterable[Content], draft
         contents: all pages, articles and files that are published or previewed.
         drafts: pages that are not, whose addresses they will have.
     """
-    files = {
+    files: dict[str, Content | str] = {
         settings.get(f"{name.upper()}_SAVE_AS", f"{name}.html"): "the site itself"
         for name in settings["DIRECT_TEMPLATES"]
     }
@@ -107,8 +133,9 @@ def check_addresses(settings: dict[str, Any], contents: Iterable[Content], draft
                 f"{source(content)}: what is below /{file.partition('/')[0]}/ never reaches a reader; move it"
             )
         elif file and (other := files.get(file)):
-            faults.append(f"{source(content)}: /{file.removesuffix('index.html')} is also that of {other}; change one")
-        files.setdefault(file, source(content))
+            whose = other if isinstance(other, str) else source(other)
+            faults.append(f"{source(content)}: /{file.removesuffix('index.html')} is also that of {whose}; change one")
+        files.setdefault(file, content)
     refuse(faults)
 
 

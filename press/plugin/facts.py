@@ -1,6 +1,5 @@
 """Facts of a build: what each article and template is given, and what the intake is handed."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,11 +17,10 @@ from press.assets import style
 from press.incremental.comments import Conversation
 from press.plugin.redirects import redirects
 
-WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 # Of which a fact has the name in small letters.
 SETTINGS = (
     *(fact.setting for fact in FACTS if fact.name not in ("sitename", "portrait")),
-    "TIMEZONE", "INTAKE", "NAME_LENGTH", "COMMENT_LENGTH", "NOTICES",
+    "TIMEZONE", "NAME_LENGTH", "COMMENT_LENGTH", "NOTICES",
     "KEEP_ADDRESS_DAYS", "KEEP_REJECTED_DAYS", "KEEP_MESSAGE_DAYS", "KEEP_BACKUP_DAYS",
 )  # fmt: skip
 ICONS = ("favicon.svg", "favicon.png", "favicon.ico")
@@ -65,11 +63,11 @@ def set_facts(settings: dict[str, Any], articles: Iterable[Article]) -> None:
     """Give articles what does not come from their header."""
     now = now_in(settings)
     for article in articles:
-        article.override_url = article.url  # Pelican's “URL:” header; without one it works the address out each time
+        # Pelican's headers “URL:” and “Save_as:”; without them it works the address out each time.
+        article.override_url, article.override_save_as = article.url, article.save_as
         article.edited = getattr(article, "modified", article.date)
         article.closes = _closes(article, settings)
         article.is_open = not article.closes or now < article.closes
-        article.minutes = max(1, round(len(_words(article.content).split()) / WORDS_A_MINUTE))
         article.newer = article.older = None
         article.social = ""
 
@@ -89,19 +87,24 @@ def site_of(generator: Generator, listed: list[Article], shown: list[Article]) -
     """Return the facts of the site; the intake's further facts are ``conversation_of`` each article."""
     settings, context, env = generator.settings, generator.context, generator.env
     stylesheet, static = style.style(env, settings["ACCENT"]), context["static"]
+    apart = (
+        settings["INTAKE"] if "://" in settings["INTAKE"] and not settings["PREVIEW"] else ""
+    )  # the preview takes posts itself
     own = {file.save_as for file in context["staticfiles"]}
     return Site(
         name=settings["SITENAME"],
         language=settings["DEFAULT_LANG"],
         url=settings["SITE_URL"],
+        intake=settings["INTAKE"] and f"{apart}/comments",
         is_preview=settings["PREVIEW"],
+        is_plain_host=settings["PLAIN_HOST"],
         accent=settings["ACCENT"][0],
         accent_dark=settings["ACCENT"][1],
         style=stylesheet,
         desk_style=style.style(env, settings["ACCENT"], "desk/style.css"),
         script=static["comments.js"][0],
         feed_style=static["feed.css"][0],
-        headers=style.headers(stylesheet),
+        headers=style.headers(stylesheet, apart),
         portrait=context["portrait"],
         article_count=min(len(listed), 3),
         icon=next((f"/{name}" for name in ICONS if name in own), static["icon.svg"][0]),
@@ -127,11 +130,6 @@ def until(content: Content) -> str:
 def conversation_of(article: Article) -> manifest.Conversation:
     """Return what the intake knows of an article."""
     return manifest.Conversation(article.title, f"/{article.url}", article.closes.isoformat() if article.closes else "")
-
-
-def _words(html: str) -> str:
-    """Return the words of a page, without its drawings."""
-    return re.sub(r"<svg.*?</svg>|<[^>]*>", " ", html, flags=re.DOTALL)
 
 
 def _closes(article: Article, settings: dict[str, Any]) -> datetime | None:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader, Template
 from pelican import signals
 from pelican.contents import Content
 from pelican.generators import ArticlesGenerator, Generator, PagesGenerator, StaticGenerator
@@ -19,19 +20,23 @@ from pelican.urlwrappers import Category
 from pelican.utils import set_date_tzinfo
 from pelican.writers import Writer
 
+from contract.addresses import rooted
 from contract.manifest import dumps
 from contract.templates import prepare
 from press.assets import style
 from press.assets.images import Images
-from press.assets.og_image import social_images
+from press.assets.og_image import SocialImages
+from press.assets.og_image import shown as shown_letters
 from press.errors import refuse, shown
 from press.incremental.comments import Conversations
+from press.incremental.parallel import on_every_core
 from press.output import feeds, json_ld, tables
 from press.output.feeds import Newest
 from press.plugin import checks, facts
 from press.plugin.reader import MarkdownReader
 
 ALIGNED = re.compile(r'(<t[hd]) align="(left|center|right)"')  # a cell as Markdown writes it
+SOCIAL_IMAGES_AT_ONCE = 16
 # Pelican loads these even where it writes no such page.
 UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "period_archives")}
 
@@ -48,6 +53,7 @@ def register() -> None:
     signals.static_generator_finalized.connect(_clean_extra)
     signals.all_generators_finalized.connect(_add_facts)
     signals.article_writer_finalized.connect(_write_comment_feeds)
+    signals.article_writer_finalized.connect(_write_stubs)
     signals.article_writer_finalized.connect(_write_static)
     signals.article_writer_finalized.connect(_write_images)
     signals.article_writer_finalized.connect(_write_facts)
@@ -64,12 +70,24 @@ def _prepare_templates(generator: Generator) -> None:
     generator.env.loader = ChoiceLoader([templates, DictLoader(UNUSED_TEMPLATES)])
     generator.env.globals |= {
         "structured": json_ld,
-        "feed_id": partial(feeds.feed_id, generator.settings["FEED_UUID"]),
+        "feed_id": partial(feeds.feed_id, checks.feed_uuid(generator.settings)),
         "latest": feeds.latest,
         "feed_entries": feeds.FEED_ENTRIES,
     }
     generator.env.filters["absolute"] = feeds.absolute
     prepare(generator.env)
+    generator.env.filters["rooted"] = rooted
+    root = urlsplit(generator.settings["SITE_URL"]).path
+    generator.env.template_class = type("Template", (_BelowRoot,), {"root": root})
+
+
+class _BelowRoot(Template):
+    """Template of a site below a path, ``root``: the addresses that it writes from the root lead there."""
+
+    root: str
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        return rooted(super().render(*args, **kwargs), self.root)
 
 
 def _complete_header(generator: ArticlesGenerator, metadata: dict[str, Any]) -> None:
@@ -116,8 +134,10 @@ def _illustrate(generator: PagesGenerator) -> None:
         style.light(generator.env, settings["ACCENT"]),
     )
     for content in visible:
-        html = ALIGNED.sub(r'\1 class="\2"', content._content)  # as align= is no HTML any more
-        content._content = images.illustrate(tables.scrollable(html), Path(content.source_path))
+        html = content._content
+        if "<table" in html:
+            html = tables.scrollable(ALIGNED.sub(r'\1 class="\2"', html))  # as align= is no HTML any more
+        content._content = images.illustrate(html, Path(content.source_path))
     context["portrait"] = images.portrait(settings["PORTRAIT"])
     refuse(images.faults)
     context["images"] = images
@@ -146,19 +166,15 @@ def _add_facts(generators: list[Generator]) -> None:
     checks.check_settings(settings)
     checks.check_ids([*listed, *hidden, *drafts])
     checks.check_tags([*listed, *hidden, *drafts])
-    checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
-
     facts.set_languages(settings, [*visible, *pages, *(draft_pages if settings["PREVIEW"] else [])])
     facts.set_facts(settings, visible)
+    checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
     facts.set_neighbours(listed)
     _add_conversations(settings, visible)
     if settings["SOCIAL_IMAGES"]:
-        template, titles = generator.env.get_template("social.svg"), {article.title for article in visible}
-        social = social_images(context["images"], template, titles, settings["SITENAME"])
-        for article in visible:
-            article.social = social[article.title]
+        _add_social_images(generator, visible)
 
-    icon = generator.env.get_template("icon.svg").render(light=style.light(generator.env, settings["ACCENT"]))
+    icon = generator.env.get_template("icon.svg").render(light=context["images"].light)
     feed_style = style.style(generator.env, settings["ACCENT"], "feed.css")
     context["static"] = style.static(Path(generator.theme, "static"), {"feed.css": feed_style, "icon.svg": icon})
     context["site"] = facts.site_of(generator, listed, visible)
@@ -179,11 +195,38 @@ def _add_conversations(settings: dict[str, Any], articles: list[Content]) -> Non
         facts.set_conversation(article, conversations[article.id])
 
 
+def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) -> None:
+    images, name = generator.context["images"], shown_letters(generator.settings["SITENAME"])
+    ground = generator.env.get_template("social.svg").render(light=images.light, site_name=name)
+    social = SocialImages(images, ground)
+    titles = list(dict.fromkeys(article.title for article in articles))
+    missing = social.missing(titles)
+    for part in on_every_core(social.draw_all, missing, SOCIAL_IMAGES_AT_ONCE):  # into the folder of images
+        if "PRESS" in generator.settings:
+            generator.settings["PRESS"].progress("drawing social images", len(part), len(missing))
+    drawn = social.draw_all(titles)
+    for article in articles:
+        article.social = drawn[article.title]
+
+
 def _write_comment_feeds(generator: ArticlesGenerator, writer: Writer) -> None:
     template = generator.get_template("comments")
     for article in [*generator.articles, *generator.hidden_articles]:
         file, entries = f"{article.url}comments.xml", Newest([article])
         writer.write_file(file, template, generator.context, article=article, comment_entries=entries)
+
+
+def _write_stubs(generator: ArticlesGenerator, writer: Writer) -> None:
+    """Lead on from former addresses by pages, where the host has no redirects; a query or a feed's address cannot be a page."""
+    site = generator.context["site"]
+    if not site.is_plain_host:
+        return
+    addresses = {
+        old.strip("/"): new for old, new in site.redirects.items() if not re.search(r"\?|\.xml$|//|/\.\.?(/|$)", old)
+    }
+    for old, new in addresses.items():
+        file = old if old.endswith((".html", ".htm")) else f"{old}/index.html"
+        writer.write_file(file, generator.get_template("moved"), generator.context, address=new)
 
 
 def _write_static(generator: ArticlesGenerator, writer: Writer) -> None:
@@ -201,11 +244,15 @@ def _write_images(generator: ArticlesGenerator, writer: Writer) -> None:
 def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
     """Hand the facts to the intake, by rename, and beside them to a web server what its configuration includes."""
     context, path = generator.context, Path(generator.settings["SITE_JSON"])
+    site = context["site"]
+    names = dict.fromkeys(("caddy", "nginx"), site.intake_path)
+    if site.is_apart:
+        names |= dict.fromkeys(("talk-caddy", "talk-nginx"), site.intake)
     servers = {
-        f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=context["site"])
-        for name in ("caddy", "nginx")
+        f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=replace(site, intake=intake))
+        for name, intake in names.items()
     }
-    told = dumps(replace(context["site"], conversations=context["conversations"], redirects={}))
+    told = dumps(replace(site, conversations=context["conversations"], redirects={}))
     path.parent.mkdir(parents=True, exist_ok=True)
     for name, text in (servers | {path.name: told}).items():
         draft = path.with_name(f".{name}")

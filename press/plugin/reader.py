@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from press.plugin.checks import refused_html
 
 FOLDERS = {header.ARTICLE: "ARTICLE_PATHS", header.PAGE: "PAGE_PATHS"}
 AT_ONCE = 8  # texts
+WORDS_A_MINUTE = 220  # silent reading of English is about 238 (Brysbaert 2019)
 TEXT_BYTES = 1 << 20  # Python-Markdown is quadratic on some texts
 
 
@@ -46,10 +48,10 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
             BuildError: with everything that is wrong with it, as file, line and cause.
         """
         if "PRESS" in self.settings:
-            self.settings["PRESS"].progress()
+            self.settings["PRESS"].progress("taking texts", 1, 0)
         source = _decoded(source_path)
         text = self._split(source_path, source)
-        key, html, faults = self._parse(source, text.body)
+        key, (html, faults, _, minutes) = self._parse(source, text.body)
         if "PRESS" in self.settings:
             self.settings["PRESS"].sources[source_path.removeprefix(self._content)] = key
         if faults:
@@ -57,7 +59,9 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         if "slug" not in text.values:
             text.values["slug"] = _slug(source_path, text.values["title"])
         own = {key.lower().replace("-", "_"): "" for key in self.settings["HEADER_KEYS"]}
-        return html, own | {name: self._object(name, value) for name, value in text.values.items()}
+        return html, own | {"minutes": minutes} | {
+            name: self._object(name, value) for name, value in text.values.items()
+        }
 
     def read_ahead(self) -> None:
         """Parse on every core the texts that Pelican will ask for one by one."""
@@ -65,6 +69,7 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         paths = sorted(str(path) for folder in folders for path in folder.rglob("*.md") if is_ours(path.name))
         cache: Cache = self.settings["PRESS"].cache
         for known in on_every_core(self._parse_all, paths, AT_ONCE):
+            self.settings["PRESS"].progress("reading texts", len(known), len(paths))
             for key, value in known.items():
                 cache.put(key, value)
 
@@ -84,19 +89,22 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         except header.HeaderError as error:
             raise BuildError("\n".join(f"{shown(path)}:{line}: {cause}" for line, cause in error.faults)) from None
 
-    def _parse(self, source: str, body: str) -> tuple[bytes, str, list[tuple[int, str]]]:
-        """Return the key of a text in the cache, its HTML, and what of it no browser will show: lines and causes."""
+    def _parse(self, source: str, body: str) -> tuple[bytes, tuple[str, list[tuple[int, str]], str, int]]:
+        """Return the key of a text in the cache, and what is kept there.
+
+        That is its HTML, what of it no browser will show (lines and causes), its source, and in how many minutes one reads it.
+        """
         cache: Cache | None = self.settings["PRESS"].cache if "PRESS" in self.settings else None
         key = digest(b"article", self._key, source.encode())
         known = cache.get(key) if cache else None
         if known is None:
             html = self._parser().reset().convert(body)
-            known = html, refused_html(html, body), source
+            known = html, refused_html(html, body), source, _minutes(html)
             if cache:
                 cache.put(key, known)
         if cache:
             cache.live.add(key)
-        return key, known[0], known[1]
+        return key, known
 
     def _object(self, name: str, value: Any) -> Any:
         """Return Pelican's object for a value; articles of one tag or author share it."""
@@ -118,6 +126,11 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         return self._markdown
 
 
+def _minutes(html: str) -> int:
+    words = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", html, flags=re.DOTALL).split()
+    return max(1, round(len(words) / WORDS_A_MINUTE))
+
+
 def _slug(path: str, title: str) -> str:
     slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])
     if not ARTICLE_ID.fullmatch(slug):
@@ -128,9 +141,10 @@ def _slug(path: str, title: str) -> str:
 def _decoded(path: str) -> str:
     """Return the text of an ordinary file."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123  # a pipe would never end
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise BuildError(f"{shown(path)}: this is no ordinary file; delete it")
-        data = file.read(TEXT_BYTES + 1)
+        data = file.read(min(TEXT_BYTES, status.st_size) + 1)  # room for more is made before anything is read
     if len(data) > TEXT_BYTES:
         raise BuildError(f"{shown(path)}: the text is larger than {TEXT_BYTES:,} bytes; split it")
     try:

@@ -40,7 +40,7 @@ def _from(former: str, content: Content) -> Iterator[tuple[str, str]]:
     url, has_feed = content.url, isinstance(content, Article)
     if not former.startswith("/"):
         old = f"/{url.removesuffix(f'{content.slug}/')}{former}/"
-        yield old, f"/{url}"
+        yield from ((old, f"/{url}"), (old.rstrip("/"), f"/{url}"))
         if has_feed:
             yield f"{old}comments.xml", f"/{url}comments.xml"
         return
@@ -50,3 +50,5 @@ def _from(former: str, content: Content) -> Iterator[tuple[str, str]]:
         yield path.rstrip("/"), f"/{url}"
         if has_feed:
             yield f"{path}feed/", f"/{url}comments.xml"
+    elif "?" not in path and "." not in path.rpartition("/")[2]:
+        yield f"{path}/", f"/{url}"

@@ -1,9 +1,9 @@
 """Run of Pelican: its settings read afresh, and what it only logs taken for a fault."""
 
 import contextlib
+import functools
 import io
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -22,11 +22,13 @@ from contract.templates import reader_html
 from press.errors import BuildError, place_of, refuse, warnings
 from press.incremental.cache import Cache, digest
 from press.incremental.comments import words_key
-from press.output.folder import SPARE
+from press.incremental.parallel import cores
+from press.output.folder import SPARE, link
 from press.plugin.reader import FOLDERS, MarkdownReader
 
+HELD = 1_000  # texts of readers, each on a page and then in a feed
 # Where a build goes, when it is, and what it is handed: no page hangs on these.
-NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "NOW"}
+NOT_SHOWN = {"OUTPUT_PATH", "SITE_JSON", "PRESS_CACHE", "IMAGE_CACHE", "PROOFS", "NOW"}
 
 
 def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
@@ -66,19 +68,12 @@ def content_of(settings: dict[str, Any], texts: dict[str, str]) -> Iterator[Path
 
     with tempfile.TemporaryDirectory(prefix=SPARE, dir=Path(settings["PRESS_CACHE"]).parent) as made:
         copy = Path(made, "content").absolute()
-        shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=_link)
+        shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=link)
         for name, text in texts.items():
             file = copy / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")
         yield copy
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:  # on another file system
-        shutil.copyfile(source, target)
 
 
 def fingerprint_of(settings: dict[str, Any], config: Path, version: bytes) -> bytes:
@@ -104,12 +99,13 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
     settings = settings | {
         "PLUGINS": [*settings["PLUGINS"], "press.plugin.hooks"],
         "JINJA_FILTERS": settings["JINJA_FILTERS"] | {"reader_html": partial(reader_html, render=_remembered(cache))},
-        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"] | {"bytecode_cache": _Compiled(fingerprint, cache)},
+        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"]
+        | {"bytecode_cache": _Compiled(fingerprint, cache), "auto_reload": False},  # each run loads them anew
     }
     with warnings(settings) as faults:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                if cache.is_empty:
+                if cache.is_empty and cores() > 1:
                     MarkdownReader(settings).read_ahead()
                 Pelican(settings).run()
             settings["PRESS"].render_all()
@@ -121,6 +117,7 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
 def _remembered(cache: Cache) -> Any:
     """Return what makes HTML of a reader's words, once."""
 
+    @functools.lru_cache(HELD)
     def remembered(text: str) -> str:
         key = words_key(text)
         if (html := cache.get(key)) is None:

@@ -5,6 +5,7 @@ axe-core comes in as an init script, which no policy has to be loosened for.
 """
 
 import contextlib
+import re
 import threading
 import urllib.parse
 import urllib.request
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from postbox.store.tokens import DecisionLinks
+from tests.support import mail
 from tests.support.desk import change, send
 from tests.support.place import RICH, ROOT, Place, a_comment
 from tests.support.process import answers, free_port, wait_until
@@ -43,6 +46,7 @@ LONG_WORD = "Fußsohlengewölbe" * 625  # 10,000 letters
 NAMES = ("محمد بن عبد الله", "שרה כהן", "🦶🏽👩‍👩‍👧‍👦 Ann", "Zoë", LONG_WORD[:80])
 
 
+STAYING = re.compile('<meta http-equiv="refresh"[^>]*>')  # taken out, a page stays to be looked at
 # In dark, only the colours differ.
 AXE_RUN = """async (isDark) => {
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"];
@@ -196,19 +200,18 @@ def pressed(address: str, button: str, **words: str) -> State:
     return state
 
 
-def mailed(*, is_confirmed: bool) -> State:
-    """Open the link in a mail to an address that a comment was sent with."""
+def mailed(*buttons: str) -> State:
+    """Open the link in a mail to an address that a comment was sent with, and press buttons there."""
 
     def state(page: Page, house: House) -> None:
-        words = f"Confirmed: {is_confirmed}."
-        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=words, **WITH_ADDRESS)(page, house)
+        pressed(f"/articles/{ARTICLE}/", "Send comment", comment=f"{buttons}.", **WITH_ADDRESS)(page, house)
         subscriptions = Subscriptions(Inbox.open(house.settings))
         subscription = subscriptions.of(page.url.rpartition("/")[2].partition(".")[0])
         assert subscription
         page.goto(f"/comments/mail/{subscriptions.token(subscription)}")
-        if is_confirmed:
-            page.get_by_role("button", name="Yes, email me").click()
-            expect(page.get_by_role("heading", level=1)).to_have_text("Your email choices")
+        for button in buttons:
+            page.get_by_role("button", name=button).click()
+            expect(page.locator(".done")).to_be_visible()
 
     return state
 
@@ -234,8 +237,9 @@ STATES: dict[str, State] = PAGES | {
     "received": pressed(f"/articles/{ARTICLE}/", "Send comment", name="Ann", comment="My words."),
     "refused": at("/comments/receipt/none"),
     "received with an address": pressed(f"/articles/{ARTICLE}/", "Send comment", comment="Hi.", **WITH_ADDRESS),
-    "address to confirm": mailed(is_confirmed=False),
-    "address confirmed": mailed(is_confirmed=True),
+    "address to confirm": mailed(),
+    "address confirmed": mailed("Yes, email me"),
+    "address unsubscribed": mailed("Yes, email me", "Unsubscribe"),
     "address gone": at("/comments/mail/none"),
     "message with errors": pressed("/contact/", "Send message", name=LONG_WORD, contact="1"),
     "message received": pressed(
@@ -264,7 +268,26 @@ def by_mail(*, days_ago: float = 0) -> State:
     return state
 
 
-DESK: dict[str, State] = {
+def written(button: str, key: str = "articles/new-0123456789ab", **words: str) -> State:
+    """Send the form of a text, by one of its buttons."""
+
+    def state(page: Page, house: House) -> None:
+        page.goto(f"/write/{key}")
+        for field, text in words.items():
+            page.locator(f"[name={field}]").evaluate("(field, text) => { field.value = text }", text)
+        page.locator("button[name=action]", has_text=button).first.evaluate("(button) => button.click()")
+        expect(page.locator("[role=alert], .done, ol.log, .items").first).to_be_visible()
+
+    return state
+
+
+WRITE: dict[str, State] = {
+    "texts": at("/write"), "text": at("/write/articles/rich"), "new text": at("/write/articles/new-ba9876543210"),
+    "page": at("/write/pages/new-ba9876543210"), "saved": written("Save", title="Shoes", text="Words."),
+    "errors of a text": written("Publish", title="", slug="A B", when="2027-03-28T01:30"), "long words": written("Save", title=LONG_WORD[:200], text=LONG_WORD),
+    "conflict": written("Save", "articles/wide", number="9", text=LONG_WORD), "earlier versions": at("/versions/articles/rich"),
+}  # fmt: skip
+DESK: dict[str, State] = WRITE | {
     "queue": at("/"), "queue, all ticked": at("/?tick=all"), "published": at("/published"), "log": at("/log"),
     "messages": at("/messages"), "mail": at("/mail"), "details": at("/details"), "decision": by_mail(), "expired": by_mail(days_ago=8),
     "one comment": at("/comment/0001"), "sign-in": at("/sign-in/x"), "missing": at("/no/such/page"),
@@ -295,18 +318,28 @@ def test_the_desk_can_be_used_by_who_is_not_signed_in(context: BrowserContext, h
     with opened(context, house, lambda page, house: _ignore(page.goto(house.desk))) as page:
         expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
         look_over(page)
+        page.get_by_role("button", name="Email me a link").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Look in your email")
+        look_over(page, NARROW)
+    away = context.request.get(house.desk, headers={"sec-fetch-site": "cross-site"}).text()
+    context.route("**/away", lambda route: route.fulfill(content_type="text/html", body=STAYING.sub("", away)))
+    with opened(context, house, at("/away")) as page:
+        expect(page.get_by_role("link", name="open this page again")).to_be_visible()
+        look_over(page, NARROW)
 
 
 def test_what_the_desk_did_and_what_went_wrong_can_be_read_by_everyone(david: BrowserContext, house: House) -> None:
     send(house.settings, author="Spam", body="Insoles.", reply_to="0002")
 
     with opened(david, house, at("/")) as page:
-        spam = page.get_by_role("region").filter(has=page.get_by_role("article", name="Spam", exact=True))
-        spam.get_by_text("Publish and answer").first.click()
-        spam.get_by_role("button", name="Publish and answer").click()
+        spam = page.locator(".row").filter(has=page.get_by_role("heading", name="A reply by Spam"))
+        spam.locator("summary").first.click()
+        spam.locator("summary", has_text="Publish and reply").click()
+        spam.get_by_role("button", name="Publish and reply").click()
         expect(page.get_by_role("alert")).to_be_focused()
         look_over(page, NARROW)
         page.goto("/")
+        spam.locator("summary").first.click()
         spam.get_by_role("button", name="Spam").click()
         expect(page.get_by_role("status")).to_contain_text("Marked the comment by Spam")
         look_over(page, NARROW)
@@ -316,15 +349,38 @@ def test_a_decision_by_mail_and_what_went_wrong_can_be_read_by_everyone(
     context: BrowserContext, david: BrowserContext, house: House
 ) -> None:
     with opened(context, house, by_mail()) as page:
-        page.get_by_text("Publish and answer").first.click()
-        page.get_by_role("button", name="Publish and answer").click()
+        page.get_by_text("Publish and reply").first.click()
+        page.get_by_role("button", name="Publish and reply").click()
         expect(page.get_by_role("alert")).to_be_focused()
         look_over(page, NARROW)
         page.get_by_role("button", name="Publish", exact=True).click()
         expect(page.get_by_role("status")).to_contain_text("Published the comment by Tom")
         look_over(page, NARROW)
+        page.goto(page.url.partition("?")[0])  # the link itself, opened again
+        expect(page.get_by_text("This comment is published.")).to_be_visible()
+        for summary in page.locator("main summary").all():
+            summary.evaluate("(summary) => { summary.parentElement.open = true }")
+        look_over(page, NARROW)
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("button", name="Publish", exact=True)).to_be_visible()
+
+
+def test_a_mail_can_be_read_by_everyone(context: BrowserContext, house: House, tmp_path: Path) -> None:
+    sender = mail.House(mail.a_place(tmp_path))
+    asked = sender.send(address="tom@reader.example", reply_to="0001", held=["it has 1 link"], body=LONG_WORD[:500])
+    told = sender.published(address="tom@reader.example", events="published author others")
+    kept_out = sender.send(address="tom@reader.example", events="published")
+    sender.reject(kept_out, "Too long.")
+    message = sender.message(contact="07700 900456, or ann@reader.example", name=LONG_WORD[:60])
+    rows = {"comment": sender.name(asked), "confirm": asked, "published": sender.name(told), "message": message}
+    rows |= {"answered": sender.answered(told), "rejected": sender.name(kept_out)}
+
+    pages = {f"{house.site}/mailed/{kind}": mail.html_of(sender.mail(kind, about)) for kind, about in rows.items()}
+    context.route("**/mailed/*", lambda route: route.fulfill(content_type="text/html", body=pages[route.request.url]))
+
+    for address in pages:
+        with opened(context, house, at(address)) as page:
+            look_over(page, NARROW)
 
 
 @pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])

@@ -336,7 +336,7 @@ def test_a_reply_to_what_is_gone_becomes_a_comment_of_its_own(page: Page, place:
     file.unlink()
     try:
         send(page)
-        expect(page.get_by_role("alert")).to_contain_text("is gone")
+        expect(page.get_by_role("alert")).to_contain_text("is no longer here")
         expect(page.get_by_role("alert")).to_be_focused()
         expect(page.get_by_role("heading", name="Join the conversation")).to_be_visible()
         send(page)

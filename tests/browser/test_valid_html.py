@@ -279,6 +279,8 @@ def pages_of_the_desk(place: Place) -> Iterator[tuple[str, str]]:
     moderation = Moderation.open(settings)
     with TestClient(desk.application(settings)) as david:
         yield "desk-signed-out", david.get("/").text
+        yield "desk-away", david.get("/log", headers={"sec-fetch-site": "cross-site"}).text
+        yield "desk-sent", david.post("/sign-in/email", data={"": ""}).text
         token = SignIn(settings.desk).issue(datetime.now(UTC))
         yield "desk-sign-in", david.get(f"/sign-in/{token}").text
         yield "desk-empty", david.post("/sign-in", data={"token": token}).text
@@ -289,6 +291,21 @@ def pages_of_the_desk(place: Place) -> Iterator[tuple[str, str]]:
         name = moderation.review.history(held)[-1].name
         for path in ("/", "/?tick=all", "/published", "/published?page=2", "/log", "/comment/0001", "/details", "/no"):
             yield f"desk{path.translate(NAMED)}", david.get(path).text
+        key, new = next((place.folder / "content/articles").glob("*.md")).stem, "articles/new-0123456789ab"
+        texts = {
+            "title": "Shoes & <b>",
+            "text": "\n</textarea>",
+            "slug": "A B",
+            "when": "2027-03-28T01:30",
+            "alt": '"',
+            "action": "publish",
+        }
+        for path in ("write", f"write/articles/{key}", f"write/{new}", f"versions/articles/{key}"):
+            yield f"desk-{path.translate(NAMED)}", david.get(f"/{path}").text
+        for what, sent in {"error": texts, "saved": texts | {"slug": "", "when": "", "action": "save"}}.items():
+            yield f"desk-write-{what}", david.post(f"/write/{new}", data=sent).text
+        yield "desk-write-conflict", david.post(f"/write/articles/{key}", data=texts | {"slug": "", "when": ""}).text
+        yield "desk-write-signed-out", TestClient(david.app).post(f"/write/{new}", data=texts).text
         yield "desk-waiting", david.get(f"/comment/{held}").text
         yield "desk-error", david.post(f"/comment/{held}", data={"action": "publish and answer", "name": name}).text
         yield "desk-done", david.post(f"/comment/{held}", data={"action": "spam", "name": name, "back": "/"}).text

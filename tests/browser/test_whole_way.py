@@ -142,11 +142,11 @@ def test_the_way_by_keyboard_alone(page: Page) -> None:
 @pytest.mark.parametrize(("arguments", "environment", "line"), [
     (["press", "serve", "--port", "TAKEN"], {}, "Port TAKEN is in use; end what uses it, or take another"),
     (["press", "serve", "--port", "x"], {}, "PORT must be a number from 1 to 65535, not “x”"),
-    (["press", "publish"], {}, "SITE_URL must be the site's address without a path"),
-    (["press", "publish"], {"SITE_URL": "https://a.example/blog"}, "SITE_URL must be the site's address"),
+    (["press", "publish"], {}, "SITE_URL must be the site's address: SITE_URL=https://example.org make publish"),
+    (["press", "publish"], {"SITE_URL": "ftp://a.example"}, "SITE_URL must be the site's address"),
     (["postbox", "list"], {"POSTBOX_PROT": "1"}, "POSTBOX_PROT is not a setting"),
     (["postbox", "preview"], {"POSTBOX_PORT": "x"}, "POSTBOX_PORT must be a whole number, not “x”"),
-    (["postbox", "approve", "abcd.00"], {}, "abcd does not wait"),
+    (["postbox", "approve", "abcd.00"], {}, "abcd isn’t waiting"),
 ])  # fmt: skip
 def test_a_wrong_setting_is_one_clear_line(
     place: Place, arguments: list[str], environment: dict[str, str], line: str

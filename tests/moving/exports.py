@@ -1,16 +1,14 @@
 """Builders of exports, each with one interesting difference, and of the site that they are brought into."""
 
 import json
-import shutil
 import sqlite3
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
 
 from moving.__main__ import main
-from tests.support.place import ROOT
+from tests.support.place import Place
 
 OLD = "https://old.example"
 ISSO = """
@@ -149,17 +147,8 @@ def a_disqus(*posts: str, link: str = f"{OLD}/2012/03/shoes/") -> str:
     )
 
 
-class OldSite:
+class OldSite(Place):
     """A fresh site in a folder, and what is brought into it by the command line."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("content", "theme"):
-            shutil.copytree(ROOT / name, folder / name)
-        shutil.copy(ROOT / "pelicanconf.py", folder)
-        for comment in (folder / "content/comments").glob("*/*.md"):
-            if comment.stem not in ("0001", "0002"):
-                comment.unlink()
 
     def export(self, text: str | bytes, name: str = "export.xml") -> str:
         """Write an export, and return its name."""

@@ -108,7 +108,7 @@ def test_an_old_address_leads_on_in_every_form_that_hosts_take(moved: OldSite, o
     else:
         written = old_address.replace("об", "%D0%BE%D0%B1")
         assert f'"{old_address}" "{new}"' in caddy
-        assert f'location = "{old_address}" {{ return 301 {new}; }}' in nginx
+        assert f'location = "{old_address}" {{ return 301 {new}$is_args$args; }}' in nginx
         assert f"{written} {new} 301\n" in redirects
     assert load(moved.folder / "var/site/site.json").redirects == {}
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from press.assets.og_image import SIZES, WIDTH, fit, shown
+from press.errors import BuildError
 from tests.support.place import SITE_URL, Place
 
 ARTICLE = "/articles/big-toe-and-glutes/"
@@ -85,6 +86,14 @@ def test_the_title_the_name_and_the_accent_are_in_the_image(place: Place) -> Non
     seen.add(image(place, "/articles/second/"))
 
     assert len(seen) == 4
+
+
+def test_an_ink_that_cannot_be_drawn_is_refused(place: Place) -> None:
+    tokens = place.folder / "theme/templates/tokens.css"
+    tokens.write_text(tokens.read_text("utf-8").replace("--ink: light-dark(#1d2925", "--ink: light-dark(ink"), "utf-8")
+
+    with pytest.raises(BuildError, match=r"tokens\.css: --ink is “ink”; write it like #1d2925"):
+        place.build()
 
 
 @pytest.mark.parametrize("title", [TITLE, "Feet", f"{'Long ' * 100}title", "x" * 10_000, "W" * 40, "two words " * 8])

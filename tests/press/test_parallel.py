@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tests.support.place import ROOT, SITE_URL, Place, a_comment
 MANY = 80  # articles, which are several turns of work
 SEVERAL_CORES = len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else False
 PARENT = os.getpid()
+AT_ONCE = 7
+BOTH, PATIENCE = get_context("fork").Barrier(1 + SEVERAL_CORES), 30
 
 
 def apart(work: Callable[[], object]) -> str:
@@ -31,6 +34,13 @@ def doubled(numbers: Sequence[int]) -> tuple[list[int], int]:
     return [2 * number for number in numbers], os.getpid()
 
 
+def doubled_together(numbers: Sequence[int]) -> tuple[list[int], int]:
+    """Wait in the first two parts for each other, so that no process can do both."""
+    if numbers[0] < 2 * AT_ONCE:
+        BOTH.wait(PATIENCE)
+    return doubled(numbers)
+
+
 def ended(numbers: Sequence[int]) -> None:
     if os.getpid() != PARENT:
         os.kill(os.getpid(), 9)
@@ -42,16 +52,16 @@ def told(numbers: Sequence[int]) -> None:
 
 
 def double_all() -> object:
-    made = list(on_every_core(doubled, range(100), 7))
+    made = list(on_every_core(doubled_together, range(100), AT_ONCE))
     return [number for part, _ in made for number in part] == list(range(0, 200, 2)), len({pid for _, pid in made}) > 1
 
 
 def end_one() -> object:
-    return list(on_every_core(ended, range(100), 7))
+    return list(on_every_core(ended, range(100), AT_ONCE))
 
 
 def tell_one() -> object:
-    return list(on_every_core(told, range(100), 7))
+    return list(on_every_core(told, range(100), AT_ONCE))
 
 
 def test_the_work_comes_back_in_its_order_from_more_than_one_process() -> None:
@@ -68,7 +78,7 @@ def test_a_process_with_threads_does_the_work_itself() -> None:
     thread = threading.Thread(target=over.wait)
     thread.start()
     try:
-        made = list(on_every_core(doubled, range(100), 7))
+        made = list(on_every_core(doubled, range(100), AT_ONCE))
     finally:
         over.set()
         thread.join()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -354,3 +355,13 @@ def test_the_watch_begins_although_an_article_is_wrong(place: Place) -> None:
         1,
         "var/press: another press works here; let it go on, or end it first",
     )
+
+
+def test_a_press_that_watches_shows_that_it_lives(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = press.place.folder / "var/site/press.json"
+    os.utime(told, (0, 0))
+    monkeypatch.setattr("press.watch.BEAT_SECONDS", -1)
+
+    press.watcher.run(lambda: told.stat().st_mtime > 0)
+
+    assert BuildStatus.load(told).wrong(told, datetime.now(UTC)) == ""

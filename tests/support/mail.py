@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -77,9 +78,9 @@ class House(moderation.House):
         """Return the name of a comment's latest revision."""
         return self.review.history(id)[-1].name
 
-    def answered(self, id: str, words: str = "Thank you.") -> str:
-        """Answer a comment as David; return the answer's id."""
-        decision = self.decisions.one(self.answer(id, words))
+    def answered(self, id: str, words: str = "Thank you.", *, now: datetime = NOW + timedelta(minutes=1)) -> str:
+        """Answer a comment as David, a moment after it was published; return the answer's id."""
+        decision = self.decisions.one(self.moderation.answer(ARTICLE, id, words, who="David", now=now))
         assert decision
         return decision.comment
 

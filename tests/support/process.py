@@ -28,6 +28,7 @@ def serve(folder: Path, **settings: str) -> Iterator[tuple[Place, str]]:
     address = f"http://localhost:{port}"
     try:
         wait_until(lambda: answers(address), "the site answers")
+        wait_until(lambda: answers(f"http://127.0.0.1:{port + 1}/sign-in/x"), "the desk answers")
         yield place, address
     finally:
         server.send_signal(signal.SIGINT)

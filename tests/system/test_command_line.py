@@ -37,7 +37,7 @@ Clock = Callable[[], datetime]
 
 COMMANDS = [
     *["list", "show", "approve", "reject", "reply", "forget", "export", "tidy", "sign-in"],
-    *["backup", "intake", "desk", "preview"],
+    *["backup", "doctor", "intake", "desk", "preview"],
 ]
 
 
@@ -167,7 +167,7 @@ def test_approve_publishes_what_was_named_once(settings: Settings, clock: Clock)
     assert published(settings, id).body == "Hello."
     assert (
         fault(settings, "approve", name)
-        == f"{name.partition(chr(46))[0]} does not wait any more; it was decided or deleted since you read it; `list` shows what does"
+        == f"{name.partition(chr(46))[0]} isn’t waiting: it was decided or deleted since you read it; `list` shows what does"
     )
     [decision] = as_json(settings, "show", id)["decisions"]
     assert decision["action"] == "publish"
@@ -270,10 +270,10 @@ def test_sign_in_prints_a_link_that_nobody_can_guess_and_no_two_are_alike(settin
     (["show", ""], " is no comment here"),
     (["show", "../../articles/x"], "../../articles/x is no comment here"),
     (["export", "9999"], "nothing is kept about 9999"),
-    (["approve", "9999.0123456789abcdef"], "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does"),
-    (["approve", "é"], "é does not wait any more; it was decided or deleted since you read it; `list` shows what does"),
-    (["reject", "9999"], "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does"),
-    (["reject", "9999", "--spam"], "9999 does not wait any more; it was decided or deleted since you read it; `list` shows what does"),
+    (["approve", "9999.0123456789abcdef"], "9999 isn’t waiting: it was decided or deleted since you read it; `list` shows what does"),
+    (["approve", "é"], "é isn’t waiting: it was decided or deleted since you read it; `list` shows what does"),
+    (["reject", "9999"], "9999 isn’t waiting: it was decided or deleted since you read it; `list` shows what does"),
+    (["reject", "9999", "--spam"], "9999 isn’t waiting: it was decided or deleted since you read it; `list` shows what does"),
     (["reply", "9999", "--text", "x"], "9999 is not published, so it cannot be answered"),
     (["reply", "0001", "--text", ""], "cannot be published: Body: is empty"),
     (["reply", "0001", "--text", "bell\x07"], "cannot be published: Body: a control character stands in it; delete it"),

@@ -27,7 +27,7 @@ MADE = ("output/", "var/", "/", "theme/comments", "~/", "http")  # by a build, a
 YOURS = {"content/extra/", "content/files/", ".venv/bin/python"}
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 COMMAND = re.compile(
-    r"^(?:\w+=\S+ |\(umask 077 && )?((?:python -m (?:moving|postbox|press|pelican)|python bench/\w+\.py|online/\w+|make)(?: [^#\n|&>)]+)?)",
+    r"^(?:\w+=\S+ |\(umask 077 && )?((?:python -m (?:moving|postbox|press|pelican)|python bench/\w+\.py|online/\w+\b(?!\.)|make)(?: [^#\n|&>)]+)?)",
     re.MULTILINE,
 )
 OPTION = re.compile(r"(?<!\S)--[a-z-]+")
@@ -123,7 +123,8 @@ def test_every_setting_is_there_and_none_is_forgotten() -> None:
     ours = (
         environment
         | set(re.findall(r"^([A-Z_]+)[: ]", facts, re.MULTILINE))
-        | {"SITE_URL", "SITE_CONTENT", "SITE_OUTPUT", "PORT"}
+        | set(re.findall(r'"(SITE_[A-Z_]+)"', (ROOT / "publishconf.py").read_text("utf-8")))
+        | {"SITE_CONTENT", "PORT"}
     )
 
     ours = (ours - {"PATH"}) | {fact.name for fact in FACTS}

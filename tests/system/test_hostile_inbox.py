@@ -204,7 +204,7 @@ def test_a_decision_stands_while_another_program_holds_the_inbox_and_that_follow
     assert answers == [303, 303]
     assert comment == "Honest words."
     assert "Decisions made, while the inbox could not be written: 1." in page
-    assert "Honest words." not in queue.split("Nothing waits")[-1]
+    assert "Honest words." not in queue.split("All done")[-1]
     assert Store(settings).open().decisions.size() == 1
 
 

@@ -26,7 +26,9 @@ from tests.support.process import environment
 from tests.support.store import FORGED
 
 IS_ROOT = os.geteuid() == 0
-DESK, INTAKE, INBOX_GROUP = 64_101, 64_102, 64_103  # users and a group of no name, as in a container
+DESK, INTAKE, INBOX_GROUP = 64_101, 64_102, 64_103  # users and groups of no name, as in a container
+PRESS, WORDS_GROUP = 64_104, 64_105
+GROUPS = {DESK: [INBOX_GROUP, WORDS_GROUP], INTAKE: [INBOX_GROUP], PRESS: [WORDS_GROUP]}
 AS = "as two users" if IS_ROOT else "as ONE user, for only root can become another"
 
 # One process imports and tries everything, for the interpreter may lie where only root can read; then it forks for each
@@ -36,7 +38,7 @@ import codecs, contextlib, io, json, os, pathlib, signal, sqlite3, struct, sys, 
 from datetime import UTC, datetime
 from pathlib import Path
 from starlette.testclient import TestClient
-import postbox.__main__, postbox.desk.app, postbox.store.submissions, postbox.public.app, postbox.moderation.service, postbox.settings, postbox.desk.sessions
+import postbox.__main__, postbox.desk.app, postbox.store.submissions, postbox.public.app, postbox.moderation.service, postbox.settings, postbox.desk.sessions, postbox.writing.texts, press.proof
 codecs.lookup("utf-8-sig")  # Python loads a codec when it is first used, which a child may not
 
 def run(order):
@@ -44,7 +46,7 @@ def run(order):
     for number, path in ((1, order["out"]), (2, order["err"])):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), number)
     if order["is_root"]:
-        os.setgroups([order["group"]])
+        os.setgroups(order["groups"])
         os.setgid(order["user"])
         os.setuid(order["user"])
     os.umask(0o022)
@@ -94,6 +96,10 @@ with client:
     client.post(RECEIPT, data={"action": "delete"})
     print(client.get(RECEIPT).status_code)
 """
+SAVE = """
+texts = postbox.writing.texts.Texts(settings.content, settings.desk)
+texts.save("articles/shoes", b"Title: Boots", base="", number=0, now=datetime.now(UTC))
+"""
 LIST = """
 sys.argv[1:] = ["list"]
 postbox.__main__.main()
@@ -127,7 +133,7 @@ class Stage:
             path.unlink(missing_ok=True)
         order = {
             "user": user,
-            "group": INBOX_GROUP,
+            "groups": GROUPS[user],
             "is_root": IS_ROOT,
             "folder": str(house.folder),
             "environment": environment(house.settings, HOME="/", LOGNAME="", USER="", LNAME="", USERNAME=""),
@@ -154,7 +160,10 @@ class House:
         settings = a_place(shipped, folder)
         shutil.copytree(settings.theme, folder / "theme")
         self.settings = Settings(content=settings.content, theme=folder / "theme", var=settings.var)
-        (settings.content / "articles").mkdir()
+        for name in ("articles", "images", "pages"):
+            (settings.content / name).mkdir()
+        (settings.content / "articles/shoes.md").write_text("Title: Shoes\nStatus: draft\n\nHidden.", "utf-8")
+        self.settings.proofs.mkdir()
         self.settings.inbox.mkdir()
         self.settings.desk.mkdir()
         if IS_ROOT:
@@ -162,6 +171,9 @@ class House:
                 os.chown(path, DESK, DESK)
                 path.chmod(0o755 if path.is_dir() else 0o644)
             os.chown(self.settings.inbox, DESK, INBOX_GROUP)
+            for path in (self.settings.proofs, *(settings.content / name for name in ("articles", "images", "pages"))):
+                os.chown(path, DESK, WORDS_GROUP)
+                path.chmod(0o2770 if path == self.settings.proofs else 0o2750)
         self.settings.inbox.chmod(0o2770)
         self.settings.desk.chmod(0o700)
         assert stat.S_IMODE(self.settings.inbox.stat().st_mode) == 0o2770
@@ -255,13 +267,20 @@ DENIED = [
     "Path(var, 'inbox/mine').hardlink_to(Path(content, 'comments/big-toe-and-glutes/0001.md'))",
     "sqlite3.connect(Path(var, 'desk/desk.sqlite')).execute('SELECT * FROM decision').fetchall()",
     "sqlite3.connect(Path(var, 'desk/sessions.sqlite')).execute('SELECT * FROM session').fetchall()", "os.setuid(0)",
+    "os.listdir(Path(content, 'articles'))", "Path(content, 'articles/shoes.md').read_bytes()",
+    "Path(content, 'articles/shoes.md').write_text('x')", "Path(content, 'articles/shoes.md').unlink()",
+    "Path(content, 'pages/evil.md').write_text('x')", "Path(content, 'images/evil.jpg').write_bytes(b'x')",
+    "os.listdir(Path(var, 'proofs'))", "os.listdir(Path(var, 'proofs/asked'))", "Path(var, 'proofs/made/new').touch()",
+    "Path(var, 'proofs/asked', '0' * 64 + '.json').write_text('{}')", "Path(var, 'proofs').rename(Path(var, 'x'))",
+    "sqlite3.connect(Path(var, 'desk/texts.sqlite')).execute('SELECT * FROM working_copy').fetchall()",
     f"os.setuid({DESK})", f"os.setgid({DESK})",
 ]  # fmt: skip
 
 
 @named
 def test_the_intakes_user_can_do_nothing_with_what_is_not_its_own(house: House, users: str) -> None:
-    house.desk("postbox.desk.sessions.SignIn(settings.desk).issue(datetime.now(UTC))" + LIST)
+    house.desk("postbox.desk.sessions.SignIn(settings.desk).issue(datetime.now(UTC))" + LIST + SAVE)
+    house.run(PRESS, "press.proof.folders(settings.proofs)")
     house.intake(POST, WORDS="One.")
     before = house.kept()
 
@@ -467,6 +486,31 @@ print(item.id + "." + hmac.new((settings.inbox / "key").read_bytes(), words.enco
 
     assert ended.returncode == 1
     assert "has changed since" in ended.stderr
+
+
+@named
+def test_desk_and_press_ask_and_answer_for_a_proof_and_only_the_desk_writes_a_text(house: House, users: str) -> None:
+    assert house.run(PRESS, "press.proof.folders(settings.proofs)").returncode == 0
+
+    house.desk(
+        "Path(settings.proofs, 'asked/a.json').write_text('{}')\nPath(settings.content, 'articles/new.md').write_text('x')"
+    )
+    answer = """
+assert Path(settings.proofs, "asked/a.json").read_text() == "{}"
+Path(settings.proofs, "asked/a.json").unlink()
+Path(settings.proofs, "made/a.html").write_text("proof")
+print(Path(settings.content, "articles/new.md").read_text())
+for code in (lambda: Path(settings.content, "articles/new.md").write_text("y"), lambda: list(settings.desk.iterdir()), lambda: list(settings.inbox.iterdir())):
+    try: print("DONE", code())
+    except PermissionError: pass
+"""
+    answered = house.run(PRESS, answer)
+    seen = house.desk(
+        "print(Path(settings.proofs, 'made/a.html').read_text()); Path(settings.proofs, 'made/a.html').unlink()"
+    )
+
+    assert (answered.returncode, answered.stderr, seen) == (0, "", "proof\n")
+    assert answered.stdout == "x\n" if IS_ROOT else answered.stdout.startswith("x\n")
 
 
 def test_these_settings_are_read_as_the_processes_read_them(house: House) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from contract.manifest import Conversation
 from postbox.store.messages import Messages
 from postbox.store.submissions import Event
-from postbox.store.tokens import DecisionLinks
+from postbox.store.tokens import SIGN_IN_LASTS, DecisionLinks
 from tests.support.mail import BY, SITE, House, a_place, html_of, links, text_of
 from tests.support.place import ARTICLE
 from tests.support.store import NOW, forge
+
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -31,11 +34,11 @@ def test_a_comment_that_waits_is_one_mail_with_one_link(house: House) -> None:
     mail = house.mail("comment", house.name(id))
 
     assert mail["To"] == "david@home.example"
-    assert mail["Subject"] == "Answer from Tom on “Working on your big toe”"
+    assert mail["Subject"] == "Reply from Tom on “Working on your big toe”"
     text = text_of(mail)
     assert "> I do.\n>\n> Is **that** right?\n" in text
-    assert "It answers Alexis:\n\n> I love the feet" in text
-    assert "Look twice: it has 3 links." in text
+    assert "In reply to Alexis:\n\n> I love the feet" in text
+    assert "Check this: it has 3 links." in text
     [link] = links(mail)
     address, _, token = link.rpartition("/")
     assert address == "https://desk.example/decide"
@@ -51,7 +54,7 @@ def test_a_change_is_shown_beside_what_the_page_says(house: House) -> None:
 
     mail = house.mail("comment", house.name(id))
 
-    assert mail["Subject"] == "Changed comment from Tom on “Working on your big toe”"
+    assert mail["Subject"] == "Change from Tom on “Working on your big toe”"
     assert "> New words.\n\nThe page still says:\n\n> Old words.\n" in text_of(mail)
 
 
@@ -72,8 +75,8 @@ def test_a_comment_on_an_article_that_is_gone_is_still_told(house: House) -> Non
 
     mail = house.mail("comment", house.name(id))
 
-    assert mail["Subject"] == "Answer from Tom"
-    assert "It answers a comment that is not on the page." in text_of(mail)
+    assert mail["Subject"] == "Reply from Tom"
+    assert "It replies to a comment that is not on the page." in text_of(mail)
 
 
 def test_a_fresh_link_is_the_same_mail_under_another_name(house: House) -> None:
@@ -85,22 +88,32 @@ def test_a_fresh_link_is_the_same_mail_under_another_name(house: House) -> None:
     assert len({first["Message-ID"], fresh["Message-ID"], house.mail("link", f"{name}.2026-12-01")["Message-ID"]}) == 3
 
 
-def test_a_message_is_told_whole_and_answered_to_its_sender(house: House) -> None:
-    id = house.message(body="First.\n\n" + "words " * 500 + "\n\nLast.")
+@pytest.mark.parametrize(("contact", "said", "ways"), [
+    ("ann@reader.example", ["Write to ann@reader.example\n", "Or just reply"], ["mailto:ann@reader.example"]),
+    ("020 7946 0000", ["Ring 020 7946 0000\n"], ["tel:+442079460000"]),
+    (
+        "07700 900456 after six, or ann@reader.example",
+        ["> 07700 900456 after six, or ann@reader.example\n", "Ring 07700 900456\n", "Write to ann@reader.example\n"],
+        ["tel:+447700900456", "mailto:ann@reader.example"],
+    ),
+    ("07700 900456 after six", ["Reply to Ann at: 07700 900456 after six\n"], ["tel:+447700900456"]),
+    ("a@reader.example b@reader.example", ["a@reader.example"], ["mailto:a@reader.example", "mailto:b@reader.example"]),
+    ("1234 5678 9012 3456 7890 1234", ["Reply to Ann at: 1234 5678 9012 3456 7890 1234\n"], []),
+])  # fmt: skip
+def test_a_message_is_told_whole_with_a_button_for_each_way_to_reply(
+    house: House, contact: str, said: list[str], ways: list[str]
+) -> None:
+    id = house.message(body="First.\n\n" + "words " * 500 + "\n\nLast.", contact=contact)
 
     mail = house.mail("message", id)
 
     assert mail["Subject"] == "Message from Ann"
-    assert mail["Reply-To"] == "ann@reader.example"
-    assert "> First.\n" in text_of(mail)
-    assert "> Last.\n\nAnswer this mail, and it goes to ann@reader.example." in text_of(mail)
-
-
-def test_a_message_with_a_telephone_number_says_it(house: House) -> None:
-    mail = house.mail("message", house.message(contact="020 7946 0000"))
-
-    assert "Reply-To" not in mail
-    assert "You reach Ann on 020 7946 0000." in text_of(mail)
+    assert mail["Reply-To"] == (
+        ways[0].removeprefix("mailto:") if ways == ["mailto:ann@reader.example"] else mail["Reply-To"]
+    )
+    assert all(words in text_of(mail) for words in ["> First.\n", "> Last.\n", *said])
+    assert re.findall('class="button" href="([^"]*)"', html_of(mail))[: len(ways)] == ways
+    assert "tel:" not in text_of(mail)
 
 
 def test_a_message_that_is_done_or_forgotten_is_no_mail_any_more(house: House) -> None:
@@ -114,51 +127,36 @@ def test_a_message_that_is_done_or_forgotten_is_no_mail_any_more(house: House) -
     assert house.draft("message", "nothing") is None
 
 
-def gathered(house: House, *rows: tuple[str, str]) -> str:
-    """Have these gathered into a digest, as the eleventh and later of an hour are; return what it is about."""
-    usual = [("comment", f"fill{number}.r") for number in range(10)]
-    house.moderation.work.outbox.take_over([*usual, *rows], NOW)
-    return f"{rows[0][0]}.{rows[0][1]}"
+def gathered(house: House, *ids: str) -> str:
+    """Have comments gathered into a digest, as the eleventh and later of an hour are; return what it is about."""
+    rows = [("comment", house.name(id)) for id in ids]
+    house.moderation.work.outbox.take_over([*(("comment", f"fill{n}.r") for n in range(10)), *rows], NOW)
+    return f"comment.{rows[0][1]}"
 
 
-def test_a_digest_has_a_link_for_each_and_one_to_the_desk(house: House) -> None:
-    first, second, decided = (house.send(author=name, body=f"Words of {name}.") for name in ("Tom", "Zoë", "Ann"))
-    rows = [("comment", house.name(id)) for id in (first, second, decided)] + [("message", house.message(name="Ben"))]
-    about = gathered(house, *rows)
+def test_a_digest_says_how_many_wait_and_leads_to_the_desk(house: House) -> None:
+    first, decided = (house.send(author=name, body=f"Words of {name}.") for name in ("Tom", "Ann"))
+    about = gathered(house, first, decided)
+
+    assert house.mail("digest", about)["Subject"] == "2 comments to review"
     house.approve(decided)
-
     mail = house.mail("digest", about)
+    house.approve(first)
 
-    assert mail["Subject"] == "3 more comments and messages wait for you"
-    assert [re.sub("decide/.*", "decide", link) for link in links(mail)] == [
-        "https://desk.example/",
-        "https://desk.example/decide",
-        "https://desk.example/decide",
-    ]
-    text = text_of(mail)
-    assert [found for found in ("Tom", "Zoë", "Ben", "Ann") if found in text] == ["Tom", "Zoë", "Ben"]
-    assert "> Words of Zoë." in text
-    assert "From Ben, through the contact page:\n\n> Can you ring me?" in text
-
-
-def test_a_digest_of_what_was_decided_since_is_no_mail(house: House) -> None:
-    id = house.send()
-    about = gathered(house, ("comment", house.name(id)))
-
-    house.approve(id)
-
+    assert mail["Subject"] == "1 comment to review"
+    assert links(mail) == ["https://desk.example/"]
+    assert "Tom" not in text_of(mail)
     assert house.draft("digest", about) is None
 
 
-def test_a_digest_of_very_many_shows_the_first_and_counts_the_rest(house: House) -> None:
-    rows = [("comment", house.name(house.send(body="word " * 500))) for _ in range(60)]
+def test_a_link_to_sign_in_is_mailed_while_it_lasts_and_not_later(house: House) -> None:
+    house.moderation.work.outbox.send_sign_in("asked", NOW)
 
-    mail = house.mail("digest", gathered(house, *rows))
+    drafts = [
+        house.notices.draft("sign-in", "asked", SITE, NOW + SIGN_IN_LASTS - left) for left in (SECOND, SECOND * 0)
+    ]
 
-    assert mail["Subject"] == "60 more comments and messages wait for you"
-    assert len(links(mail)) == 51
-    assert "And 10 more, at the desk." in text_of(mail)
-    assert len(text_of(mail)) < 50_000
+    assert [bool(draft) for draft in drafts] == [True, False]
 
 
 # To readers
@@ -174,13 +172,17 @@ def test_a_question_holds_no_word_of_whoever_left_the_address(house: House) -> N
     assert "pills" not in (text_of(mail) + html_of(mail)).lower()
     assert "Working on your big toe" in text_of(mail)
     assert links(mail) == [house.page(id)]
+    assert house.inbox.receipt(id) not in mail.as_string() + text_of(mail)
 
 
 def test_every_mail_to_a_reader_can_be_stopped_with_one_click_and_on_a_page(house: House) -> None:
     asked = house.send(address="tom@reader.example")
     id = house.published(address="tom@reader.example", events="published author others")
+    kept_out = house.send(address="tom@reader.example", events="published")
+    house.reject(kept_out, "Too long.")
     mails = [
         (asked, house.mail("confirm", asked)),
+        (kept_out, house.mail("rejected", house.name(kept_out))),
         (id, house.mail("published", house.name(id))),
         (id, house.mail("answered", house.answered(id))),
         (id, house.mail("answered", house.published(reply_to=id))),
@@ -191,6 +193,8 @@ def test_every_mail_to_a_reader_can_be_stopped_with_one_click_and_on_a_page(hous
         assert mail["List-Unsubscribe"] == f"<{house.page(comment)}/stop>"
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert links(mail)[-1] == house.page(comment)
+        receipt = f"https://feet.example/comments/receipt/{house.inbox.receipt(comment)}"
+        assert (receipt in links(mail)) == (comment != asked)
 
 
 def test_a_writer_hears_that_a_comment_is_published_and_where(house: House) -> None:
@@ -198,7 +202,7 @@ def test_a_writer_hears_that_a_comment_is_published_and_where(house: House) -> N
 
     mail = house.mail("published", house.name(id))
 
-    assert mail["Subject"] == "Your comment on “Working on your big toe” is published"
+    assert mail["Subject"] == "Published: your comment on “Working on your big toe”"
     assert links(mail)[0] == f"https://feet.example/articles/big-toe/#comment-{id}"
 
 
@@ -208,30 +212,89 @@ def test_a_writer_hears_the_words_of_davids_answer(house: House) -> None:
     answer = house.answered(id, "Barefoot.\n\nSee https://feet.example/articles/shoes/")
 
     mail = house.mail("answered", answer)
-    assert mail["Subject"] == "David answered your comment on “Working on your big toe”"
+    assert mail["Subject"] == "David replied to your comment on “Working on your big toe”"
     assert "> Barefoot.\n>\n> See https://feet.example/articles/shoes/\n" in text_of(mail)
     assert links(mail)[0] == f"https://feet.example/articles/big-toe/#comment-{answer}"
 
 
-def test_no_link_of_a_reader_can_be_clicked_in_a_mail_to_another(house: House) -> None:
-    id = house.published(address="tom@reader.example", events="others")
-    body = "See https://evil.example/a or evil.example, mail me@evil.example,\n\nhttps://feet.example/evil"
-    answer = house.published(reply_to=id, author="www.evil.example", body=body)
-
-    mail = house.mail("answered", answer)
-
-    assert "evil" not in (mail.as_string() + text_of(mail) + html_of(mail)).lower()
-    assert "> See [link] or [link] mail [link]\n>\n> [link]" in text_of(mail)
-    assert len(links(mail)) == 2
-
-
-def test_a_reader_who_is_called_david_is_a_reader(house: House) -> None:
+def test_a_mail_about_another_readers_reply_has_the_name_and_the_link_and_no_word(house: House) -> None:
     id = house.published(address="tom@reader.example", events="author others")
+    names = {"www.evil.example": "Someone, another reader", "David": "David, another reader"}
+    for name, said in names.items():
+        reply = house.published(reply_to=id, author=name, body="See https://evil.example/a")
 
-    mail = house.mail("answered", house.published(reply_to=id, author="David"))
+        mail = house.mail("answered", reply)
 
-    assert mail["Subject"] == "Someone answered your comment on “Working on your big toe”"
-    assert "David, another reader, answered your comment" in text_of(mail)
+        assert mail["Subject"] == "New reply to your comment on “Working on your big toe”"
+        assert f"{said}, replied to your comment" in text_of(mail)
+        assert "evil" not in (mail.as_string() + text_of(mail) + html_of(mail)).lower()
+        assert links(mail)[0] == f"https://feet.example/articles/big-toe/#comment-{reply}"
+        assert len(links(mail)) == 3
+
+
+# Two decisions, one mail
+
+
+@pytest.mark.parametrize(("events", "told"), [
+    ("published author others", ["published with"]), ("published others", ["published"]), ("author", ["answered"]),
+    ("others", []),
+])  # fmt: skip
+def test_who_is_published_and_answered_at_once_gets_one_mail(house: House, events: str, told: list[str]) -> None:
+    id = house.published(address="tom@reader.example", events=events)
+    reply = house.answered(id, "Barefoot.", now=NOW)
+
+    rows = [("published", house.name(id)), ("answered", reply)]
+    mails = [(kind, text_of(house.mail(kind, about))) for kind, about in rows if house.draft(kind, about)]
+
+    assert [kind + (" with" if kind == "published" and "> Barefoot." in text else "") for kind, text in mails] == told
+
+
+def test_a_reply_of_a_later_moment_is_told_alone(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="published author")
+
+    reply = house.answered(id, "Barefoot.")
+
+    assert "Barefoot" not in text_of(house.mail("published", house.name(id)))
+    assert "> Barefoot." in text_of(house.mail("answered", reply))
+
+
+def test_a_reply_that_was_taken_back_is_not_told_with_its_comment(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="published author")
+    house.moderation.undo(house.answer(id, "Wrong foot."), **BY)
+
+    assert "Wrong" not in text_of(house.mail("published", house.name(id)))
+
+
+# A note
+
+
+@pytest.mark.parametrize(("reason", "events", "subject"), [
+    ("Please leave <names> out.", "published", "Not published: your comment on “Working on your big toe”"),
+    ("Please leave names out.", "author others", ""),  # does not ask what becomes of the comment
+    ("Please leave names out.", "", ""),  # is not confirmed
+    ("", "published", ""),
+])  # fmt: skip
+def test_a_writer_hears_of_a_rejection_with_a_note(house: House, reason: str, events: str, subject: str) -> None:
+    id = house.send(address="tom@reader.example", events=events)
+    house.reject(id, reason)
+
+    draft = house.draft("rejected", house.name(id))
+
+    assert (draft.subject if draft else "") == subject
+    assert not draft or f"and writes:\n\n> {reason}\n" in draft.text
+
+
+def test_a_rejected_change_says_that_the_comment_stays_and_a_rejection_undone_is_not_told(house: House) -> None:
+    id = house.published(address="tom@reader.example", events="published")
+    house.change(id, body="Other words.")
+    decision = house.reject(id, "Too long.")
+
+    mail = house.mail("rejected", house.name(id))
+    house.moderation.undo(decision, **BY)
+
+    assert mail["Subject"] == "Not published: your change on “Working on your big toe”"
+    assert "Your comment stays on the page as it was." in text_of(mail)
+    assert house.draft("rejected", house.name(id)) is None
 
 
 def test_no_mail_says_the_address_of_another(house: House) -> None:
@@ -428,6 +491,7 @@ def test_no_name_contact_or_word_forges_anything(house: House, words: str) -> No
         assert [re.sub("/decide/.*", "", link) for link in links(mail)] in (
             ["https://desk.example"],
             ["https://desk.example/messages"],
+            ["mailto:all@evil.example", "https://desk.example/messages"],
         )
         assert "<b>" not in html_of(mail)
         assert "\u202e" not in text_of(mail)
@@ -441,8 +505,8 @@ def test_no_name_in_an_answer_forges_anything(house: House, words: str) -> None:
 
     mail = house.mail("answered", answer)
 
-    assert mail["Subject"] == "Someone answered your comment on “Working on your big toe”"
-    assert len(links(mail)) == 2
+    assert mail["Subject"] == "New reply to your comment on “Working on your big toe”"
+    assert len(links(mail)) == 3
     assert "Bcc" not in mail
 
 

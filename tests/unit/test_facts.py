@@ -1,5 +1,7 @@
 """Facts of the site in their file: read as they stand, or refused with the line and the cure."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,4 +56,16 @@ def test_a_file_that_is_not_whole_is_refused(data: bytes, cause: str) -> None:
 
 def test_a_folder_without_the_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(FactsError, match=r"site\.toml: No such file or directory; it holds the facts of the site"):
+        settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "lay", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")], ids=["a pipe", "a folder", "a link"]
+)
+def test_what_is_no_file_of_its_own_is_told_and_waited_for_by_nobody(
+    tmp_path: Path, lay: Callable[[Path], None]
+) -> None:
+    lay(tmp_path / "site.toml")
+
+    with pytest.raises(FactsError, match=r"site\.toml: (is a link, a folder or a pipe|Is a directory)"):
         settings(tmp_path)

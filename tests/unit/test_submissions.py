@@ -162,7 +162,7 @@ def test_what_was_decided_against_cannot_be_changed(inbox: Inbox, state: str) ->
     id = add(inbox, NOW)
     inbox.set_state(id, 1, state)
 
-    with pytest.raises(InboxError, match="cannot be changed"):
+    with pytest.raises(InboxError, match="can’t change this comment"):
         inbox.change(id, a_submission(body="Again."), NOW, ())
 
 

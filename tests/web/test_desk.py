@@ -69,7 +69,7 @@ def test_whoever_is_not_signed_in_learns_how_to_be_and_nothing_else(
         assert "python -m postbox sign-in" in answer.text
         assert "Between us." not in answer.text
         assert "Alexis" not in answer.text
-        assert "<form" not in answer.text
+        assert re.findall('<form[^>]*action="([^"]*)"', answer.text) == ["/sign-in/email"]
 
 
 @pytest.mark.parametrize("address", ["/", "/comment/0001", "/undo", "/sign-out"])
@@ -89,6 +89,19 @@ def test_a_link_from_another_site_says_how_to_go_on_where_a_strict_cookie_is_not
 
     assert '<a href="">open this page again</a>' in from_mail.text
     assert "open this page again" not in typed.text
+    assert '<meta http-equiv="refresh" content="0">' in from_mail.text
+    assert "http-equiv" not in typed.text
+
+
+def test_a_link_is_emailed_to_the_authors_own_address_and_three_an_hour(client: TestClient, settings: Settings) -> None:
+    answers_ = {client.post("/sign-in/email", data={"to": "eve@evil.example"}).text for _ in range(5)}
+
+    wait_until(lambda: len(list(settings.mail.glob("[!.]*.eml"))) == 3, "three are written")
+    mails = [path.read_text("utf-8") for path in settings.mail.glob("[!.]*.eml")]
+    assert len(answers_) == 1
+    assert {re.findall("^To: (.*)$", mail, re.MULTILINE)[0] for mail in mails} == {settings.mail_to}
+    token = re.findall(r"/sign-in/([\w.-]+)", mails[0].replace("=\n", ""))[0]
+    assert [client.post("/sign-in", data={"token": token}).status_code for _ in range(2)] == [303, 401]
 
 
 def test_to_look_at_a_sign_in_link_uses_nothing_up(client: TestClient, settings: Settings) -> None:
@@ -198,13 +211,13 @@ def test_the_queue_shows_each_comment_as_it_will_look_beside_what_it_answers(
 
     page = david.get("/").text
 
-    assert "<h1>2 comments wait</h1>" in page
+    assert "<h1>2 comments to review</h1>" in page
     assert '<bdi>Tom</bdi></h3>\n<span class="small">in reply to <a href="http' in page
     assert "Hello <strong>you</strong>." in page
     assert "<p><bdi>David</bdi> wrote:</p>\n<p>Pleasure Alexis." in page
     assert page.count("“Your big toe and your glutes must be talking to each other") == 2
     assert "<li>it has 3 links</li>\n<li>it came fast &amp; &lt;furious&gt;</li>" in page
-    assert page.count("<strong>Held</strong> because") == 1
+    assert page.count("<strong>Check this:</strong>") == 1
     assert f"{datetime.now(UTC):%B %Y}, " in page
 
 
@@ -220,7 +233,7 @@ def test_a_change_stands_beside_the_words_it_would_replace(david: TestClient, se
 
 
 def test_every_list_has_twenty_a_page(david: TestClient, settings: Settings) -> None:
-    assert "<h1>Nothing waits</h1>" in david.get("/").text
+    assert "<h1>All done</h1>" in david.get("/").text
     for number in range(21):
         id = send(settings, author="Spam")
         Moderation.open(settings).spam(name_of(settings, id), who="David", now=datetime.now(UTC))
@@ -230,8 +243,8 @@ def test_every_list_has_twenty_a_page(david: TestClient, settings: Settings) -> 
 
     first, second = david.get("/").text, david.get("/?page=2").text
 
-    item, line = '<section class="item"', "Marked the comment by"
-    assert "<h1>21 comments wait</h1>" in first
+    item, line = '<section class="row"', "Marked the comment by"
+    assert "<h1>21 comments to review</h1>" in first
     assert (first.count(item), second.count(item)) == (20, 1)
     assert "Reader 20" in second
     assert '<a href="/?page=2" rel="next">Next</a>' in first
@@ -268,12 +281,12 @@ def test_publish_publishes_and_the_next_page_says_so_and_can_undo_it(david: Test
     assert comment
     assert (comment.author, comment.body, comment.is_author) == ("Tom", "Hello.", False)
     page = david.get(decided.headers["location"]).text
-    assert "<title>Done: Nothing waits" in page
+    assert "<title>Done: All done" in page
     assert 'role="status">\n<ul>\n<li>Published the comment by <bdi>Tom</bdi></li>' in page
     undo = david.post("/undo", data=hidden(page, "/undo"))
     assert published(settings, id) is None
     assert latest(settings, id).state == "waiting"
-    assert "Undid the last decision on the comment by <bdi>Tom</bdi>" in david.get(undo.headers["location"]).text
+    assert "Undone. <bdi>Tom</bdi>’s comment is waiting again" in david.get(undo.headers["location"]).text
 
 
 def test_publish_and_answer_does_both_and_undoes_both(david: TestClient, settings: Settings) -> None:
@@ -285,7 +298,7 @@ def test_publish_and_answer_does_both_and_undoes_both(david: TestClient, setting
     [answer] = [comment for comment in Moderation.open(settings).review.all_published() if comment.reply_to == id]
     assert (answer.author, answer.is_author, answer.body) == ("David", True, "Thank you,\n\nTom.")
     assert "Published the comment by <bdi>Tom</bdi>" in page
-    assert "Published the answer by <bdi>David</bdi>" in page
+    assert "Published the reply by <bdi>David</bdi>" in page
     david.post("/undo", data=hidden(page, "/undo"))
     assert published(settings, id) is None
     assert published(settings, answer.id) is None
@@ -296,7 +309,7 @@ def test_publish_and_answer_does_both_and_undoes_both(david: TestClient, setting
     ("reject", "", "rejected", "", "Rejected the comment by <bdi>Tom</bdi>"),
     ("spam", "", "spam", "", "Marked the comment by <bdi>Tom</bdi> as spam"),
 ])  # fmt: skip
-def test_a_comment_is_kept_out_with_the_word_to_its_writer(
+def test_a_comment_is_kept_out_with_the_note_to_its_writer(
     david: TestClient, settings: Settings, action: str, reason: str, state: str, kept: str, told: str
 ) -> None:
     id = send(settings)
@@ -331,9 +344,9 @@ def test_a_comment_that_changed_since_it_was_seen_is_shown_again_with_every_word
 
 
 @pytest.mark.parametrize(("meanwhile", "form", "said"), [
-    ("reject", {"action": "publish"}, "This comment does not wait any more; it was decided or deleted since you read it."),
-    ("remove", {"action": "answer", "answer": "My words"}, "This comment is not published any more. Nothing was done."),
-    ("", {"action": "publish"}, "This comment answers 9999, which is not published"),
+    ("reject", {"action": "publish"}, "This comment isn’t waiting: it was decided or deleted since you read it."),
+    ("remove", {"action": "answer", "answer": "My words"}, "This comment is no longer published. Nothing was done."),
+    ("", {"action": "publish"}, "This comment replies to 9999, which is not published"),
 ])  # fmt: skip
 def test_what_was_decided_meanwhile_or_cannot_stand_is_not_decided(
     david: TestClient, settings: Settings, meanwhile: str, form: dict[str, str], said: str
@@ -349,15 +362,15 @@ def test_what_was_decided_meanwhile_or_cannot_stand_is_not_decided(
 
     assert answer.status_code == 409
     assert said in answer.text
-    assert meanwhile or "What it answers is not published." in answer.text
+    assert meanwhile or "What it replies to is not published." in answer.text
     assert published(settings, id) is None
 
 
 @pytest.mark.parametrize(("action", "words", "error"), [
-    ("publish", "My words", "You wrote an answer. Press “Publish and answer”, or empty the box"),
-    ("publish and answer", " \n", "Enter your answer"),
-    ("publish and answer", "x" * 4001, "Answer must be 4,000 characters or fewer"),
-    ("publish and answer", "bell\x07", "Answer has a character that cannot be shown (U+0007)"),
+    ("publish", "My words", "You wrote a reply. Press “Publish and reply”, or empty the box"),
+    ("publish and answer", " \n", "Enter your reply"),
+    ("publish and answer", "x" * 4001, "Reply must be 4,000 characters or fewer"),
+    ("publish and answer", "bell\x07", "Reply has a character that cannot be shown (U+0007)"),
 ])  # fmt: skip
 def test_an_answer_that_cannot_be_published_comes_back_and_nothing_is_decided(
     david: TestClient, settings: Settings, action: str, words: str, error: str
@@ -379,7 +392,7 @@ def test_an_answer_that_cannot_be_published_comes_back_and_nothing_is_decided(
 
 @pytest.mark.parametrize(("step", "said"), [
     ("approve", []),
-    ("answer", ["The comment is published, but your answer is not.", "Published the comment by <bdi>Tom</bdi>"]),
+    ("answer", ["The comment is published, but your reply is not.", "Published the comment by <bdi>Tom</bdi>"]),
 ])  # fmt: skip
 def test_a_full_disk_keeps_the_words_and_what_was_published_before_is_said(
     david: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str, said: list[str]
@@ -402,7 +415,7 @@ def test_a_full_disk_keeps_the_words_and_what_was_published_before_is_said(
 
 
 @pytest.mark.parametrize(("action", "state"), [("publish", "published"), ("reject", "rejected"), ("spam", "spam")])
-def test_those_that_are_ticked_are_decided_each_on_its_own(
+def test_those_that_are_selected_are_decided_each_on_its_own(
     david: TestClient, settings: Settings, action: str, state: str
 ) -> None:
     ids = [send(settings, author=f"Reader {number}") for number in range(4)]
@@ -419,10 +432,10 @@ def test_those_that_are_ticked_are_decided_each_on_its_own(
     )
     assert "the comment by <bdi>Reader 0</bdi>" in answer.text
     assert "the comment by <bdi>Reader 2</bdi>" in answer.text
-    assert "<h1>2 comments wait</h1>" in answer.text
+    assert "<h1>2 comments to review</h1>" in answer.text
 
 
-def test_all_of_a_page_can_be_ticked_decided_and_undone_at_once(david: TestClient, settings: Settings) -> None:
+def test_all_of_a_page_can_be_selected_decided_and_undone_at_once(david: TestClient, settings: Settings) -> None:
     for number in range(22):
         send(settings, author=f"Reader {number}")
 
@@ -431,9 +444,9 @@ def test_all_of_a_page_can_be_ticked_decided_and_undone_at_once(david: TestClien
 
     assert len(ticked) == 20
     page = david.get(decided.headers["location"]).text
-    assert "<h1>2 comments wait</h1>" in page
+    assert "<h1>2 comments to review</h1>" in page
     david.post("/undo", data=hidden(page, "/undo"))
-    assert "<h1>22 comments wait</h1>" in david.get("/").text
+    assert "<h1>22 comments to review</h1>" in david.get("/").text
 
 
 def test_to_decide_on_none_says_what_to_do(david: TestClient, settings: Settings) -> None:
@@ -502,7 +515,7 @@ def test_a_published_comment_is_answered_and_the_author_edits_his_own(david: Tes
     ("0002", {"action": "edit", "comment": "", "name": "SEEN"}, 422, "Enter your comment"),
     ("0001", {"action": "edit", "comment": "My words", "name": "SEEN"}, 409, "only its writer can change it"),
     ("0001", {"action": "answer", "answer": "My words", "name": "old"}, 409, "This comment has changed since"),
-    ("0001", {"action": "answer", "answer": "", "name": "SEEN"}, 422, "Enter your answer"),
+    ("0001", {"action": "answer", "answer": "", "name": "SEEN"}, 422, "Enter your reply"),
     ("0001", {"action": "remove", "name": "old"}, 409, "This comment has changed since"),
     ("0001", {"action": "remove"}, 409, "This comment has changed since"),
 ])  # fmt: skip
@@ -535,7 +548,7 @@ def test_the_log_says_who_decided_what_and_when_and_undoes_it(david: TestClient,
     assert "Rejected the comment by <bdi>Tom</bdi>" in page
     assert "“Say more.”" in page
     assert f"{datetime.now(UTC):%Y}, " in page
-    assert ", David · " in page
+    assert ", David&nbsp;· " in page
     undone = david.post("/undo", data=hidden(page, "/undo"))
     assert undone.headers["location"].startswith("/log?page=1&done=")
     assert latest(settings, id).state == "waiting"
@@ -551,8 +564,8 @@ def test_what_cannot_be_undone_any_more_says_so(david: TestClient, settings: Set
     unknown = david.post("/undo", data={"sequences": "999", "back": "/log?page=1"})
 
     assert (answered.status_code, unknown.status_code) == (409, 409)
-    assert "It has been answered since; remove it instead." in answered.text
-    assert "That cannot be undone any more; something was decided since." in unknown.text
+    assert "Someone has replied since; remove it instead." in answered.text
+    assert "That can’t be undone now: something was decided since." in unknown.text
     assert everything(settings) == before
 
 
@@ -575,10 +588,10 @@ def test_one_comment_shows_all_that_became_of_it_with_the_same_buttons(david: Te
     waiting = david.get(f"/comment/{id}").text
 
     assert "<p>Rejected</p>" in rejected
-    assert "Your word to <bdi>Tom</bdi>: “Say more.”" in rejected
+    assert "Your note to <bdi>Tom</bdi>: “Say more.”" in rejected
     assert 'value="publish"' not in rejected
-    assert "<p>Waits</p>" in waiting
-    assert "<p>Changed by its writer before it was read</p>" in waiting
+    assert "<p>Waiting for you</p>" in waiting
+    assert "<p>Changed by its writer before you read it</p>" in waiting
     assert "The first words." in waiting
     assert all(f'value="{action}"' in waiting for action in ("publish", "publish and answer", "reject", "spam"))
 
@@ -615,7 +628,7 @@ def test_a_deleted_comment_is_off_its_page_at_once(david: TestClient, settings: 
     wait_until(lambda: published(settings, id) is None, "the deleted comment is gone")
 
     assert read(path_of(settings.comments, ARTICLE, id)).removed == "yes"
-    assert "Deleted, as its writer wished, the comment by <bdi>a reader</bdi>" in david.get("/log").text
+    assert "Deleted, as its writer asked, the comment by <bdi>a reader</bdi>" in david.get("/log").text
 
 
 def test_deletions_go_on_after_an_error_that_is_logged_once(
@@ -681,7 +694,7 @@ def test_no_forged_row_breaks_the_queue_or_runs_anything(
         assert "<script" not in answer.text
         assert "<img" not in answer.text
     assert "Honest" in david.get("/").text
-    assert "<h1>2 comments wait</h1>" in david.get("/").text
+    assert "<h1>2 comments to review</h1>" in david.get("/").text
 
 
 @pytest.mark.parametrize(("statement", "values"), FORGERIES, ids=lambda value: str(value)[:60])
@@ -695,7 +708,7 @@ def test_every_row_that_is_shown_can_be_kept_out(
     answer = david.post(f"/comment/{id}", data={"action": action, "name": name_of(settings, id)})
 
     assert answer.status_code == 303
-    assert "<h1>Nothing waits</h1>" in david.get(answer.headers["location"]).text
+    assert "<h1>All done</h1>" in david.get(answer.headers["location"]).text
 
 
 @pytest.mark.parametrize("id", ["a.b.c", "../../x", "a/b", '"><script>', "*", "é ?#&", "x" * 500])
@@ -712,7 +725,7 @@ def test_a_forged_id_can_be_kept_out(david: TestClient, settings: Settings, id: 
 
     assert "<script" not in page
     assert answer.status_code == 303
-    assert "<h1>1 comment waits</h1>" in david.get("/").text
+    assert "<h1>1 comment to review</h1>" in david.get("/").text
 
 
 def test_two_hundred_revisions_break_nothing(david: TestClient, settings: Settings) -> None:
@@ -723,7 +736,7 @@ def test_two_hundred_revisions_break_nothing(david: TestClient, settings: Settin
     queue, comment = david.get("/"), david.get(f"/comment/{id}")
 
     assert (queue.status_code, comment.status_code) == (200, 200)
-    assert "<h1>200 comments wait</h1>" in queue.text
+    assert "<h1>200 comments to review</h1>" in queue.text
     assert "<p>Words 200</p>" in comment.text
     assert "180 older revisions are not shown." in comment.text
 
@@ -801,8 +814,8 @@ def test_every_answer_is_private_and_under_a_policy_without_scripts(
 
 
 @pytest.mark.parametrize(("request_", "status", "sentence"), [
-    ({"json": {}}, 415, "This address takes what a form of this site sends."),
-    ({"files": {"name": b"x"}}, 415, "This address takes what a form of this site sends."),
+    ({"json": {}}, 415, "That did not come from a form on this site."),
+    ({"files": {"name": b"x"}}, 415, "That did not come from a form on this site."),
     ({"data": {"answer": "x" * 70_000}}, 413, "That is too long."),
     ({"data": {f"f{number}": "" for number in range(50)}}, 400, "more than 40 fields"),
     ({"content": b"action=%ff", "headers": {"content-type": FORM}}, 400, "UTF-8"),
@@ -886,7 +899,7 @@ def page(browser: Browser, served: tuple[Place, Settings, str]) -> Iterator[Page
     page.on("console", lambda message: messages.append(message.text))
     page.goto(f"{address}/sign-in/{postbox(place, 'sign-in').strip().rpartition('/')[2]}")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("wait")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile("review|done"))
     yield page
     context.close()
     assert [message for message in messages if "Failed to load resource" not in message] == []
@@ -909,16 +922,18 @@ def queued(served: tuple[Place, Settings, str]) -> Iterator[Settings]:
 def test_a_comment_goes_through_the_desk_by_thumb(page: Page, queued: Settings) -> None:
     page.goto("/")
     tom = page.get_by_role("region", name="A reply")
+    tom.locator("summary").first.click()
     expect(tom.get_by_role("article", name="Tom")).to_contain_text("in reply to Alexis")
     expect(tom).to_contain_text("I love the feet")
-    tom.get_by_text("Publish and answer").first.click()
-    tom.get_by_label("Your answer").fill("The flat ones,\n\nTom.")
-    tom.get_by_role("button", name="Publish and answer").click()
+    tom.get_by_text("Publish and reply").first.click()
+    tom.get_by_label("Your reply").fill("The flat ones,\n\nTom.")
+    tom.get_by_role("button", name="Publish and reply").click()
 
     status = page.get_by_role("status")
     expect(status).to_contain_text("Published the comment by Tom")
-    expect(status).to_contain_text("Published the answer by David")
+    expect(status).to_contain_text("Published the reply by David")
     page.get_by_role("link", name="Published").click()
+    page.get_by_role("region", name="A reply").first.locator("summary").first.click()
     expect(page.get_by_role("article", name="David").first).to_contain_text("in reply to Tom")
     assert {c.body for c in Moderation.open(queued).review.all_published()} >= {
         "The flat ones,\n\nTom.",
@@ -931,6 +946,7 @@ def test_a_comment_goes_through_the_desk_by_thumb(page: Page, queued: Settings) 
     mine.get_by_role("button", name="Publish the change").click()
     expect(page.get_by_role("status")).to_contain_text("Changed the comment by David")
     page.get_by_role("status").get_by_role("button", name="Undo").click()
+    mine.locator("summary").first.click()
     expect(page.get_by_role("article", name="David").first).to_contain_text("The flat ones")
     mine.get_by_text("Remove").first.click()
     mine.get_by_role("button", name="Remove it from the page").click()
@@ -940,18 +956,19 @@ def test_a_comment_goes_through_the_desk_by_thumb(page: Page, queued: Settings) 
 def test_a_decision_on_words_that_changed_is_refused_and_keeps_the_answer(page: Page, queued: Settings) -> None:
     page.goto("/")
     tom = page.get_by_role("region", name="A reply")
-    tom.get_by_text("Publish and answer").first.click()
-    tom.get_by_label("Your answer").fill("The flat ones.")
+    tom.locator("summary").first.click()
+    tom.get_by_text("Publish and reply").first.click()
+    tom.get_by_label("Your reply").fill("The flat ones.")
     id = next(waiting.id for waiting in Inbox.open(queued).waiting() if waiting.author == "Tom")
     change(queued, id, author="Tom", reply_to="0001", body="You are all wrong.")
 
-    tom.get_by_role("button", name="Publish and answer").click()
+    tom.get_by_role("button", name="Publish and reply").click()
 
     expect(page).to_have_title(re.compile("^Error: "))
     expect(page.get_by_role("alert")).to_be_focused()
     expect(page.get_by_role("alert")).to_contain_text("has changed since you read it")
     expect(page.get_by_role("article", name="Tom")).to_contain_text("You are all wrong.")
-    expect(page.get_by_label("Your answer")).to_have_value("The flat ones.")
+    expect(page.get_by_label("Your reply")).to_have_value("The flat ones.")
     assert published(queued, id) is None
 
 
@@ -960,14 +977,14 @@ def test_several_are_decided_at_once_by_keyboard(page: Page, queued: Settings) -
     for tick in page.get_by_role("checkbox").all():
         tick.focus()
         page.keyboard.press("Space")
-    page.get_by_role("form", name="All that are ticked").get_by_role("button", name="Spam").focus()
+    page.get_by_role("button", name="Spam selected").focus()
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing waits")
+    expect(page.get_by_role("heading", level=1)).to_have_text("All done")
     expect(page.get_by_role("status").get_by_role("listitem")).to_have_count(3)
     page.get_by_role("button", name="Undo").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("3 comments wait")
+    expect(page.get_by_role("heading", level=1)).to_have_text("3 comments to review")
 
 
 def test_a_link_in_a_mail_is_used_by_keyboard_without_a_session(
@@ -988,12 +1005,12 @@ def test_a_link_in_a_mail_is_used_by_keyboard_without_a_session(
         for key in keys:
             page.keyboard.press(key)
 
-    press("Publish and answer", "Enter", "Tab", "T", "h", "e", "y", ".", "Tab", "Enter")
-    expect(page.get_by_role("status")).to_contain_text("Published the answer by David")
+    press("Publish and reply", "Enter", "Tab", "T", "h", "e", "y", ".", "Tab", "Enter")
+    expect(page.get_by_role("status")).to_contain_text("Published the reply by David")
     assert published(queued, item.revision.id)
     page.reload()
     press("Undo", "Enter")
-    expect(page.get_by_role("status")).to_contain_text("Undid the last decision on the comment by Tom")
+    expect(page.get_by_role("status")).to_contain_text("Undone. Tom’s comment is waiting again")
     expect(page.get_by_role("button", name="Publish", exact=True)).to_be_visible()
     assert published(queued, item.revision.id) is None
     assert page.context.cookies() == []
@@ -1003,12 +1020,13 @@ def test_a_link_in_a_mail_is_used_by_keyboard_without_a_session(
 def test_an_error_takes_the_focus_and_leads_to_its_field(page: Page, queued: Settings) -> None:
     page.goto("/")
     tom = page.get_by_role("region", name="A reply")
-    tom.get_by_text("Publish and answer").first.click()
-    tom.get_by_role("button", name="Publish and answer").click()
+    tom.locator("summary").first.click()
+    tom.get_by_text("Publish and reply").first.click()
+    tom.get_by_role("button", name="Publish and reply").click()
 
     expect(page.get_by_role("alert")).to_be_focused()
-    page.get_by_role("link", name="Enter your answer").click()
-    expect(page.get_by_label("Your answer")).to_be_focused()
+    page.get_by_role("link", name="Enter your reply").click()
+    expect(page.get_by_label("Your reply")).to_be_focused()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -1018,8 +1036,7 @@ def test_no_page_is_wider_than_its_window_and_every_button_fits_a_thumb(
 ) -> None:
     page.set_viewport_size({"width": width, "height": 640})
     page.goto(address)
-    for summary in page.locator("summary").all():
-        summary.click()
+    page.locator("summary").evaluate_all("(all) => all.forEach((summary) => { summary.parentElement.open = true })")
 
     for part in page.locator("main, main *:visible").all():
         box = part.bounding_box()
@@ -1028,6 +1045,6 @@ def test_no_page_is_wider_than_its_window_and_every_button_fits_a_thumb(
         assert box["x"] + box["width"] <= width + 0.5
     heights = {
         target.inner_text(): (target.bounding_box() or {"height": 0})["height"]
-        for target in page.locator("button, label.tick, .decide summary, .links a").all()
+        for target in page.locator("button, label.tick, .row summary, .decide summary, .links a").all()
     }
     assert {words: height for words, height in heights.items() if height < 47.5} == {}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from contract.manifest import BuildStatus
 from postbox.settings import Settings
 from postbox.store.messages import Message, Messages
 from postbox.store.submissions import Inbox
@@ -121,7 +122,7 @@ def test_what_is_gone_meanwhile_is_said_to_be_gone(david: TestClient, settings: 
         answer = david.post("/messages", data={"id": each, "action": action})
 
         assert answer.status_code == 409
-        assert "That is not here any more; it was done meanwhile." in answer.text
+        assert "That’s gone: it was dealt with meanwhile." in answer.text
 
 
 def test_messages_are_paged(david: TestClient, settings: Settings) -> None:
@@ -138,7 +139,7 @@ def test_each_number_and_address_of_a_message_is_a_button(david: TestClient, set
 
     page = david.get("/messages").text
 
-    assert "Answer at: <bdi>07504 000000 or josé@example.org</bdi>" in page
+    assert "Reply to: <bdi>07504 000000 or josé@example.org</bdi>" in page
     assert '<a class="button" href="tel:+447504000000">Ring 07504 000000</a>' in page
     assert '<a class="button" href="mailto:jos%C3%A9@example.org">Write to josé@example.org</a>' in page
 
@@ -191,17 +192,17 @@ def test_what_was_not_sent_stands_there_with_the_servers_own_words(david: TestCl
 
     page = david.get("/mail").text
 
-    assert "<h1>8 mails were not sent</h1>" in page
+    assert "<h1>8 emails were not sent</h1>" in page
     assert "550 5.1.1 &lt;b&gt;No such user&lt;/b&gt;" in page
     for sentence in (
         "To you, about the comment by <bdi>Tom</bdi></h2>",
         "To you, with a fresh link to the comment by <bdi>Tom</bdi></h2>",
         "To <bdi>Zoë</bdi>, that their comment is published</h2>",
         "To the writer who was answered by <bdi>Zoë</bdi></h2>",
-        "To the address with the comment by <bdi>Tom</bdi>, which asks whether it is theirs</h2>",
+        "Confirmation email to <bdi>Tom</bdi></h2>",
         "To you, with the message from <bdi>Ann</bdi></h2>",
         "To you, with what came within an hour</h2>",
-        "A mail</h2>",
+        "An email</h2>",
     ):
         assert sentence in page
     assert "after 10 tries" in page
@@ -217,7 +218,7 @@ def test_a_mail_is_sent_again(david: TestClient, settings: Settings) -> None:
     assert answer.headers["location"] == "/mail?flash=again"
     page = david.get("/mail?flash=again").text
     assert "It is being sent again." in page
-    assert "<h1>Every mail was sent</h1>" in page
+    assert "<h1>Every email was sent</h1>" in page
 
 
 def test_a_mail_is_dismissed(david: TestClient, settings: Settings) -> None:
@@ -237,7 +238,7 @@ def test_a_mail_that_is_not_there_any_more_is_said_to_be_gone(david: TestClient,
     answer = david.post("/mail", data={"sequence": sequence, "action": action})
 
     assert answer.status_code == 409
-    assert "That is not here any more; it was done meanwhile." in answer.text
+    assert "That’s gone: it was dealt with meanwhile." in answer.text
 
 
 def test_mails_are_paged(david: TestClient, settings: Settings) -> None:
@@ -248,15 +249,15 @@ def test_mails_are_paged(david: TestClient, settings: Settings) -> None:
     assert david.get("/mail?page=2").text.count('<section class="item"') == 1
 
 
-def test_a_desk_without_a_mail_server_says_where_the_mails_are(shipped: Place, tmp_path: Path) -> None:
+def test_a_desk_without_a_mail_server_says_whom_to_ask(shipped: Place, tmp_path: Path) -> None:
     settings = a_place(shipped, tmp_path)
 
     with a_client(settings) as client:
         page = signed_in(client, settings).get("/mail").text
 
-    assert "<h1>No mail is sent</h1>" in page
-    assert "POSTBOX_MAIL_TO" in page
-    assert "Mail" in navigation(page)
+    assert "<h1>Email isn’t set up</h1>" in page
+    assert "Ask whoever runs the site." in page
+    assert "Email" in navigation(page)
 
 
 # Both, and the head of every page
@@ -269,21 +270,33 @@ def test_the_head_says_how_many_wait(david: TestClient, settings: Settings) -> N
     a_message(settings)
     a_failed(settings, "message", "m")
 
-    assert plain == ["Queue", "Messages", "Published", "Log", "The site"]
+    assert plain == ["Queue", "Messages", "Published", "Write", "Log", "Your details", "The site"]
     for address in ("/", "/messages", "/mail", "/published", "/log", "/comment/0001", "/nothing"):
         page = david.get(address).text
-        assert navigation(page) == ["Queue (3)", "Messages (1)", "Mail (1)", "Published", "Log", "The site"]
+        assert navigation(page) == [
+            "Queue (3)",
+            "Messages (1)",
+            "Email (1)",
+            "Published",
+            "Write",
+            "Log",
+            "Your details",
+            "The site",
+        ]
 
 
 def test_what_is_wrong_with_the_site_stands_on_every_page_of_the_signed_in(
     david: TestClient, settings: Settings
 ) -> None:
     fault = "content/articles/<shoes>.md:12: the image foot.png is not there; put it into content/images/"
-    press = f'{{"finished": "", "seconds": 0.0, "faults": ["{fault}"], "watching": true, "live": {{}}}}'
-    settings.site.with_name("press.json").write_text(press)
+    press = BuildStatus(faults=[fault], unsent=2, push_fault="rsync: no route to host")
+    settings.site.with_name("press.json").write_text(press.dumps())
 
     for address in ("/", "/messages", "/mail", "/published", "/log", "/comment/0001"):
-        assert f"<li>{html.escape(fault)}</li>" in david.get(address).text
+        page = david.get(address).text
+        assert "The article “&lt;shoes&gt;”</a></strong>, line 12: the image foot.png is not there; put" in page
+        assert "content/articles/&lt;shoes&gt;.md" in page
+        assert "it is 2 prints behind: rsync: no route to host. It is tried again by itself." in page
     david.cookies.clear()
     assert "foot.png" not in david.get("/sign-in/x").text
 

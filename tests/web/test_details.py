@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
 from contract import facts
+from contract.manifest import BuildStatus
+from postbox.desk import facts as details
 from postbox.desk.facts import edited
 from postbox.desk.sessions import SignIn
 from postbox.settings import Settings
@@ -85,6 +87,20 @@ def test_a_file_that_was_changed_meanwhile_is_not_overwritten(david: TestClient,
     assert 'value="Coach"' in answer.text
     assert again.headers["location"] == "/details?flash=later"
     assert (facts.loads(path.read_bytes())["hours"], facts.loads(path.read_bytes())["role"]) == ("", "Coach")
+
+
+def test_a_fault_from_before_takes_back_nothing_that_may_mend_it(
+    david: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = fields(david.get("/details").text)
+    old = BuildStatus(watching=True, failed="2026-11-22T10:15:00.000000+00:00", faults=["PORTRAIT: it is no picture"])
+    settings.site.with_name("press.json").write_text(old.dumps(), "utf-8")
+    monkeypatch.setattr(details, "LIVE_SECONDS", 0.2)
+
+    answer = david.post("/details", data=form | {"role": "Coach", "action": "publish"}, follow_redirects=False)
+
+    assert answer.headers["location"] == "/details?flash=soon"
+    assert facts.loads((settings.content / "site.toml").read_bytes())["role"] == "Coach"
 
 
 @pytest.mark.parametrize("spoil", [

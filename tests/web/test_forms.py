@@ -57,7 +57,7 @@ def test_a_form_is_read_in_whatever_pieces_it_comes(content_type: str) -> None:
 def test_what_is_no_form_is_refused(content_type: str) -> None:
     status, sentence = refusal(a_request(b"name=Tom", content_type=content_type))
 
-    assert (status, sentence) == (415, "This address takes what a form of this site sends. Go back and use the form.")
+    assert (status, sentence) == (415, "That did not come from a form on this site. Go back and use the form.")
 
 
 def test_the_size_is_counted_while_reading_whatever_the_header_says() -> None:
@@ -91,7 +91,7 @@ def test_a_form_that_breaks_off_is_refused() -> None:
     request = a_request(b"name=To")
     request._receive = _gone
 
-    assert refusal(request) == (400, "The form did not arrive whole. Go back and send it again.")
+    assert refusal(request) == (400, "Part of the form did not arrive. Go back and send it again.")
 
 
 def test_a_form_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

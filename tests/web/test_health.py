@@ -1,6 +1,7 @@
 """Whether a process is fit: 200 or 503, what waits in numbers, what is wrong in a sentence, and nobody's words."""
 
 import json
+import os
 import re
 import shutil
 import time
@@ -66,7 +67,7 @@ def test_a_process_with_nothing_wrong_is_fit(client: TestClient) -> None:
         "free_bytes": 0,
     }
     assert told["site"] == {"articles": 1}
-    assert told["press"] == {"finished": None, "seconds": 0.0, "faults": 0, "watching": False}
+    assert told["press"] == {"finished": None, "seconds": 0.0, "faults": 0, "watching": False, "unsent": 0}
     assert answer.headers["cache-control"] == "no-store"
     head = client.head("/healthz")
     assert (head.status_code, head.headers["content-type"]) == (200, "application/json")
@@ -157,7 +158,7 @@ def test_facts_that_cannot_be_read_are_told(client: TestClient, settings: Settin
 
 
 @each_process
-def test_a_press_that_cannot_build_is_told(client: TestClient, settings: Settings) -> None:
+def test_a_press_that_cannot_build_or_is_silent_is_told(client: TestClient, settings: Settings) -> None:
     press = BuildStatus(
         finished="2026-11-22T10:15:00+00:00", seconds=0.25, faults=["a.md:1: x", "b.md:2: y"], watching=True
     )
@@ -167,10 +168,27 @@ def test_a_press_that_cannot_build_is_told(client: TestClient, settings: Setting
 
     path.write_text(replace(press, faults=[]).dumps(), "utf-8")
     status, told = asked(client)
+    os.utime(path, (time.time() - 700,) * 2)
+    silent = wrong(client)
 
+    assert silent == "press: nothing has been heard of it for 11 minutes; systemctl restart site-press"
     assert sentence == f"press: 2 faults keep new pages from being built; {path} says which"
     assert status == 200
-    assert told["press"] == {"finished": press.finished, "seconds": 0.25, "faults": 0, "watching": True}
+    assert told["press"] == {"finished": press.finished, "seconds": 0.25, "faults": 0, "watching": True, "unsent": 0}
+
+
+@each_process
+def test_an_erasure_that_has_not_arrived_where_the_site_is_served_is_told(
+    client: TestClient, settings: Settings
+) -> None:
+    erased = "2026-11-22T10:15:00+00:00"
+    press = BuildStatus(unsent=2, unsent_since=erased, erased_since=erased, push_fault="rsync: no route to host")
+    settings.site.with_name("press.json").write_text(press.dumps(), "utf-8")
+
+    assert wrong(client) == (
+        "press: Words that were taken off are still to be read there. Where the site is served it is 2 prints behind: "
+        "rsync: no route to host"
+    )
 
 
 @each_process
@@ -198,6 +216,6 @@ def test_mail_that_was_given_up_or_should_long_have_gone_is_told_by_the_desk(set
     database.execute(add, ("k3v9tq2mxw7d", time.time() - 3660, "waiting"))
     late = wrong(client)
 
-    assert failed == "outbox: 1 mails were given up; the desk’s page “Mail” says why"
+    assert failed == "outbox: emails given up: 1; the desk’s page “Email” says why"
     assert state == {"waiting": 0, "late_seconds": 0, "failed": 0}
-    assert re.match(r"outbox: a mail has been late for 36\d\d seconds; its server refuses it", late)
+    assert re.match(r"outbox: an email has been late for 36\d\d seconds; its server refuses it", late)

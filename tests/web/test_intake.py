@@ -78,8 +78,8 @@ def test_a_comment_is_kept_before_the_answer_and_leads_to_its_receipt(client: Te
     ({"comment": "bell\x07"}, "Comment has a character that cannot be shown (U+0007) after “bell”"),
     ({"email": "tom@nowhere"}, '<a href="#email">Enter an email address in the correct format, like name@'),
     ({"email": "a@b.example, c@d.example"}, '<a href="#email">Enter an email address in the correct format'),
-    ({"reply_to": "9999"}, "The comment that you answer is gone."),
-    ({"reply_to": "../../x"}, "The comment that you answer is gone."),
+    ({"reply_to": "9999"}, "The comment you are replying to is no longer here."),
+    ({"reply_to": "../../x"}, "The comment you are replying to is no longer here."),
 ])  # fmt: skip
 def test_a_refused_form_comes_back_with_its_error_and_every_word(
     client: TestClient, settings: Settings, fields: dict[str, str], error: str
@@ -123,8 +123,8 @@ def test_a_comment_whose_answered_one_is_gone_can_be_sent_again_to_the_article(
 @pytest.mark.parametrize(("request_", "status", "sentence"), [
     ({"data": FORM | {"article": "nothing"}}, 404, "That article is not here."),
     ({"data": FORM | {"article": "../articles"}}, 404, "That article is not here."),
-    ({"json": FORM}, 415, "what a form of this site sends"),
-    ({"files": {"name": b"Tom"}}, 415, "what a form of this site sends"),
+    ({"json": FORM}, 415, "did not come from a form on this site"),
+    ({"files": {"name": b"Tom"}}, 415, "did not come from a form on this site"),
     ({"data": FORM | {"comment": "x" * 70_000}}, 413, "That is too long."),
     ({"data": {f"f{n}": "" for n in range(21)}}, 400, "more than 20 fields"),
     ({"data": FORM, "headers": {"sec-fetch-site": "cross-site"}}, 403, "another site"),
@@ -522,7 +522,7 @@ def test_a_receipt_says_in_every_state_what_became_of_the_comment(client: TestCl
 
 @pytest.mark.parametrize(("decision", "more", "words"), [
     ("reject", {}, "David has decided not to publish your comment."),
-    ("reject", {"reason": "Please leave <names> out."}, "David has decided not to publish your comment. He writes: Please leave <names> out."),
+    ("reject", {"reason": "Please leave <names> out."}, "David has decided not to publish your comment. He writes: Please leave <names> out. You can change your comment below and send it again."),
     ("spam", {}, "David has decided not to publish your comment."),
 ])  # fmt: skip
 def test_a_rejected_comment_says_so_with_the_reason_if_one_was_given(
@@ -662,7 +662,7 @@ def test_a_change_of_what_was_decided_against_is_refused_and_its_words_shown(
     answer = client.post(receipt, data={"name": "Tom", "comment": "My long & better words."})
 
     assert answer.status_code == 409
-    assert "This comment cannot be changed any more." in answer.text
+    assert "You can’t change this comment any more." in answer.text
     assert values(answer) == {"comment": "My long & better words."}
     assert [revision.number for revision in revisions(settings)] == [1]
 
@@ -1034,7 +1034,7 @@ def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings)
     ("POST", "/comments", 404, "That article is not here."),
     ("GET", "/comments/receipt/none", 404, "That link doesn’t work"),
     ("GET", "/nowhere", 404, "That page is not here."),
-    ("POST", "/comments/mail/none", 400, "That form is none of this site’s."),
+    ("POST", "/comments/mail/none", 400, "That page is out of date. Go back, reload it"),
     ("GET", "/comments/mail/none", 503, "This could not be done just now."),
 ])  # fmt: skip
 def test_without_a_theme_the_answer_is_a_sentence(

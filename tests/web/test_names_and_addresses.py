@@ -67,10 +67,9 @@ def test_a_message_is_taken_however_it_can_be_answered(contact: str) -> None:
 
 
 @pytest.mark.parametrize(("contact", "reply_to", "said"), [
-    ("info@bücher.example", "info@xn--bcher-kva.example", "> info@bücher.example\n>\n> Can you ring me?"),
+    ("info@bücher.example", "info@xn--bcher-kva.example", "Write to info@bücher.example\n"),
     ("07504 000000 or ann@example.org", "ann@example.org", "> 07504 000000 or ann@example.org\n>\n> Can you ring me?"),
-    ("josé@example.org", None, "How to reach Ann is in the first lines."),
-    ("020 7946 0000 after six", None, "You reach Ann on 020 7946 0000 after six."),
+    ("josé@example.org", None, "Write to josé@example.org\n"),
     ("ann@example.org bob@example.org", None, "> ann@example.org bob@example.org\n"),
 ])  # fmt: skip
 def test_the_mail_says_how_a_message_can_be_answered(

@@ -287,7 +287,7 @@ def moderate(settings: Settings, canaries: Canaries, reader: Reader) -> None:
 
 def mails(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """Return to whom each mail went, and all that a reader of it can find."""
-    for path in settings.mail.glob("*.eml"):
+    for path in settings.mail.glob("[!.]*.eml"):
         mail = message_from_bytes(path.read_bytes(), policy=default)
         parts = [part.get_content() for part in mail.walk() if not part.is_multipart()]
         yield mail["To"].addresses[0].addr_spec, "\n".join([*map(str, mail.values()), *parts]).encode()

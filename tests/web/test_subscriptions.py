@@ -1,10 +1,13 @@
 """An address of a reader: asked first, chosen by its owner, gone at a word; and nobody learns whether it is known."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
+from postbox.moderation.service import Moderation
+from postbox.privacy.retention import tidy
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
@@ -12,7 +15,7 @@ from postbox.store.subscriptions import EVENTS, Subscription, Subscriptions
 from tests.support.intake import FORM, client, decide
 from tests.support.intake import sent as sent_comment
 from tests.support.pages import shown
-from tests.support.store import revisions
+from tests.support.store import NOW, revisions
 
 ON_BOTH_ENGINES = True
 __all__ = ["client"]  # fixtures
@@ -93,7 +96,7 @@ def test_opening_the_link_changes_nothing_however_often(client: TestClient, sett
 def test_its_owner_confirms_it_and_chooses(client: TestClient, settings: Settings) -> None:
     subscription = sent(client, settings)
     page = client.get(link(settings, subscription))
-    assert "Is this address yours?" in shown(page)
+    assert "Confirm your email address" in shown(page)
     assert ADDRESS not in page.text
 
     answer = client.post(link(settings, subscription), data={"action": "choose", "author": "yes", "others": "no"})
@@ -103,6 +106,50 @@ def test_its_owner_confirms_it_and_chooses(client: TestClient, settings: Setting
         subscription.comment, ADDRESS, ("author",), is_confirmed=True
     )
     assert "Your email choices" in shown(client.get(link(settings, subscription)))
+
+
+@pytest.mark.parametrize(("form", "said"), [
+    ({"action": "choose", "author": "yes"}, "Your choices are saved."),
+    ({"action": "choose"}, "We won’t email you about this comment any more."),
+    ({"action": "stop"}, "We won’t email you about this comment any more."),
+    ({"action": "never"}, "We’ll never email this address again."),
+])  # fmt: skip
+def test_what_was_chosen_is_confirmed(client: TestClient, settings: Settings, form: dict[str, str], said: str) -> None:
+    address = link(settings, sent(client, settings))
+
+    confirmed = client.post(address, data={"action": "choose", "published": "yes"}, follow_redirects=True)
+    page = client.post(address, data=form, follow_redirects=True)
+
+    assert "Your address is confirmed." in shown(confirmed)
+    assert f"/comments/receipt/{Inbox.open(settings).receipt(revisions(settings)[0].id)}" in confirmed.text
+    assert said in shown(page)
+
+
+def test_who_unsubscribed_has_what_they_chose_back_until_the_address_is_erased(
+    client: TestClient, settings: Settings
+) -> None:
+    subscription = sent(client, settings)
+    address = link(settings, subscription)
+    client.post(address, data={"action": "choose", "author": "yes", "others": "yes"})
+
+    stopped = client.post(f"{address}?done=published", data={"action": "stop"}, follow_redirects=True)
+    assert "You’ve unsubscribed" in shown(stopped)
+    assert subscriptions(settings).of(subscription.comment) == replace(subscription, events=(), is_confirmed=True)
+    undo = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', stopped.text))
+    client.post(address, data={"action": "choose"} | undo)
+    assert subscriptions(settings).of(subscription.comment) == replace(
+        subscription, events=("author", "others"), is_confirmed=True
+    )
+    client.post(address, data={"action": "stop"})
+    tidy(Moderation.open(settings), now=NOW)
+
+    assert subscriptions(settings).of(subscription.comment) is None
+    assert "You get no more email because of this link." in shown(
+        client.post(address, data={"action": "choose"} | undo, follow_redirects=True)
+    )
+    assert ("subscription", subscription.comment) in [
+        (row["kind"], row["about"]) for row in Inbox.open(settings).connection.execute("SELECT * FROM erasure")
+    ]
 
 
 def test_who_chooses_nothing_is_sent_nothing(client: TestClient, settings: Settings) -> None:
@@ -200,13 +247,14 @@ def test_the_receipt_stops_the_mail_and_hands_out_all_that_is_kept(client: TestC
     assert "Confirm your address to hear back." in shown(client.get(receipt))
 
     export = client.get(f"{receipt}/kept.json").json()
-    client.post(receipt, data={"action": "stop"})
+    stopped = client.post(receipt, data={"action": "stop"}, follow_redirects=True)
 
+    assert "You’ve unsubscribed. We won’t email you about this comment." in shown(stopped)
     assert export["email"]["address"] == ADDRESS
     assert [it["body"] for it in export["revisions"]] == [FORM["comment"]]
     assert [(it["state"], it["held"], it["reason"]) for it in export["revisions"]] == [("waiting", [], "")]
     assert subscriptions(settings).having(ADDRESS) == []
-    assert "Send me no email" not in client.get(receipt).text
+    assert "Stop emails" not in client.get(receipt).text
 
 
 def test_the_page_leads_to_the_comment_once_it_is_published(client: TestClient, settings: Settings) -> None:

@@ -178,8 +178,8 @@ def test_a_message_says_how_to_answer_it(contact: str) -> None:
 @pytest.mark.parametrize(("fields", "error"), [
     ({"name": ""}, "Enter your name"),
     ({"contact": ""}, "Enter your phone number or email address"),
-    ({"contact": "12345"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
-    ({"contact": "ring me"}, "Enter a whole phone number, like 020 7946 0000, or an email address"),
+    ({"contact": "12345"}, "Enter a full phone number or email address"),
+    ({"contact": "ring me"}, "Enter a full phone number or email address"),
     ({"contact": "tom@feet"}, "Enter an email address in the correct format, like name@example.com"),
     ({"contact": "0" * 255}, "Phone number or email address must be 254 characters or fewer"),
     ({"contact": "07700 900123\x07"}, "Phone number or email address has a character that cannot be shown (U+0007)"),

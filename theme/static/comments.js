@@ -13,7 +13,7 @@
   const [article, replyTo, key, name, comment] = ["article", "reply_to", "key", "name", "comment"].map(input);
   const fields = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll(".field [name]")]);
   const words = [...fields, key];
-  const most = Number(comment.dataset.most);
+  const limit = Number(comment.dataset.limit);
   const heading = /** @type {HTMLElement} */ (document.getElementById("join-title"));
   const actions = /** @type {HTMLElement} */ (find(".actions", form));
   const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll("a[data-reply]")]);
@@ -67,10 +67,10 @@
 
   // Seen at once, said in a pause (GOV.UK Design System, character count).
   const countDown = () => {
-    const left = most - comment.value.length;
+    const left = limit - comment.value.length;
     const number = Math.abs(left);
     const characters = () => `${number.toLocaleString("en")} character${number === 1 ? "" : "s"}`; // its first call is slow
-    count.textContent = left > most / 5 ? "" : `You have ${characters()} ${left < 0 ? "too many" : "remaining"}`;
+    count.textContent = left > limit / 5 ? "" : `You have ${characters()} ${left < 0 ? "too many" : "remaining"}`;
     count.className = left < 0 ? "error" : "hint";
     clearTimeout(timer);
     timer = setTimeout(() => (countAloud.textContent = count.textContent), 1000);

@@ -1,0 +1,1 @@
+"""Writing at the desk: articles and pages as their files, unfinished texts, earlier versions, publishing."""

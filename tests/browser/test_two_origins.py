@@ -1,0 +1,106 @@
+"""Site on one origin, below a path and with its policy in the page, and the intake on another: a reader's whole way."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.intake import running
+from tests.support.place import Place, a_place
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A static host that sends no headers of ours."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def origins(shipped: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The addresses of the site and of its intake."""
+    folder: Path = tmp_path_factory.mktemp("apart")
+    settings = a_place(shipped, folder / "mine")
+    host = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder / "www")))
+    threading.Thread(target=host.serve_forever, daemon=True).start()
+    site = f"http://localhost:{host.server_port}/site"
+    with running(settings) as (_, port):
+        talk = f"http://127.0.0.1:{port}"
+        output = str(folder / "www/site")
+        Place(folder / "made").build(
+            SITE_URL=site, INTAKE=talk, PLAIN_HOST=True, OUTPUT_PATH=output, SITE_JSON=str(settings.site)
+        )
+        yield site, talk
+    host.shutdown()
+    host.server_close()
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["with JavaScript", "without"])
+def test_a_reader_comments_replies_and_writes_across_two_origins(
+    browser: Browser, origins: tuple[str, str], has_script: bool
+) -> None:
+    site, talk = origins
+    context = browser.new_context(java_script_enabled=has_script)
+    page, said = context.new_page(), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    article = f"{site}/articles/big-toe-and-glutes/"
+    place = article if has_script else talk
+
+    page.goto(article)
+    page.get_by_label("Your name").fill("Sue")
+    page.get_by_role("button", name="Send comment").click()
+    expect(page.locator(".problem")).to_contain_text("There is a problem")
+    page.get_by_role("textbox", name="Your comment").fill("On the **third** step.")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview strong")).to_have_text("third")
+    assert page.url.startswith(place)
+    page.get_by_role("button", name="Send comment").click()
+    expect(page.locator(".done")).to_contain_text("Thank you, Sue")
+    assert page.url.startswith(place)
+    if has_script:
+        page.reload()
+        expect(page.locator(".done")).to_contain_text("Thank you, Sue")
+    else:
+        expect(page.locator("script")).to_have_count(0)
+        page.get_by_role("link", name="Back to the article").click()
+        assert page.url == article
+
+    page.get_by_role("link", name="Reply to").first.click()
+    page.get_by_label("Your name").fill("Tom")
+    page.get_by_role("textbox", name="Your comment").fill("So it does.")
+    page.get_by_role("button", name="Send comment").click()
+    expect(page.locator(".done").filter(has_text="Tom")).to_be_visible()
+
+    page.goto(f"{site}/contact/")
+    page.get_by_role("button", name="Send message").click()
+    expect(page.locator(".problem")).to_contain_text("There is a problem")
+    assert page.url.startswith(talk)
+    for label, words in (("Your name", "Tom"), ("Your phone number", "07700 900123"), ("Your message", "Ring me?")):
+        page.get_by_label(label).fill(words)
+    page.get_by_role("button", name="Send message").click()
+    expect(page.locator(".done")).to_contain_text("Thank you, Tom")
+    _leads_home(page, site)
+
+    assert [line for line in said if "olicy" in line or "CORS" in line] == []
+    context.close()
+
+
+def _leads_home(page: Page, site: str) -> None:
+    page.locator(".brand").click()
+    assert page.url == f"{site}/"
+    expect(page.get_by_role("article").first).to_be_visible()
+
+
+def test_the_policy_in_the_page_keeps_a_form_from_going_elsewhere(browser: Browser, origins: tuple[str, str]) -> None:
+    page = browser.new_page()
+    page.goto(f"{origins[0]}/contact/")
+
+    with page.expect_console_message(lambda message: "form-action" in message.text):
+        page.locator("form").evaluate("form => { form.action = 'http://127.0.0.1:9/'; form.requestSubmit() }")
+
+    assert page.url == f"{origins[0]}/contact/"
+    page.close()

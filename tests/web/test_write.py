@@ -1,0 +1,243 @@
+"""Writing at the desk without JavaScript: every refusal gives every word back, and no file changes but by Publish."""
+
+import html
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any
+
+import pytest
+from httpx2 import Response
+from PIL import Image
+from starlette.testclient import TestClient
+
+from postbox.settings import Settings
+from postbox.writing.texts import Texts
+from tests.support.desk import a_client, signed_in
+
+KEY = "articles/shoes"
+FILE = b"Title: Shoes\r\nX-Own: mine\r\nid: shoes\r\nSlug: shoes\r\nDate: 2026-11-20\r\nSummary: In short.\r\n\r\nSome words."
+
+
+@pytest.fixture
+def author(settings: Settings) -> Iterator[TestClient]:
+    """A browser that is signed in, beside one published article."""
+    (settings.content / "articles").mkdir()
+    (settings.content / f"{KEY}.md").write_bytes(FILE)
+    with a_client(settings) as client:
+        yield signed_in(client, settings)
+
+
+def form(page: str) -> dict[str, str]:
+    """Return what the form of a text would send."""
+    fields = dict(
+        re.findall(
+            r'<input (?:type="hidden" |id="\w+" |type="datetime-local" )+name="(\w+)"[^>]*? value="([^"]*)"', page
+        )
+    )
+    found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    assert found
+    return {name: html.unescape(value) for name, value in fields.items()} | {"text": html.unescape(found[1])}
+
+
+def send(author: TestClient, action: str = "save", key: str = KEY, picture: bytes = b"", **fields: Any) -> Response:
+    """Send the form of a text as a browser does, with some fields changed."""
+    shown = form(author.get(f"/write/{key}").text) | {"action": action} | fields
+    return author.post(f"/write/{key}", data=shown, files={"picture": ("a.jpg", picture)})
+
+
+def a_photograph(kind: str = "JPEG", **options: Any) -> bytes:
+    made = BytesIO()
+    Image.new("RGB", (40, 30), "tan").save(made, kind, **options)
+    return made.getvalue()
+
+
+def words_are_in(answer: Response, *words: str) -> bool:
+    return all(word in html.unescape(answer.text) for word in words)
+
+
+def test_a_text_that_is_opened_and_saved_leaves_no_copy_and_its_file_as_it_was(
+    author: TestClient, settings: Settings
+) -> None:
+    assert send(author).status_code == 303
+    assert send(author, "publish").headers["location"].endswith("flash=same")
+
+    assert Texts(settings.content, settings.desk).working(KEY) is None
+    assert (settings.content / f"{KEY}.md").read_bytes() == FILE
+
+
+HUGE = (
+    b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03"
+    + b"\x01\x22\x00" * 3
+)
+REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "a text that is too long": ({"text": "long words " * 18_200}, 422, "200,000 is the most"),
+    "an address that is none": ({"slug": "Big Toe/.."}, 422, "small letters, digits and single hyphens"),
+    "an hour that no clock shows": ({"when": "2027-03-28T01:30"}, 422, "There is no 01:30 on 28 March 2027 in London"),
+    "a time that is none": ({"when": "soon"}, 422, "like 2026-12-01T07:00"),
+    "an empty title": ({"title": "", "action": "publish"}, 422, "Give it a title."),
+    "an empty summary": ({"summary": "", "action": "look"}, 422, "Write one sentence for under the title."),
+    "no words": ({"text": "\n", "action": "publish"}, 422, "Write some words."),
+    "a picture without words": ({"picture": a_photograph()}, 422, "Say what the picture shows"),
+    "a picture of Apple's": ({"picture": b"\x00\x00\x00\x18ftypheic", "alt": "A foot"}, 422, "Most compatible"),
+    "no picture": ({"picture": b"GIF89a", "alt": "A foot"}, 422, "a JPEG, PNG or WebP"),
+    "a picture of half a header": ({"picture": a_photograph()[:12], "alt": "A foot"}, 422, "a JPEG, PNG or WebP"),
+    "too many pixels": ({"picture": HUGE, "alt": "A foot"}, 422, "50 is the most"),
+    "too many bytes": ({"picture": a_photograph() + bytes(26 << 20), "alt": "A foot"}, 422, "more than 25 MB"),
+    "a press that does not run": ({"action": "look"}, 409, "the press does not run"),
+    "another device": ({"number": "7"}, 409, "changed elsewhere meanwhile"),
+    "a change in an editor": ({"base": "0" * 64}, 409, "changed elsewhere meanwhile"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "status", "told"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_says_why_and_gives_every_word_back(
+    author: TestClient, settings: Settings, fields: dict[str, Any], status: int, told: str
+) -> None:
+    typed = {"title": "Shoes & socks", "summary": "Typed <b>.", "text": "\nMine.\n", "alt": ""} | fields
+
+    answer = send(author, **typed)
+
+    assert (answer.status_code, words_are_in(answer, told, 'role="alert"')) == (status, True)
+    shown = form(answer.text)
+    assert {name: shown[name] for name in ("title", "summary", "text", "alt")} == {
+        name: typed[name] for name in ("title", "summary", "text", "alt")
+    }
+    assert (settings.content / f"{KEY}.md").read_bytes() == FILE
+    assert not list((settings.content / "images").glob("*"))
+
+
+def test_words_of_someone_who_is_not_signed_in_come_back_and_are_kept_nowhere(
+    author: TestClient, settings: Settings
+) -> None:
+    page = author.get(f"/write/{KEY}").text
+    author.cookies.clear()
+
+    answer = author.post(
+        f"/write/{KEY}",
+        data=form(page) | {"text": "An hour's work.", "action": "publish"},
+        files={"picture": ("a.jpg", bytes(3 << 20))},
+    )
+
+    assert (answer.status_code, form(answer.text)["text"]) == (401, "An hour's work.")
+    assert (author.get("/write").status_code, author.get(f"/write/{KEY}").status_code) == (401, 401)
+    assert Texts(settings.content, settings.desk).all_working() == []
+    assert (settings.content / f"{KEY}.md").read_bytes() == FILE
+
+
+def test_a_form_of_another_site_writes_nothing(author: TestClient, settings: Settings) -> None:
+    answer = author.post(
+        f"/write/{KEY}", data={"text": "Theirs.", "action": "publish"}, headers={"sec-fetch-site": "cross-site"}
+    )
+
+    assert answer.status_code == 403
+    assert Texts(settings.content, settings.desk).all_working() == []
+
+
+def test_a_text_changed_in_an_editor_is_not_published_over(author: TestClient, settings: Settings) -> None:
+    file, elsewhere = settings.content / f"{KEY}.md", FILE.replace(b"Some words.", b"In an editor.")
+    send(author, text="Mine.")
+    file.write_bytes(elsewhere)
+
+    answer = send(author, "publish")
+
+    assert answer.status_code == 409
+    assert words_are_in(answer, "Mine.", "In an editor.", "Keep mine", "Take the other")
+    assert file.read_bytes() == elsewhere
+    assert send(author, "theirs").status_code == 303
+    assert form(author.get(f"/write/{KEY}").text)["text"] == "In an editor."
+    assert [one.data for one in Texts(settings.content, settings.desk).versions(KEY)] == [
+        FILE.replace(b"Some words.", b"Mine.")
+    ]
+
+
+def test_two_devices_that_save_at_once_do_not_overwrite_each_other(author: TestClient, settings: Settings) -> None:
+    shown = form(author.get(f"/write/{KEY}").text)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(
+                lambda n: (
+                    author.post(f"/write/{KEY}", data=shown | {"text": f"Device {n}.", "action": "save"}).status_code
+                ),
+                range(4),
+            )
+        )
+
+    assert sorted(answers) == [303, 409, 409, 409]
+
+
+@pytest.mark.parametrize("action", ["take off", "delete"])
+def test_an_unfinished_copy_is_not_lost_where_its_text_goes_off_the_site(
+    author: TestClient, settings: Settings, action: str
+) -> None:
+    answer = send(author, action, text="Unfinished.")
+
+    assert words_are_in(
+        author.get(answer.headers["location"]),
+        "Deleted." if action == "delete" else "It goes out when the press runs again.",
+    )
+    file = settings.content / f"{KEY}.md"
+    assert (b"\r\nStatus: draft\r\n" in file.read_bytes()) if action == "take off" else not file.exists()
+    texts = Texts(settings.content, settings.desk)
+    kept = [one.data for one in texts.all_working()] + [one.data for one in texts.versions(KEY)]
+    assert any(b"Unfinished." in data for data in kept)
+    if action == "delete":
+        author.post(f"/write/{KEY}", data={"action": "restore"})
+        assert file.read_bytes() == FILE
+
+
+def test_a_text_that_is_linked_stays_until_the_link_is_gone(author: TestClient, settings: Settings) -> None:
+    linker = settings.content / "articles/linker.md"
+    linker.write_bytes(
+        FILE.replace(b"Title: Shoes", b"Title: Linker").replace(b"Some words.", b"[x]({filename}/articles/shoes.md)")
+    )
+
+    answer = send(author, "delete")
+
+    assert (answer.status_code, words_are_in(answer, "This is linked from “Linker”.")) == (409, True)
+    assert (settings.content / f"{KEY}.md").read_bytes() == FILE
+    linker.unlink()
+    assert send(author, "delete").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "key", ["articles/../../x", "comments/a", "articles/.hidden", "articles/link", "articles/pipe", "articles/nothing"]
+)
+def test_no_address_reaches_a_file_that_is_no_text(author: TestClient, settings: Settings, key: str) -> None:
+    (settings.content / "articles/link.md").symlink_to(settings.desk / "key")
+    os.mkfifo(settings.content / "articles/pipe.md")
+
+    shown = author.get(f"/write/{key.replace('..', '%2e%2e')}")
+    sent = author.post(f"/write/{key.replace('..', '%2e%2e')}", data={"title": "x", "text": "x", "action": "save"})
+
+    assert shown.status_code in (401, 404, 409)
+    assert "key" not in shown.text.replace("keyboard", "") or shown.status_code != 200
+    assert sent.status_code != 500
+    assert author.get("/write").status_code == 200
+
+
+def test_only_pages_for_writing_may_have_a_script_and_none_is_kept_by_others(author: TestClient) -> None:
+    policies = {
+        path: author.get(path).headers["content-security-policy"]
+        for path in ("/write", f"/write/{KEY}", "/", "/details")
+    }
+
+    assert ["script-src 'self'" in policy for policy in policies.values()] == [True, True, False, False]
+    assert all("default-src 'none'" in policy for policy in policies.values())
+    assert author.get(f"/write/{KEY}").headers["cache-control"] == "private, no-cache"
+
+
+def test_a_picture_lies_under_a_name_of_its_own_and_is_never_written_over(
+    author: TestClient, settings: Settings
+) -> None:
+    send(author, picture=a_photograph(), alt="A [foot]", text="Before.\n\n[picture]\n\nAfter.")
+
+    [image] = (settings.content / "images").iterdir()
+    text = form(author.get(f"/write/{KEY}").text)["text"]
+    assert re.fullmatch(rf"Before\.\n\n!\[A \(foot\)\]\(\{{static\}}/images/{image.name}\)\n\nAfter\.", text)
+    assert image.read_bytes() == a_photograph()
+    image.write_bytes(b"mine")
+    send(author, picture=a_photograph(), alt="Again")
+    assert image.read_bytes() == b"mine"
