@@ -4,6 +4,7 @@ Each is ``POSTBOX_`` and the name of a field below in capitals, like ``POSTBOX_P
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -150,11 +151,32 @@ def variable(name: str) -> str:
     return "POSTBOX_INBOX" if name == "postgresql" else f"POSTBOX_{name.upper()}"
 
 
+def postgresql_options(address: str) -> dict[str, Any]:
+    """Return what an address of PostgreSQL says, by libpq's names.
+
+    Raises:
+        SettingsError: if it names no role and no database, or cannot be read; the text does not repeat it.
+    """
+    from psycopg import ProgrammingError  # where no address is set, nothing of it is loaded
+    from psycopg.conninfo import conninfo_to_dict
+
+    options: dict[str, Any] = {}
+    if address.startswith("postgresql://"):
+        with suppress(ProgrammingError):
+            options = conninfo_to_dict(address)
+    if not (options.get("user") and options.get("dbname")):
+        raise SettingsError(
+            "POSTBOX_INBOX must be like postgresql://role:password@host/database, role and password percent-encoded;"
+            " leave it out for a file"
+        )
+    return options
+
+
 def _check_inbox(settings: Settings) -> None:
     """Refuse an address of another kind, or a key that is none; the texts repeat neither."""
     is_key = len(settings.inbox_key) == KEY_DIGITS and set(settings.inbox_key) <= set("0123456789abcdef")
-    if settings.postgresql and not settings.postgresql.startswith("postgresql://"):
-        raise SettingsError("POSTBOX_INBOX must be like postgresql://user:password@host/name; leave it out for a file")
+    if settings.postgresql:
+        postgresql_options(settings.postgresql)
     if settings.postgresql and not is_key:
         raise SettingsError(
             f"POSTBOX_INBOX_KEY must be {KEY_DIGITS} hexadecimal digits where POSTBOX_INBOX is set, the same on each machine;"

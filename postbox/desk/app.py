@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DELETIONS_SECONDS = 0.2
 LATE_SECONDS = 3600
+DESK = "postbox_desk"  # the channel on which PostgreSQL tells of what has come
 
 
 def application(settings: Settings) -> Starlette:
@@ -46,12 +47,14 @@ def application(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = context.store
-        works = (carry_out_deletions(context), MailWorker(store).run(), hourly(store))
+        worker = MailWorker(store, wait=context.wakeup.waiter())
+        works = (carry_out_deletions(context), worker.run(), hourly(store))
         tasks = [asyncio.create_task(work) for work in works]
-        sender = _sender(settings)
+        listeners = _listeners(context)
         yield
-        if sender:
-            await asyncio.to_thread(sender.close)
+        for listener in listeners:
+            await asyncio.to_thread(listener.close)
+        context.wakeup.close()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -90,16 +93,20 @@ def application(settings: Settings) -> Starlette:
     return app
 
 
-def _sender(settings: Settings) -> "Listener | None":
-    """Begin to hand over what is public to the intakes of other machines, where there can be any."""
+def _listeners(context: DeskContext) -> "list[Listener]":
+    """Begin to hand over what is public to the intakes of other machines, where there can be any, and to hear of theirs."""
+    settings = context.settings
     if not settings.postgresql:
-        return None
-    from postbox.store import handover
+        return []
+    from postbox.store.handover import LOOK_SECONDS, PUBLIC, QUIET_SECONDS, Listener, Sender
 
-    sender = handover.Sender(settings)
-    listener = handover.Listener(settings, handover.PUBLIC, sender.send, seconds=handover.LOOK_SECONDS)
-    listener.start()
-    return listener
+    listeners = [
+        Listener(settings, PUBLIC, Sender(settings).send, seconds=LOOK_SECONDS),
+        Listener(settings, DESK, lambda _: context.wakeup.wake(), seconds=QUIET_SECONDS),
+    ]
+    for listener in listeners:
+        listener.start()
+    return listeners
 
 
 async def carry_out_deletions(context: DeskContext) -> None:
@@ -110,7 +117,7 @@ async def carry_out_deletions(context: DeskContext) -> None:
         with context.store.unit() as work:
             context.moderation(work).carry_out_deletions(now=context.clock())
 
-    logged = ""
+    logged, wait = "", context.wakeup.waiter()
     while True:
         try:
             await asyncio.to_thread(carry_out)
@@ -119,7 +126,7 @@ async def carry_out_deletions(context: DeskContext) -> None:
             if repr(error) != logged:
                 log.event("A writer's deletion could not be carried out", level=logging.ERROR, error=error)
             logged = repr(error)
-        await asyncio.sleep(DELETIONS_SECONDS)
+        await wait(DELETIONS_SECONDS)
 
 
 def _inbox(context: DeskContext) -> health.State:

@@ -10,15 +10,22 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from postbox.settings import postgresql_options
+
+T = TypeVar("T")
+
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 5.0  # besides the wait for whoever holds the inbox
+SILENT_SECONDS = 1.0  # more, and a server that is there and says nothing is left
 IDLE_SECONDS = 30  # in a transaction that a machine has left open
+NEAR = ("", "localhost", "127.0.0.1", "::1")
 LOCK = 7_236_145  # the one writer's, in the database
 SILENCE: dict[str, Any] = {
     "keepalives_idle": 5,
@@ -86,13 +93,15 @@ SCHEMA = [
         article short_text, id short_text, content bytea, version bigint NOT NULL, PRIMARY KEY (article, id)
     );
     CREATE INDEX published_by_version ON published (version);
-    CREATE UNLOGGED TABLE rate (
-        bucket short_text PRIMARY KEY, level double precision NOT NULL, at double precision NOT NULL, wait double precision NOT NULL
-    );
-    CREATE INDEX rate_by_time ON rate (at);
-    CREATE FUNCTION tell_of_events() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN NOTIFY postbox_event; RETURN NULL; END $$;
-    CREATE TRIGGER tell_of_events AFTER INSERT ON event EXECUTE FUNCTION tell_of_events();
+    CREATE UNLOGGED TABLE rate (bucket code PRIMARY KEY, empty_at double precision NOT NULL);
+    CREATE INDEX rate_by_time ON rate (empty_at);
+    CREATE FUNCTION seconds() RETURNS double precision LANGUAGE sql STABLE AS
+        'SELECT extract(epoch FROM statement_timestamp())::double precision';
+    CREATE FUNCTION tell_the_desk() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NOTIFY postbox_desk; RETURN NULL; END $$;
+    CREATE TRIGGER tell_the_desk AFTER INSERT ON event EXECUTE FUNCTION tell_the_desk();
+    CREATE TRIGGER tell_the_desk AFTER UPDATE OF deletion ON comment EXECUTE FUNCTION tell_the_desk();
+    CREATE TRIGGER tell_the_desk AFTER UPDATE OF state ON revision EXECUTE FUNCTION tell_the_desk();
     GRANT USAGE ON SCHEMA postbox TO postbox_intake;
     GRANT SELECT, INSERT, UPDATE ON comment, revision, message TO postbox_intake;
     GRANT SELECT, INSERT, UPDATE, DELETE ON subscription, rate TO postbox_intake;
@@ -101,12 +110,27 @@ SCHEMA = [
     GRANT SELECT ON schema_version, site_file, published TO postbox_intake
     """,
 ]
+CURES = {
+    "42501": "intakes use the role postbox_intake, the desk the role that owns the database",
+    "42704": "make the role postbox_intake first",
+    "0A000": "the server must be built with ICU, as Debian's is",
+}
 # What SQLite has words of its own for. The places of what was erased are free for other rows after a vacuum.
 WORDS = {
     "BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})",
     "x''": "''::bytea",
     "PRAGMA wal_checkpoint(TRUNCATE)": "VACUUM comment, revision, subscription, message, event, erasure",
 }
+
+
+class _Bounded(psycopg.Connection[dict[str, Any]]):
+    """A connection that waits for an answer no longer than ``seconds``."""
+
+    seconds: float | None = None
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """Wait for what was asked."""
+        return super().wait(gen, interval, self.seconds if timeout is None else timeout)
 
 
 class Connection:
@@ -118,17 +142,21 @@ class Connection:
         Raises:
             sqlite3.Error: if nothing answers there, or the database does not keep every character; never with the password.
         """
-        with _faults():
-            self._real = psycopg.connect(
-                address,
+        options: dict[str, Any] = postgresql_options(address)
+        if not _is_near(options.get("host") or ""):
+            options.setdefault("sslmode", "require")
+        with _faults(options.get("password") or ""):
+            self._real = _Bounded.connect(
+                **options | SILENCE,
                 autocommit=True,
                 row_factory=dict_row,
                 cursor_factory=psycopg.RawCursor,
                 connect_timeout=CONNECT_SECONDS,
                 client_encoding="UTF8",
-                **SILENCE,
             )
-            milliseconds, longest = int(1000 * wait_seconds), int(1000 * (wait_seconds + STATEMENT_SECONDS))
+        milliseconds, longest = int(1000 * wait_seconds), int(1000 * (wait_seconds + STATEMENT_SECONDS))
+        self._real.seconds = wait_seconds + STATEMENT_SECONDS + SILENT_SECONDS
+        with self._asking():
             self._real.execute(
                 "SET search_path = postbox; SET synchronous_commit = on;"
                 f" SET lock_timeout = {max(1, milliseconds)}; SET statement_timeout = {longest};"
@@ -150,17 +178,28 @@ class Connection:
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> psycopg.Cursor[dict[str, Any]]:
         """Run a statement in SQLite's words."""
-        with _faults():
+        with self._asking():
             return self._real.execute(_translated(statement), [_storable(value) for value in values] or None)
 
     def notified(self, seconds: float) -> bool:
         """Wait so long at most for what this connection listens to; return whether anything came."""
-        with _faults():
+        with self._asking():
             return any(True for _ in self._real.notifies(timeout=seconds, stop_after=1))
 
     def close(self) -> None:
         """End it."""
         self._real.close()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Leave a server that has not answered in time: what it was asked may still hold the connection up."""
+        try:
+            with _faults():
+                yield
+        except sqlite3.Error:
+            if self._real.info.transaction_status == TransactionStatus.ACTIVE:
+                self._real.close()
+            raise
 
     def __del__(self) -> None:
         """End it with whoever used it, as sqlite3 does."""
@@ -174,11 +213,11 @@ def migrate(connection: Connection, reader_fields: Iterable[str]) -> None:
     Raises:
         sqlite3.DatabaseError: if that is not so, or the schema is a newer version's.
     """
-    may_make = "SELECT pg_has_role(datdba, 'USAGE') AS may FROM pg_database WHERE datname = current_database()"
-    row = connection.execute(may_make).fetchone()
-    if not row or not row["may"]:
+    if not owns(connection):
         if _version(connection) != len(SCHEMA):
-            raise sqlite3.OperationalError("start the desk of this version first, which makes the tables")
+            raise sqlite3.OperationalError(
+                "the tables of POSTBOX_INBOX are not those of this version; start the desk first, whose role owns the database"
+            )
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -196,6 +235,13 @@ def migrate(connection: Connection, reader_fields: Iterable[str]) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def owns(connection: Connection) -> bool:
+    """Tell whether a connection's role owns the database, as the desk's does."""
+    query = "SELECT pg_has_role(datdba, 'USAGE') AS owns FROM pg_database WHERE datname = current_database()"
+    row = connection.execute(query).fetchone()
+    return bool(row and row["owns"])
 
 
 def _version(connection: Connection) -> int:
@@ -224,17 +270,30 @@ def _storable(value: object) -> object:
     return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
+def _is_near(hosts: str) -> bool:
+    """Tell whether nothing that is asked leaves this machine: no host, a socket, or an address of its own."""
+    return all(host in NEAR or host.startswith("/") for host in hosts.split(","))
+
+
 @contextmanager
-def _faults() -> Iterator[None]:
-    """Raise psycopg's errors as the sqlite3 exceptions of the same names (PEP 249), without the values that they may quote."""
+def _faults(password: str | None = None) -> Iterator[None]:
+    """Raise psycopg's errors as the sqlite3 exceptions of the same names (PEP 249), without the values that they may quote.
+
+    Of what stands in the way of a connection the server's own words are told: they name host, database and role.
+    """
     try:
         yield
     except psycopg.Error as error:
         name = next(kind.__name__ for kind in type(error).__mro__ if hasattr(sqlite3, kind.__name__))
         if error.sqlstate:
-            text = f"PostgreSQL refuses ({type(error).__name__}, {error.sqlstate})"
+            cure = f"; {CURES[error.sqlstate]}" if error.sqlstate in CURES else ""
+            text = f"PostgreSQL refuses ({type(error).__name__}, {error.sqlstate}){cure}"
+        elif password is not None:
+            words = " ".join(str(error).partition("\n")[0].split())
+            words = words.replace(password, "…") if password else words
+            text = f"POSTBOX_INBOX: {words}; start PostgreSQL there, or correct host, database, role or password"
         elif isinstance(error, psycopg.OperationalError):
             text = "PostgreSQL does not answer at the address of POSTBOX_INBOX, or has ended the connection"
         else:
-            text = f"PostgreSQL cannot be asked ({type(error).__name__}); look at POSTBOX_INBOX"
+            text = f"PostgreSQL cannot be asked ({type(error).__name__})"
         raise getattr(sqlite3, name)(text) from None

@@ -13,19 +13,22 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from contract.comment import READER_FIELDS, Words
 from postbox import log
 from postbox.settings import Settings
 from postbox.store.database import EVERY_ROW, connect, copy, open_in_memory, refuse_code
 from postbox.store.tokens import Tokens, new_id, secret
+
+T = TypeVar("T")
+Role = Literal["desk", "intake"]
 
 MIGRATIONS = [
     """
@@ -171,12 +174,19 @@ class Inbox:
     is_remote = False  # a statement waits for the network
 
     @classmethod
-    def open(cls, settings: Settings, *, wait_seconds: float | None = None, may_make: bool = True) -> "Inbox":
-        """Open or make the inbox of the settings, on the engine that they name."""
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        wait_seconds: float | None = None,
+        may_make: bool = True,
+        role: Role | None = None,
+    ) -> "Inbox":
+        """Open or make the inbox of the settings, on the engine that they name; ``role`` is whose it is to be opened as."""
         if settings.postgresql:
             from postbox.store.shared_inbox import SharedInbox
 
-            return SharedInbox(settings, wait_seconds=wait_seconds)
+            return SharedInbox(settings, wait_seconds=wait_seconds, role=role)
         return cls(settings.inbox, wait_seconds=wait_seconds, may_make=may_make)
 
     def __init__(self, folder: Path, *, wait_seconds: float | None = None, may_make: bool = True) -> None:
@@ -211,6 +221,16 @@ class Inbox:
             self.connection = before
             raise sqlite3.OperationalError(str(error)) from error
         before.close()
+
+    def begin(self) -> None:
+        """Begin a transaction that changes something."""
+        self.refresh()
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def look(self, task: "Callable[[Inbox], T]") -> T:
+        """Do what only reads."""
+        self.refresh()
+        return task(self)
 
     def check(self) -> None:
         """See that the database can be read, is the one that lies there, and holds nothing that runs; begin a new count of rows.

@@ -51,20 +51,19 @@ class GroupCommit:
             outcomes: list[_Outcome] = []
             jobs = self._jobs[: self._most]
             try:
-                await self._on_disk("BEGIN IMMEDIATE")
+                await self._on_disk(self._inbox.begin)
                 jobs = self._jobs[: self._most]  # more have come in the meantime
                 operations = [operation for operation, _ in jobs]
                 if self._inbox.is_remote:
-                    loop = asyncio.get_running_loop()
-                    outcomes = await loop.run_in_executor(self._disk, self._attempt_all, operations)
+                    outcomes = await self._on_disk(self._attempt_all, operations)
                 else:
                     outcomes = self._attempt_all(operations)
-                await self._on_disk("COMMIT")
+                await self._on_disk(self._execute, "COMMIT")
             except Exception as error:  # whatever it is, each sender hears of it, and the writer goes on
                 outcomes = [(None, error)] * len(jobs)
                 with suppress(sqlite3.Error):  # the server has ended
                     if self._inbox.connection.in_transaction:
-                        self._inbox.connection.execute("ROLLBACK")
+                        await self._on_disk(self._execute, "ROLLBACK")
             del self._jobs[: len(jobs)]
             for (_, future), (result, failure) in zip(jobs, outcomes, strict=True):
                 if future.cancelled():
@@ -75,13 +74,11 @@ class GroupCommit:
                     future.set_result(result)
         self._task = None
 
-    async def _on_disk(self, statement: str) -> None:
-        def execute() -> None:
-            if not self._inbox.connection.in_transaction:
-                self._inbox.refresh()
-            self._inbox.connection.execute(statement)
+    async def _on_disk(self, task: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, task, *arguments)
 
-        await asyncio.get_running_loop().run_in_executor(self._disk, execute)
+    def _execute(self, statement: str) -> None:
+        self._inbox.connection.execute(statement)
 
     def _attempt_all(self, operations: list[_Operation]) -> list[_Outcome]:
         """Run the operations; should one fail, all once more, each so that its failure takes no other along."""

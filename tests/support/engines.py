@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -96,6 +97,11 @@ class Cluster:
             owner.execute(f"TRUNCATE {', '.join(f'postbox.{table}' for table in EMPTIED)} RESTART IDENTITY".encode())
         return self.settings()
 
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._folder / ".s.PGSQL.5432"
+
     def settings(self, role: str = "desk") -> Overrides:
         """Return the settings of the inbox for a role."""
         return {"postgresql": f"postgresql://postbox_{role}@/{DATABASE}?host={self._folder}", "inbox_key": KEY}
@@ -134,6 +140,6 @@ def hand_over(settings: Settings) -> None:
         Sender(settings).send(connection)
 
 
-def as_role(settings: Overrides, role: str) -> Overrides:
-    """Return the same inbox for another role."""
-    return settings | {"postgresql": settings["postgresql"].replace("postbox_desk", f"postbox_{role}")}
+def as_intake(settings: Settings) -> Settings:
+    """Return the settings of an intake beside a desk: the same inbox, in the intakes' own role."""
+    return replace(settings, postgresql=settings.postgresql.replace("postbox_desk", "postbox_intake"))

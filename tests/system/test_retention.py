@@ -15,13 +15,12 @@ from postbox.desk import app as desk
 from postbox.desk.sessions import SignIn
 from postbox.moderation.errors import ModerationError
 from postbox.privacy.retention import Tidied, tidy
-from postbox.public import app as intake
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.messages import Enquiry, Messages
 from postbox.store.subscriptions import Subscriptions
 from tests.support.engines import Overrides
-from tests.support.intake import browser
+from tests.support.intake import application, browser
 from tests.support.moderation import SITE, House, a_place, house
 from tests.support.pages import shown
 from tests.support.process import wait_until
@@ -155,7 +154,7 @@ def test_its_writer_and_its_judge_still_see_what_became_of_it(house: House, deci
     house.change(id, "Changed.") if decision == "approve" else None
     tidied(house, days=11)
 
-    with browser(intake.application(house.settings)) as client:
+    with browser(application(house.settings)) as client:
         page = client.get(f"/comments/receipt/{house.inbox.receipt(id)}")
     with TestClient(desk.application(house.settings), follow_redirects=False) as david:
         david.post("/sign-in", data={"token": SignIn(house.settings.desk).issue(datetime.now(UTC))})

@@ -261,16 +261,16 @@ def test_a_sender_who_left_takes_no_other_along(inbox: Inbox) -> None:
 @pytest.mark.parametrize(
     "failure", [sqlite3.OperationalError("database or disk is full"), RuntimeError("can't start new thread")]
 )
-@pytest.mark.parametrize("step", ["BEGIN IMMEDIATE", "COMMIT"])
+@pytest.mark.parametrize("step", ["begin", "COMMIT"])
 def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch, failure: Exception, step: str
 ) -> None:
     on_disk = GroupCommit._on_disk
 
-    async def full(writer: GroupCommit, statement: str) -> None:
-        if statement == step:
+    async def full(writer: GroupCommit, task: Callable[..., Any], *arguments: object) -> Any:
+        if step in (task.__name__, *arguments):
             raise failure
-        await on_disk(writer, statement)
+        return await on_disk(writer, task, *arguments)
 
     async def one_after_the_other() -> tuple[list[Any], str]:
         writer = GroupCommit(inbox)
