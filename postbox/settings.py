@@ -164,7 +164,8 @@ def postgresql_options(address: str) -> dict[str, Any]:
     if address.startswith("postgresql://"):
         with suppress(ProgrammingError):
             options = conninfo_to_dict(address)
-    if not (options.get("user") and options.get("dbname")):
+    is_cut = "@" in options.get("host", "")  # a password with a bare @ would be told as part of a host
+    if is_cut or not (options.get("user") and options.get("dbname")):
         raise SettingsError(
             "POSTBOX_INBOX must be like postgresql://role:password@host/database, role and password percent-encoded;"
             " leave it out for a file"

@@ -1,6 +1,7 @@
 """Several intakes on one PostgreSQL: what is sent to one is at the other, and what a crash of any of them loses."""
 
 import sqlite3
+import traceback
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,10 +17,12 @@ from starlette.testclient import TestClient
 from contract.manifest import dumps
 from postbox.desk.app import application as desk_application
 from postbox.moderation.service import Moderation
-from postbox.settings import Settings
+from postbox.public import app as intake
+from postbox.settings import Settings, read
 from postbox.store.handover import Receiver, Sender, copies
 from postbox.store.postgresql import Connection
 from postbox.store.submissions import Inbox
+from postbox.store.unit_of_work import Store
 from tests.support.engines import Cluster, as_intake, cluster, hand_over
 from tests.support.intake import FORM, application, browser, running, sent
 from tests.support.mail import SITE
@@ -261,6 +264,41 @@ def test_the_role_of_the_intakes_cannot_take_away_or_hand_over(desk: Settings, s
         pytest.raises(sqlite3.Error, match="InsufficientPrivilege"),
     ):
         connection.execute(statement)
+
+
+FORM_OF_ADDRESS = (
+    "POSTBOX_INBOX must be like postgresql://role:password@host/database, role and password percent-encoded"
+)
+
+
+@pytest.mark.parametrize(("address", "sentence"), [
+    ("mysql://postbox_intake:secret@127.0.0.1/inbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:sec%ret@127.0.0.1/inbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:a@secret@127.0.0.1/inbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:secret@127.0.0.1:many/inbox", 'invalid integer value "many" for connection option "port"'),
+    ("postgresql://127.0.0.1/inbox?password=secret", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:secret@127.0.0.1:1/inbox", "start PostgreSQL there, or correct host, database, role or password"),
+    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/inbox?sslmode=require", "server does not support SSL, but SSL was required"),
+    ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/inbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
+    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/outbox", 'database "outbox" does not exist; start PostgreSQL there, or'),
+    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postgres", "start the desk first, whose role owns the database"),
+    ("postgresql://postbox_desk:secret@127.0.0.1:PORT/inbox", "POSTBOX_INBOX names the desk’s role"),
+])  # fmt: skip
+def test_an_address_that_cannot_be_used_is_one_line_with_its_cure_and_without_the_password(
+    desk: Settings, postgresql: Cluster, address: str, sentence: str
+) -> None:
+    with proxy(postgresql.socket) as between:
+        given = {"POSTBOX_INBOX": address.replace("PORT", f"{between.port}"), "POSTBOX_INBOX_KEY": desk.inbox_key}
+        with pytest.raises((ValueError, sqlite3.Error)) as refusal:
+            intake.application(read(given))
+
+    assert sentence in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+    assert "sec" not in "".join(traceback.format_exception(refusal.value)).replace("seconds", "")
+
+
+def test_a_desk_in_the_intakes_role_does_without_the_inbox_and_says_why(desk: Settings) -> None:
+    assert "give the desk the one that does" in Store(as_intake(desk)).set_aside
 
 
 def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: Settings) -> None:
