@@ -206,7 +206,7 @@ def mailed(*buttons: str) -> State:
 
     def state(page: Page, house: House) -> None:
         pressed(f"/articles/{ARTICLE}/", "Send comment", comment=f"{buttons}.", **WITH_ADDRESS)(page, house)
-        subscriptions = Subscriptions(Inbox(house.settings.inbox))
+        subscriptions = Subscriptions(Inbox.open(house.settings))
         subscription = subscriptions.of(page.url.rpartition("/")[2].partition(".")[0])
         assert subscription
         page.goto(f"/comments/mail/{subscriptions.token(subscription)}")
