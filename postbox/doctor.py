@@ -142,7 +142,7 @@ def _press(path: Path, content: Path) -> str:
     status = BuildStatus.load(path)
     faults = [fault for fault in status.faults if f"{content.name}/" not in fault.split(": ")[0]]
     found = replace(status, faults=faults).wrong(path, datetime.now(UTC))
-    return found if status.watching else "it does not watch"
+    return found if status.watching or status.killed else "it does not watch"
 
 
 def _printed(status: BuildStatus) -> Finding:
