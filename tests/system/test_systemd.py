@@ -185,7 +185,7 @@ def world(machine: Booted) -> str:
     )
     machine.run(
         """systemd-run --quiet --unit=names pebble-challtestsrv -http01 '' -https01 '' -tlsalpn01 '' -defaultIPv6 '' -dns01 127.0.0.1:53
-systemd-run --quiet --unit=authority --setenv=PEBBLE_VA_NOSLEEP=1 pebble -config /given/pebble.json -dnsserver 127.0.0.1:53
+systemd-run --quiet --unit=authority --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=0 pebble -config /given/pebble.json -dnsserver 127.0.0.1:53
 systemd-run --quiet --unit=mail --setenv=PYTHONUNBUFFERED=1 /srv/site/.venv/bin/python -m aiosmtpd --nosetuid --listen localhost:25
 echo 'nameserver 127.0.0.1' >/etc/resolv.conf
 echo 'server = https://localhost:14000/dir' >>/etc/letsencrypt/cli.ini
