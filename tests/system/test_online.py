@@ -331,7 +331,7 @@ def test_the_steps_of_the_image_make_a_site_that_each_container_runs() -> None:
 
         with open_for_all(new) as ports, reader(ports) as client:
             assert client.post("/comments", data=a_comment("In a container.")).status_code == 303
-            for line in page.splitlines()[1:]:
+            for line in re.findall("podman exec .*", page):
                 command = line.partition("site-desk ")[2]
                 link = new.run(f"set -a; . /etc/site/site.env; exec runuser -u site-desk -- {command}")
             told = new.run("caddy adapt --config /etc/caddy/Caddyfile", SITE_HOST="feet.example")
