@@ -28,8 +28,11 @@ PRAGMA journal_mode = MEMORY;
 PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS made (key BLOB PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL);
 """
-# Whose release may change what a text or a template becomes.
-LIBRARIES = ("pelican", "markdown", "markdown-it-py", "nh3", "jinja2", "lightningcss", "selectolax")
+# Whose release may change what a text, a template, an image or a file becomes.
+LIBRARIES = (
+    *("pelican", "markdown", "markdown-it-py", "nh3", "jinja2", "markupsafe", "lightningcss", "rjsmin", "selectolax"),
+    *("pillow", "pikepdf", "resvg-py", "uharfbuzz", "zlib-ng", "fontpkg-crimson-text"),
+)
 
 
 def digest(*parts: bytes) -> bytes:

@@ -46,7 +46,7 @@ UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "perio
 def register() -> None:
     """Connect to Pelican; it calls this once for each build."""
     signals.readers_init.connect(_use_reader)
-    signals.generator_init.connect(_prepare_templates)
+    signals.generator_init.connect(prepare_templates)
     signals.article_generator_context.connect(_complete_header)
     signals.page_generator_context.connect(_hold_back)
     signals.article_generator_pretaxonomy.connect(_sort_articles)
@@ -66,7 +66,7 @@ def _use_reader(readers: Readers) -> None:
     readers.reader_classes = {"static": BaseReader, **dict.fromkeys(MarkdownReader.file_extensions, MarkdownReader)}
 
 
-def _prepare_templates(generator: Generator) -> None:
+def prepare_templates(generator: Generator) -> None:
     """Load templates from this theme alone; Pelican would take a missing one from its own without a word."""
     templates = FileSystemLoader(Path(generator.theme, "templates"))
     generator.env.loader = ChoiceLoader([templates, DictLoader(UNUSED_TEMPLATES)])
@@ -185,7 +185,7 @@ def _add_facts(generators: list[Generator]) -> None:
     facts.set_facts(settings, visible)
     checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
     facts.set_neighbours(listed)
-    _add_conversations(settings, visible)
+    add_conversations(settings, visible)
     if settings["SOCIAL_IMAGES"]:
         _add_social_images(generator, visible)
 
@@ -201,7 +201,7 @@ def _add_facts(generators: list[Generator]) -> None:
     context["comment_entries"] = Newest(listed)
 
 
-def _add_conversations(settings: dict[str, Any], articles: list[Content]) -> None:
+def add_conversations(settings: dict[str, Any], articles: list[Content]) -> None:
     conversations = settings.get("CONVERSATIONS") or Conversations(Path(settings["PATH"], "comments"))
     conversations.scan()
     for problem in conversations.problems:
