@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from contract import atomic
 from contract.comment import Comment, CommentError, path_of, read
 from contract.facts import FactsError
 from moving.records import MovingError
@@ -59,7 +60,8 @@ class Site:
         self.comments = {path.stem: path.parent.name for path in settings.comments.glob("*/*.md")}
         has_erased = (settings.erased / "log").exists()
         self.erased = Erasures(settings.erased).of("comment") if has_erased else set()
-        self._inbox = Inbox(settings.inbox) if (settings.inbox / "inbox.sqlite").exists() or not is_dry else None
+        is_made = (settings.inbox / "inbox.sqlite").exists()
+        self._inbox = Inbox.open(settings) if settings.postgresql or is_made or not is_dry else None
         self.at_desk = self._at_desk()
 
     def close(self) -> None:
@@ -99,11 +101,7 @@ class Site:
         """Add a file whole, by rename; a draft that an interruption left is written over."""
         if self._is_dry:
             return
-        file = self.content / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f".{file.name}.new")
-        draft.write_bytes(data)
-        draft.replace(file)
+        atomic.write(self.content / path, data, is_durable=False)
 
     # Comments
 

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 import watchfiles
 
-from contract import header
+from contract import atomic, header
 from press.builder import HERE
 from press.errors import BuildError, place_of
 from press.incremental.cache import Cache, version_of
@@ -231,6 +231,4 @@ def _line_of(text: str, address: str) -> int:
 
 
 def _tell(path: Path, proof: Proof) -> None:
-    draft = path.with_name(f".{path.name}")
-    draft.write_text(json.dumps(asdict(proof), ensure_ascii=False), "utf-8")
-    draft.replace(path)
+    atomic.write(path, json.dumps(asdict(proof), ensure_ascii=False).encode(), is_durable=False)

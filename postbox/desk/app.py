@@ -6,18 +6,19 @@ GET and HEAD change nothing; a decision is a POST that names the words it was ma
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import Response
 from starlette.routing import Route
 
 from postbox import log
 from postbox.desk import auth, comment, email_decision, facts, failed_mail, messages, queue, write
-from postbox.desk.context import DeskContext, DeskRequest, Handler
+from postbox.desk.context import DeskContext, Handler
 from postbox.mail.worker import MailWorker
 from postbox.privacy.retention import hourly
 from postbox.settings import Settings
@@ -25,8 +26,13 @@ from postbox.store.database import transaction
 from postbox.web import health
 from postbox.web.forms import Refused, SameSite
 
+if TYPE_CHECKING:
+    from postbox.store.handover import Listener
+
 DELETIONS_SECONDS = 0.2
+PRESS_SECONDS = 1.0
 LATE_SECONDS = 3600
+DESK = "postbox_desk"  # the channel on which PostgreSQL tells of what has come
 
 
 def application(settings: Settings) -> Starlette:
@@ -42,20 +48,22 @@ def application(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = context.store
-        works = (carry_out_deletions(context), MailWorker(store).run(), hourly(store))
+        worker = MailWorker(store, wait=context.wakeup.waiter())
+        works = (carry_out_deletions(context), follow_press(context), worker.run(), hourly(store))
         tasks = [asyncio.create_task(work) for work in works]
+        listeners = _listeners(context)
         yield
+        for listener in listeners:
+            await asyncio.to_thread(listener.close)
+        context.wakeup.close()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
 
-    def text(desk: DeskRequest) -> Response:
-        return write.change(desk) if desk.request.method == "POST" else write.show(desk)
-
-    writing: list[tuple[str, Handler]] = [
-        ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", text), ("/versions/{key:path}", write.versions),
-        ("/proof/{name}", write.proof_page), ("/images/{name}", write.image),
+    writing: list[tuple[str, *tuple[Handler, ...]]] = [
+        ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", write.show, write.change), ("/versions/{key:path}", write.versions),
+        ("/proof/{name}", write.proof_page), ("/images/{name}", write.image), ("/details", facts.show, facts.publish),
     ]  # fmt: skip
     app = Starlette(
         routes=[
@@ -65,8 +73,7 @@ def application(settings: Settings) -> Starlette:
             Route("/undo", context.endpoint(queue.undo), methods=["POST"]),
             *page("/comment/{id:path}", comment.show, comment.decide),
             *page("/messages", messages.browse, messages.settle),
-            *(Route(path, write.endpoint(context, handler), methods=["GET", "POST"]) for path, handler in writing),
-            *page("/details", facts.show, facts.publish),
+            *(Route(path, write.endpoint(context, *handlers), methods=["GET", "POST"]) for path, *handlers in writing),
             *page("/mail", failed_mail.browse, failed_mail.settle),
             *page("/decide/{token}", email_decision.show, email_decision.decide, is_signed_in=False),
             *page("/sign-in/{token}", auth.link, is_signed_in=False),
@@ -75,12 +82,28 @@ def application(settings: Settings) -> Starlette:
             Route("/sign-out", context.endpoint(auth.sign_out), methods=["POST"]),
             health.route(settings, inbox=lambda: _inbox(context), outbox=lambda: _outbox(context)),
         ],
-        middleware=[Middleware(SameSite, refused=context.refused)],
+        middleware=[Middleware(SameSite, refused=write.foreign(context))],
         exception_handlers={Refused: context.refused, HTTPException: context.refused, Exception: context.refused},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # its redirects would go out without our headers
     return app
+
+
+def _listeners(context: DeskContext) -> "list[Listener]":
+    """Begin to hand over what is public to the intakes of other machines, where there can be any, and to hear of theirs."""
+    settings = context.settings
+    if not settings.postgresql:
+        return []
+    from postbox.store.handover import LOOK_SECONDS, PUBLIC, QUIET_SECONDS, Listener, Sender
+
+    listeners = [
+        Listener(settings, PUBLIC, Sender(settings).send, seconds=LOOK_SECONDS),
+        Listener(settings, DESK, lambda _: context.wakeup.wake(), seconds=QUIET_SECONDS),
+    ]
+    for listener in listeners:
+        listener.start()
+    return listeners
 
 
 async def carry_out_deletions(context: DeskContext) -> None:
@@ -91,16 +114,27 @@ async def carry_out_deletions(context: DeskContext) -> None:
         with context.store.unit() as work:
             context.moderation(work).carry_out_deletions(now=context.clock())
 
+    wait = context.wakeup.waiter()
+    await _again_and_again(carry_out, lambda: wait(DELETIONS_SECONDS), "A writer's deletion could not be carried out")
+
+
+async def follow_press(context: DeskContext) -> None:
+    """Finish or put back texts that were written before the press ran, or by a desk that was killed, until cancelled."""
+    pause = partial(asyncio.sleep, PRESS_SECONDS)
+    await _again_and_again(context.publisher.catch_up, pause, "A text could not be put back")
+
+
+async def _again_and_again(work: Callable[[], None], pause: Callable[[], Awaitable[object]], told: str) -> None:
     logged = ""
     while True:
         try:
-            await asyncio.to_thread(carry_out)
+            await asyncio.to_thread(work)
             logged = ""
         except Exception as error:  # what cannot be carried out now may be later, and nothing else may stop for it
             if repr(error) != logged:
-                log.event("A writer's deletion could not be carried out", level=logging.ERROR, error=error)
+                log.event(told, level=logging.ERROR, error=error)
             logged = repr(error)
-        await asyncio.sleep(DELETIONS_SECONDS)
+        await pause()
 
 
 def _inbox(context: DeskContext) -> health.State:
@@ -108,7 +142,7 @@ def _inbox(context: DeskContext) -> health.State:
     with context.store.unit() as work:
         work.need_inbox()
         with transaction(work.inbox.connection):
-            return health.inbox(work.inbox, context.settings.inbox)
+            return health.inbox(work.inbox, context.settings.inbox_disk)
 
 
 def _outbox(context: DeskContext) -> health.State:

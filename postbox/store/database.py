@@ -16,6 +16,7 @@ from typing import Any
 TIMEOUT_SECONDS = 10.0  # for another process to finish what it writes
 STATEMENT_SECONDS = 5.0  # from its start to its last row
 STEPS = 10_000  # of SQLite's machine, between two looks at the clock
+EVERY_ROW = 2**63 - 1  # as a limit, on either engine
 ROW_BYTES = 1024 * 1024  # the longest comment is a sixteenth of it
 FILE_BYTES = 1024 * 1024 * 1024  # of a database or its log
 PRAGMAS = (
@@ -131,15 +132,6 @@ def copy(connection: sqlite3.Connection, path: Path) -> None:
 def wipe(connection: sqlite3.Connection) -> None:
     """Take what was erased out of the write-ahead log too, where it would stand until that is written over."""
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def sync(folder: Path) -> None:
-    """Make the names in a folder durable, as ``fsync`` makes the bytes of a file."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _make(path: Path) -> None:

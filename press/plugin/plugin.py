@@ -22,6 +22,7 @@ from pelican.urlwrappers import Category
 from pelican.utils import set_date_tzinfo
 from pelican.writers import Writer
 
+from contract import atomic
 from contract.addresses import rooted
 from contract.manifest import Site, dumps
 from contract.templates import prepare
@@ -268,8 +269,5 @@ def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
         for name, intake in names.items()
     }
     told = dumps(replace(site, conversations=context["conversations"], redirects={}))
-    path.parent.mkdir(parents=True, exist_ok=True)
     for name, text in (servers | {path.name: told}).items():
-        draft = path.with_name(f".{name}")
-        draft.write_text(text, "utf-8")
-        draft.replace(path.with_name(name))
+        atomic.write(path.with_name(name), text.encode(), is_durable=False)
