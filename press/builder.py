@@ -97,7 +97,6 @@ class Builder:
         self._pages: Pages | None = None
         self._articles: dict[str, Article] = {}
         self._has_lost_ids = self._has_news = False
-        self._lost_words: set[bytes] = set()  # keys in the cache
         self._printed = set(self._conversations.keys)  # of the words on the pages
 
     def build_all(self) -> None:
@@ -216,7 +215,6 @@ class Builder:
         for id in looked_at & self._articles.keys():
             article, conversation = self._articles[id], self._conversations[id]
             if article.conversation.known.digest != conversation.known.digest:
-                self._lost_words |= {*article.conversation.known.keys} - {*conversation.known.keys}
                 set_conversation(article, conversation)
                 self._good.forget(article)
                 changed.add(id)
@@ -292,11 +290,6 @@ class Builder:
         self._has_news = True
         return True
 
-    def forget(self) -> None:
-        """Take the words of comments that have gone or changed out of the cache; an erased one may not stay in it."""
-        if self._lost_words:
-            self._save()
-
     def check(self, *, again: bool = False) -> None:
         """Check that nothing links to a comment that has gone; its page is written without it all the same.
 
@@ -369,8 +362,6 @@ class Builder:
         }
 
     def _save(self) -> None:
-        self._cache.live -= self._lost_words
-        self._cache.live |= set(self._conversations.keys)
         self._cache.state = {
             "output": str(Path(self._settings["OUTPUT_PATH"]).absolute()),
             "records": {
@@ -383,7 +374,6 @@ class Builder:
         self._cache.save()
         self._cache.state = {}
         self._has_news = False
-        self._lost_words = set()
 
 
 def _stamps(settings: dict[str, Any], names: Iterable[str]) -> dict[str, Stamp | None]:

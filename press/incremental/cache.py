@@ -2,7 +2,7 @@
 
 Each value is found by the hash of what it was made of, and has a checksum of its own.
 A file that is missing, damaged or another version's is an empty one: nothing in it is ever needed, or believed.
-What is deleted is overwritten, and no journal keeps it: an erased comment may not stay here.
+What is deleted is overwritten, and no journal keeps it. A reader's words never come here.
 """
 
 import contextlib

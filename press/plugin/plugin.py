@@ -217,6 +217,7 @@ def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) ->
     social = SocialImages(images, ground)
     titles = list(dict.fromkeys(article.title for article in articles))
     missing = social.missing(titles)
+    social.draw_all(missing[:1])  # with the ground, which every fork would draw again
     for part in on_every_core(social.draw_all, missing, SOCIAL_IMAGES_AT_ONCE):  # into the folder of images
         if "PRESS" in generator.settings:
             generator.settings["PRESS"].progress("drawing social images", len(part), len(missing))

@@ -21,7 +21,6 @@ from contract.reader_markdown import render
 from contract.templates import reader_html
 from press.errors import BuildError, place_of, refuse, warnings
 from press.incremental.cache import Cache, digest
-from press.incremental.comments import words_key
 from press.incremental.parallel import cores
 from press.output.folder import SPARE, link
 from press.plugin import snapshot
@@ -99,7 +98,8 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache, known: bytes
     """
     settings = settings | {
         "PLUGINS": [*settings["PLUGINS"], "press.plugin.hooks"],
-        "JINJA_FILTERS": settings["JINJA_FILTERS"] | {"reader_html": partial(reader_html, render=_remembered(cache))},
+        "JINJA_FILTERS": settings["JINJA_FILTERS"]
+        | {"reader_html": partial(reader_html, render=functools.lru_cache(HELD)(render))},
         "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"]
         | {"bytecode_cache": _Compiled(fingerprint, cache), "auto_reload": False},  # each run loads them anew
     }
@@ -116,19 +116,6 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache, known: bytes
         except Exception as error:  # whatever a template, a plugin or an article raises is reported, with its place
             faults.append(place_of(error))
     refuse(faults)
-
-
-def _remembered(cache: Cache) -> Any:
-    """Return what makes HTML of a reader's words, once."""
-
-    @functools.lru_cache(HELD)
-    def remembered(text: str) -> str:
-        key = words_key(text)
-        if (html := cache.get(key)) is None:
-            cache.put(key, html := render(text))
-        return str(html)
-
-    return remembered
 
 
 class _Compiled(BytecodeCache):
