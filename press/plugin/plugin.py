@@ -28,8 +28,6 @@ from contract.manifest import Site, dumps
 from contract.templates import prepare
 from press.assets import style
 from press.assets.images import Images
-from press.assets.og_image import SocialImages
-from press.assets.og_image import shown as shown_letters
 from press.errors import refuse, shown
 from press.incremental.comments import Conversations
 from press.incremental.parallel import on_every_core
@@ -212,9 +210,11 @@ def add_conversations(settings: dict[str, Any], articles: list[Content]) -> None
 
 
 def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) -> None:
-    images, name = generator.context["images"], shown_letters(generator.settings["SITENAME"])
+    from press.assets import og_image  # with libraries that a run without Pelican needs not
+
+    images, name = generator.context["images"], og_image.shown(generator.settings["SITENAME"])
     ground = generator.env.get_template("social.svg").render(light=images.light, site_name=name)
-    social = SocialImages(images, ground)
+    social = og_image.SocialImages(images, ground)
     titles = list(dict.fromkeys(article.title for article in articles))
     missing = social.missing(titles)
     social.draw_all(missing[:1])  # with the ground, which every fork would draw again
