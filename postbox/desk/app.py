@@ -26,6 +26,7 @@ from postbox.web.forms import Refused, SameSite
 
 DELETIONS_SECONDS = 0.2
 PRESS_SECONDS = 1.0
+LOOK_SECONDS = 60.0
 LATE_SECONDS = 3600
 
 
@@ -42,7 +43,13 @@ def application(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = context.store
-        works = (carry_out_deletions(context), follow_press(context), MailWorker(store).run(), hourly(store))
+        works = (
+            carry_out_deletions(context),
+            follow_press(context),
+            look_into_inbox(context),
+            MailWorker(store).run(),
+            hourly(store),
+        )
         tasks = [asyncio.create_task(work) for work in works]
         yield
         for task in tasks:
@@ -93,6 +100,11 @@ async def carry_out_deletions(context: DeskContext) -> None:
 async def follow_press(context: DeskContext) -> None:
     """Finish or put back texts that were written before the press ran, or by a desk that was killed, until cancelled."""
     await _again_and_again(context.publisher.catch_up, PRESS_SECONDS, "A text could not be put back")
+
+
+async def look_into_inbox(context: DeskContext) -> None:
+    """See what an enemy may have laid where nobody reads, until cancelled."""
+    await _again_and_again(context.look_for_overlong, LOOK_SECONDS, "The inbox could not be looked through")
 
 
 async def _again_and_again(work: Callable[[], None], pause: float, told: str) -> None:
