@@ -55,19 +55,20 @@ clean: ## delete what was made, but not what readers sent
 lint: .venv/tests
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports
 
-# What the tests of the pages run on. Root on Debian has it installed, with a font as wide as those of phones, and is told
-# what before it is; others are told what is missing, but for Playwright's browser, which lies in their own folder.
-TOOLS = chromium java npm
+# What the tests of the pages run on. Root on Debian has it installed, with a font as wide as those of phones and the web
+# servers that only root's tests start, and is told what before it is; others are told what is missing, but for
+# Playwright's browser, which lies in their own folder.
+TOOLS = chromium java npm psql caddy nginx
 bench screenshot: TOOLS = chromium
 tools: .venv/tests
 	@$(foreach tool,$(TOOLS),command -v $(tool) >/dev/null || set -- "$$@" $(tool);) \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		dpkg -s fonts-liberation >/dev/null 2>&1 || set -- "$$@" fonts-liberation; \
-		packages="$$(echo "$$*" | sed 's/java/default-jre-headless/; s/npm/nodejs npm/')"; \
+		packages="$$(echo "$$*" | sed 's/java/default-jre-headless/; s/npm/nodejs npm/; s/psql/postgresql/')"; \
 		[ -z "$$packages" ] || { echo "apt-get installs: $$packages"; apt-get -qq update && apt-get -qq install -y --no-install-recommends $$packages >/dev/null; }; \
 	else \
 		case "$$*" in *chromium*) $(BIN)/playwright install chromium ;; esac; \
-		case "$$*" in *java* | *npm*) echo "Java 17 and Node.js 18 with npm are needed to check the pages; install what is missing of them: $$*" >&2; exit 1 ;; esac; \
+		case "$$*" in *java* | *npm* | *psql*) echo "Java 17, Node.js 18 with npm and PostgreSQL 14 are needed to check the pages; install what is missing of them: $$*" >&2; exit 1 ;; esac; \
 	fi
 
 node_modules: package.json package-lock.json .npmrc | tools

@@ -60,7 +60,8 @@ class Site:
         self.comments = {path.stem: path.parent.name for path in settings.comments.glob("*/*.md")}
         has_erased = (settings.erased / "log").exists()
         self.erased = Erasures(settings.erased).of("comment") if has_erased else set()
-        self._inbox = Inbox(settings.inbox) if (settings.inbox / "inbox.sqlite").exists() or not is_dry else None
+        is_made = (settings.inbox / "inbox.sqlite").exists()
+        self._inbox = Inbox.open(settings) if settings.postgresql or is_made or not is_dry else None
         self.at_desk = self._at_desk()
 
     def close(self) -> None:

@@ -1,9 +1,10 @@
 """Settings of the processes: the environment, read once, at the top.
 
-Each is ``POSTBOX_`` and the name of a field below in capitals, like ``POSTBOX_PORT=8080``.
+Each is ``POSTBOX_`` and the name of a field below in capitals, like ``POSTBOX_PORT=8080``; ``variable`` has the one that is not.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from postbox.email_address import is_address, is_host, named
 
+KEY_DIGITS = 64  # hexadecimal, of the key that several machines share
 SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
@@ -41,6 +43,8 @@ class Settings:
     ``smtp`` is the mail server as a URL, user and password in it percent-encoded; without one mails land in ``mail``.
     ``mail_from`` sends them, ``mail_to`` is the author's own address; both have to be set where ``smtp`` is.
     ``mail_readers`` mails to readers are sent in a day, to all of them together.
+    ``postgresql`` is the address of an inbox that several machines share; without one the inbox is a file below ``var``.
+    ``inbox_key`` is what its private links are signed with, ``KEY_DIGITS`` hexadecimal digits, the same on each machine.
     """
 
     content: Path = Path("content")
@@ -64,6 +68,8 @@ class Settings:
     mail_from: str = "postbox@localhost.invalid"
     mail_to: str = "author@localhost.invalid"
     mail_readers: int = 500
+    postgresql: str = field(default="", repr=False)
+    inbox_key: str = field(default="", repr=False)
 
     @property
     def comments(self) -> Path:
@@ -79,6 +85,11 @@ class Settings:
     def inbox(self) -> Path:
         """What readers sent; the intake writes here and nowhere else."""
         return self.var / "inbox"
+
+    @property
+    def inbox_disk(self) -> Path:
+        """A folder on the disk of this machine that must not be full."""
+        return self.var if self.postgresql else self.inbox
 
     @property
     def desk(self) -> Path:
@@ -116,22 +127,64 @@ def read(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: at a number that is none, a name that no setting has, or a mail server or address that cannot be used.
     """
-    defaults = {f"POSTBOX_{name.upper()}": (name, value) for name, value in asdict(Settings()).items()}
+    defaults = {variable(name): (name, value) for name, value in asdict(Settings()).items()}
     given = {name: value for name, value in environ.items() if name.startswith("POSTBOX_")}
     if unknown := given.keys() - defaults.keys():
         raise SettingsError(f"{min(unknown)} is not a setting; the settings are {', '.join(defaults)}")
     values: dict[str, Any] = {}
-    for variable, text in given.items():
-        name, default = defaults[variable]
+    for key, text in given.items():
+        name, default = defaults[key]
         try:
             values[name] = type(default)(text)
             if isinstance(default, int) and values[name] < 0:
                 raise ValueError
         except ValueError:
-            raise SettingsError(f"{variable} must be a whole number, not “{text}”") from None
+            raise SettingsError(f"{key} must be a whole number, not “{text}”") from None
     settings = Settings(**values)
     _check_mail(settings)
+    _check_inbox(settings)
     return settings
+
+
+def variable(name: str) -> str:
+    """Return the name that a setting has in the environment."""
+    return "POSTBOX_INBOX" if name == "postgresql" else f"POSTBOX_{name.upper()}"
+
+
+def postgresql_options(address: str) -> dict[str, Any]:
+    """Return what an address of PostgreSQL says, by libpq's names.
+
+    Raises:
+        SettingsError: if it names no role and no database, or cannot be read; the text does not repeat it.
+    """
+    from psycopg import ProgrammingError  # where no address is set, nothing of it is loaded
+    from psycopg.conninfo import conninfo_to_dict
+
+    options: dict[str, Any] = {}
+    if address.startswith("postgresql://"):
+        with suppress(ProgrammingError):
+            options = conninfo_to_dict(address)
+    is_cut = "@" in options.get("host", "")  # a password with a bare @ would be told as part of a host
+    if is_cut or not (options.get("user") and options.get("dbname")):
+        raise SettingsError(
+            "POSTBOX_INBOX must be like postgresql://role:password@host/database, role and password percent-encoded;"
+            " leave it out for a file"
+        )
+    return options
+
+
+def _check_inbox(settings: Settings) -> None:
+    """Refuse an address of another kind, or a key that is none; the texts repeat neither."""
+    is_key = len(settings.inbox_key) == KEY_DIGITS and set(settings.inbox_key) <= set("0123456789abcdef")
+    if settings.postgresql:
+        postgresql_options(settings.postgresql)
+    if settings.postgresql and not is_key:
+        raise SettingsError(
+            f"POSTBOX_INBOX_KEY must be {KEY_DIGITS} hexadecimal digits where POSTBOX_INBOX is set, the same on each machine;"
+            " make them with openssl rand -hex 32"
+        )
+    if settings.inbox_key and not settings.postgresql:
+        raise SettingsError("POSTBOX_INBOX_KEY is for POSTBOX_INBOX; without that, the key is a file in var/inbox/")
 
 
 def _check_mail(settings: Settings) -> None:

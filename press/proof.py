@@ -60,7 +60,8 @@ def proving(config: Path, overrides: dict[str, Any], folder: Path) -> Iterator[N
         for _ in watchfiles.watch(asked, stop_event=stop, step=3, rust_timeout=ROUND_MS, yield_on_timeout=True):
             for request in sorted(asked.iterdir(), key=_age):
                 if not stop.is_set() and NAME.fullmatch(request.name):
-                    _answer(config, overrides, request, made, stop)
+                    with contextlib.suppress(OSError):  # on a full disk; whoever asks waits no longer than for a proof
+                        _answer(config, overrides, request, made, stop)
                     request.unlink(missing_ok=True)
 
     thread = threading.Thread(target=answer, daemon=True)

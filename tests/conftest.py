@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from postbox.settings import Settings
+from tests.support.engines import ENGINES, Cluster, Overrides, cluster, hand_over
 from tests.support.place import Place, a_place
 from tests.support.store import NOW, Clock
 
@@ -33,10 +34,34 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return place
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a module that says so on both engines, but those about the file of an inbox."""
+    is_for_both = getattr(metafunc.module, "ON_BOTH_ENGINES", False)
+    if is_for_both and "engine" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("sqlite"):
+        metafunc.parametrize("engine", ENGINES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL for all tests of a session."""
+    with cluster() as running:
+        yield running
+
+
 @pytest.fixture
-def settings(shipped: Place, tmp_path: Path) -> Settings:
+def engine(request: pytest.FixtureRequest) -> Overrides:
+    """The settings of an inbox on the engine that a test is run on: a file by default."""
+    is_file = getattr(request, "param", "sqlite") == "sqlite"
+    return {} if is_file else request.getfixturevalue("postgresql").fresh()
+
+
+@pytest.fixture
+def settings(shipped: Place, tmp_path: Path, engine: Overrides) -> Settings:
     """Settings of a place with comments and an inbox of its own, beside the shipped site."""
-    return a_place(shipped, tmp_path / "mine")
+    made = a_place(shipped, tmp_path / "mine", **engine)
+    if engine:
+        hand_over(made)
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,10 @@ GET and HEAD change nothing; a decision is a POST that names the words it was ma
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,10 +26,14 @@ from postbox.store.database import transaction
 from postbox.web import health
 from postbox.web.forms import Refused, SameSite
 
+if TYPE_CHECKING:
+    from postbox.store.handover import Listener
+
 DELETIONS_SECONDS = 0.2
 PRESS_SECONDS = 1.0
 LOOK_SECONDS = 60.0
 LATE_SECONDS = 3600
+DESK = "postbox_desk"  # the channel on which PostgreSQL tells of what has come
 
 
 def application(settings: Settings) -> Starlette:
@@ -43,15 +49,20 @@ def application(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = context.store
+        worker = MailWorker(store, wait=context.wakeup.waiter())
         works = (
             carry_out_deletions(context),
             follow_press(context),
             look_into_inbox(context),
-            MailWorker(store).run(),
+            worker.run(),
             hourly(store),
         )
         tasks = [asyncio.create_task(work) for work in works]
+        listeners = _listeners(context)
         yield
+        for listener in listeners:
+            await asyncio.to_thread(listener.close)
+        context.wakeup.close()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -86,6 +97,22 @@ def application(settings: Settings) -> Starlette:
     return app
 
 
+def _listeners(context: DeskContext) -> "list[Listener]":
+    """Begin to hand over what is public to the intakes of other machines, where there can be any, and to hear of theirs."""
+    settings = context.settings
+    if not settings.postgresql:
+        return []
+    from postbox.store.handover import LOOK_SECONDS, PUBLIC, QUIET_SECONDS, Listener, Sender
+
+    listeners = [
+        Listener(settings, PUBLIC, Sender(settings).send, seconds=LOOK_SECONDS),
+        Listener(settings, DESK, lambda _: context.wakeup.wake(), seconds=QUIET_SECONDS),
+    ]
+    for listener in listeners:
+        listener.start()
+    return listeners
+
+
 async def carry_out_deletions(context: DeskContext) -> None:
     """Take comments off their pages as soon as their writers delete them, until cancelled."""
 
@@ -94,20 +121,23 @@ async def carry_out_deletions(context: DeskContext) -> None:
         with context.store.unit() as work:
             context.moderation(work).carry_out_deletions(now=context.clock())
 
-    await _again_and_again(carry_out, DELETIONS_SECONDS, "A writer's deletion could not be carried out")
+    wait = context.wakeup.waiter()
+    await _again_and_again(carry_out, lambda: wait(DELETIONS_SECONDS), "A writer's deletion could not be carried out")
 
 
 async def follow_press(context: DeskContext) -> None:
     """Finish or put back texts that were written before the press ran, or by a desk that was killed, until cancelled."""
-    await _again_and_again(context.publisher.catch_up, PRESS_SECONDS, "A text could not be put back")
+    pause = partial(asyncio.sleep, PRESS_SECONDS)
+    await _again_and_again(context.publisher.catch_up, pause, "A text could not be put back")
 
 
 async def look_into_inbox(context: DeskContext) -> None:
     """See what an enemy may have laid where nobody reads, until cancelled."""
-    await _again_and_again(context.look_for_overlong, LOOK_SECONDS, "The inbox could not be looked through")
+    pause = partial(asyncio.sleep, LOOK_SECONDS)
+    await _again_and_again(context.look_for_overlong, pause, "The inbox could not be looked through")
 
 
-async def _again_and_again(work: Callable[[], None], pause: float, told: str) -> None:
+async def _again_and_again(work: Callable[[], None], pause: Callable[[], Awaitable[object]], told: str) -> None:
     logged = ""
     while True:
         try:
@@ -117,7 +147,7 @@ async def _again_and_again(work: Callable[[], None], pause: float, told: str) ->
             if repr(error) != logged:
                 log.event(told, level=logging.ERROR, error=error)
             logged = repr(error)
-        await asyncio.sleep(pause)
+        await pause()
 
 
 def _inbox(context: DeskContext) -> health.State:
@@ -125,7 +155,7 @@ def _inbox(context: DeskContext) -> health.State:
     with context.store.unit() as work:
         work.need_inbox()
         with transaction(work.inbox.connection):
-            return health.inbox(work.inbox, context.settings.inbox)
+            return health.inbox(work.inbox, context.settings.inbox_disk)
 
 
 def _outbox(context: DeskContext) -> health.State:

@@ -27,12 +27,14 @@ from postbox.desk.faults import explain_all
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.unit_of_work import INBOX_FAULTS, Store, UnitOfWork
+from postbox.store.wakeup import Wakeup
 from postbox.web.forms import PRIVATE, Refused, read_form
 from postbox.writing.publisher import Publisher
 from postbox.writing.texts import Texts
 
 LATER = "This could not be done just now. Try again in a minute."
 OUT_OF_DATE = "That page is out of date. Go back, reload it and try again."
+SHARED_SECONDS = 5.0  # between two looks at an inbox that tells of what has come
 INBOX_SECONDS = 0.4  # that a decision waits for another program that writes the inbox
 PER_PAGE = 20  # items of a list
 TABLES = {
@@ -49,6 +51,7 @@ class DeskContext:
         """Open everything, finish what a crash left undone, and erase again what a backup has brought back."""
         self.settings, self.clock = settings, clock
         self.store = Store(settings, wait_seconds=INBOX_SECONDS)
+        self.wakeup = Wakeup(SHARED_SECONDS if settings.postgresql else None)
         self.auth = Auth(settings, clock)
         self.texts = Texts(settings.content, settings.desk)
         self.publisher = Publisher(self.texts, settings.proofs, lambda: self.build_status)
@@ -133,7 +136,10 @@ class DeskContext:
 
     def _handle(self, handler: "Handler", request: Request, form: Mapping[str, str]) -> Response:
         with self.store.unit() as work:
-            return handler(DeskRequest(self, work, request, form, self.clock()))
+            answer = handler(DeskRequest(self, work, request, form, self.clock()))
+        if request.method == "POST":
+            self.wakeup.wake()  # there may be mail
+        return answer
 
     async def refused(self, request: Request, error: Exception) -> Response:
         """Answer with a sentence, never with a 500."""

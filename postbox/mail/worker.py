@@ -9,7 +9,7 @@ import fcntl
 import logging
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -54,12 +54,18 @@ class MailWorker:
     """Takes over the events of the inbox, and sends; its log names kinds and numbers, and no person."""
 
     def __init__(
-        self, store: Store, *, mailer: Mailer | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: Store,
+        *,
+        mailer: Mailer | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Work in a store; ``mailer`` stands in for one that is made of the settings."""
+        """Work in a store; ``mailer`` stands in for one that is made of the settings, ``wait`` ends early where there is news."""
         self._store, self._settings, self._clock = store, store.settings, clock
         self._theme = environment(FileSystemLoader(self._settings.theme / "templates"))
         self._manifest = ManifestFile(self._settings.site)
+        self._wait = wait
         self._mailer = mailer or Mailer(self._settings, self._theme)
 
     async def run(self) -> None:
@@ -75,7 +81,7 @@ class MailWorker:
                     _log.error("no mail can be sent: %s", fault)
                 logged = fault
             pause = WAKE_SECONDS if is_well else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            await asyncio.sleep(pause)
+            await (self._wait if is_well else asyncio.sleep)(pause)
 
     async def send_due(self) -> bool:
         """Take over every event and send what is due, until the server fails; return whether it did not.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from contract.comment import ID, Comment, CommentError, dumps, path_of, read
 from postbox.moderation.errors import ModerationError
+from postbox.store.database import EVERY_ROW
 from postbox.store.decisions import Decision
 from postbox.store.submissions import Revision
 from postbox.store.unit_of_work import Store, UnitOfWork
@@ -34,7 +35,7 @@ class Review:
         self._work = work
         self._published = store.published
 
-    def queue(self, *, limit: int = -1, offset: int = 0) -> list[ReviewItem]:
+    def queue(self, *, limit: int = EVERY_ROW, offset: int = 0) -> list[ReviewItem]:
         """Return what waits: the plain first, then what is held, each oldest first."""
         items = [
             self._item(revision) for revision in self._as_decided(self._work.inbox.waiting(limit=limit, offset=offset))

@@ -184,7 +184,7 @@ class Moderation:
         decisions, comments, copies = self.work.decisions, self.store.settings.comments, folder / "comments"
         with self.publisher.lock():
             last = decisions.last()
-            copy(self.work.inbox.connection, folder / "inbox.sqlite")
+            self.work.inbox.copy(folder / "inbox.sqlite")
             copy(decisions.connection, folder / "desk.sqlite")
         for path in comments.glob("*/*.md"):
             _copy_file(path, copies / path.parent.name / path.name)

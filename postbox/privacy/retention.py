@@ -91,7 +91,7 @@ def _addresses(inbox: Inbox, decided: set[str], unconfirmed: datetime) -> int:
         Subscriptions(inbox).stop(id)  # which leaves word, so that no backup brings it back
     erased = sum(inbox.run("DELETE FROM subscription WHERE comment = ?", id) for id in decided)
     came = "(SELECT received FROM revision WHERE comment = subscription.comment AND number = 1)"
-    query = f"DELETE FROM subscription WHERE NOT is_confirmed AND {came} < ?"  # noqa: S608  # the line above
+    query = f"DELETE FROM subscription WHERE is_confirmed = 0 AND {came} < ?"  # noqa: S608  # the line above
     return len(unsubscribed) + erased + inbox.run(query, stamp(unconfirmed))
 
 

@@ -3,8 +3,10 @@
 It cannot publish: it imports neither moderation nor the desk, and writes into the inbox and nowhere else.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -22,6 +24,11 @@ from postbox.public.subscriptions import SubscriptionPages
 from postbox.settings import Settings
 from postbox.web import health
 from postbox.web.forms import Refused, SameSite
+
+if TYPE_CHECKING:
+    from postbox.store.handover import Listener
+
+FIRST_SECONDS = 5.0  # for what the desk has handed over, before the first reader is answered
 
 
 class SiteReads(CORSMiddleware):
@@ -45,14 +52,19 @@ class SiteReads(CORSMiddleware):
 
 def application(settings: Settings) -> Starlette:
     """Return the intake as an ASGI application."""
+    settings, receiver = _with_copies(settings)
     context = IntakeContext(settings)
     comments, receipts = CommentPages(context), ReceiptPages(context)
     messages, subscriptions = MessagePages(context), SubscriptionPages(context)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if receiver:
+            await asyncio.to_thread(receiver.start, wait_seconds=FIRST_SECONDS)
         yield
         await context.close()
+        if receiver:
+            await asyncio.to_thread(receiver.close)
 
     app = Starlette(
         routes=[
@@ -80,3 +92,14 @@ def application(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # its redirects would go out without our headers
     return app
+
+
+def _with_copies(settings: Settings) -> "tuple[Settings, Listener | None]":
+    """Return the settings of an intake that shares its inbox, and who keeps its copies of what the desk hands over."""
+    if not settings.postgresql:
+        return settings, None
+    from postbox.store import handover
+
+    settings = handover.copies(settings)
+    receiver = handover.Receiver(settings)
+    return settings, handover.Listener(settings, handover.PUBLIC, receiver.receive, seconds=handover.QUIET_SECONDS)

@@ -4,13 +4,15 @@ import asyncio
 import hmac
 import math
 import re
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, wraps
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import quote
 
 from anyio import from_thread
@@ -29,6 +31,9 @@ from postbox.store.submissions import Inbox, InboxError, SubmissionMeta
 from postbox.store.writer import GroupCommit
 from postbox.web import health
 from postbox.web.forms import PRIVATE, Refused, read_form
+
+if TYPE_CHECKING:
+    from postbox.store.shared_inbox import SharedInbox
 
 T = TypeVar("T")
 Pages = TypeVar("Pages", bound="Handlers")
@@ -50,24 +55,19 @@ class IntakeContext:
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Open the inbox; the facts of the site are read again whenever the build writes them."""
         self.settings, self.clock = settings, clock
-        self._reading = Inbox(settings.inbox)
+        self._reading = Inbox.open(settings, wait_seconds=0 if settings.postgresql else None, role="intake")
         self._theme = environment(FileSystemLoader(settings.theme / "templates"))
         self._theme.filters["reader_html"] = lru_cache(MAX_KEPT_TEXTS)(reader_html)
         self._drawing = ThreadPoolExecutor(
             1, "pages"
         )  # one, so that whoever reads takes one turn of the interpreter in two at most
+        self._asking = ThreadPoolExecutor(1, "inbox")  # of another machine
         self._manifest = ManifestFile(settings.site)
-        self._writer = GroupCommit(Inbox(settings.inbox))
+        self._writer = GroupCommit(Inbox.open(settings, role="intake"))
         self._by_sender = Rate(settings.rate_sender, settings.rate_seconds)
         self._by_all = Rate(settings.rate_overall, settings.rate_seconds)
         self._by_reader = Rate(settings.rate_reads, settings.rate_seconds)
         self._check_limits()
-
-    @property
-    def inbox(self) -> Inbox:
-        """The inbox to read, opened again should another file lie there now."""
-        self._reading.refresh()
-        return self._reading
 
     @property
     def site(self) -> Site:
@@ -94,10 +94,36 @@ class IntakeContext:
         """Change the inbox; durable once this returns."""
         return await self._writer.submit(operation)
 
-    def wait(self, request: Request) -> float:
-        """Return the seconds that a sender has to wait before posting again, 0 for none."""
-        now = time.monotonic()
-        return self._by_sender.wait(network(_address(request)), now) or self._by_all.wait("", now)
+    async def read(self, look: Callable[[Inbox], T]) -> T:
+        """Look something up in the inbox; one on another machine is asked in a thread."""
+        if not self._reading.is_remote:
+            return self._reading.look(look)
+        return await asyncio.get_running_loop().run_in_executor(self._asking, self._reading.look, look)
+
+    def receipt(self, id: str) -> str:
+        """Return the private part of the link that only the comment's writer is given."""
+        return self._reading.receipt(id)
+
+    async def wait(self, request: Request) -> float:
+        """Return the seconds that a sender has to wait before posting again, 0 for none.
+
+        Where several machines share the inbox, all count together; while that does not answer, each for itself.
+        """
+        sender, settings, now = network(_address(request)), self.settings, time.monotonic()
+        buckets = {sender: settings.rate_sender, "": settings.rate_overall}
+
+        def take(inbox: Inbox) -> float:
+            shared = cast("SharedInbox", inbox)
+            waits = (
+                shared.take_place(self._mac("rate", key), limit, settings.rate_seconds)
+                for key, limit in buckets.items()
+            )
+            return next(filter(None, waits), 0.0)
+
+        if self._reading.is_remote:
+            with suppress(sqlite3.Error):
+                return await self.read(take)
+        return self._by_sender.wait(sender, now) or self._by_all.wait("", now)
 
     def wait_to_read(self, request: Request) -> float:
         """Return the seconds that a reader has to wait before another page is drawn, 0 for none."""
@@ -122,7 +148,7 @@ class IntakeContext:
         """Tell from a thread how the inbox stands, in the next transaction of its writer."""
 
         async def ask() -> health.State:
-            asked = self.write(lambda inbox: health.inbox(inbox, self.settings.inbox))
+            asked = self.write(lambda inbox: health.inbox(inbox, self.settings.inbox_disk))
             return await asyncio.wait_for(asked, HEALTH_SECONDS)
 
         try:
@@ -169,7 +195,7 @@ class IntakeContext:
         else:
             fault(error)
         try:
-            answer = await self.page("refused.html", status, reason=reason)
+            answer = await self.page("refused.html", status, reason=reason, words=request.scope.get("words", ""))
         except (OSError, ValueError, TemplateError) as broken:  # the theme or the facts
             fault(broken)
             answer = PlainTextResponse(reason, status, headers=PRIVATE)
@@ -180,6 +206,7 @@ class IntakeContext:
         """Finish what waits to be kept."""
         await self._writer.close()
         self._drawing.shutdown()
+        self._asking.shutdown()
 
     def _check_limits(self) -> None:
         """Refuse a form too small for the longest comment, as far as the facts of the site are there."""
@@ -196,7 +223,7 @@ class IntakeContext:
     def _mac(self, *parts: str) -> bytes:
         """Name something under the inbox's own key; each part is measured, so that no two lists run into one."""
         words = "".join(f"{len(part)}:{part}" for part in parts)
-        return hmac.digest(self.inbox.key, words.encode("utf-8", "surrogatepass"), "sha256")
+        return hmac.digest(self._reading.key, words.encode("utf-8", "surrogatepass"), "sha256")
 
 
 class Handlers:
@@ -218,7 +245,8 @@ def posting(
     @wraps(handler)
     async def post(self: Pages, request: Request) -> Response:
         fields = await self._context.fields(request)
-        wait = self._context.wait(request)
+        request.scope["words"] = fields.get("comment") or fields.get("message", "")  # for a refusal that has no form
+        wait = await self._context.wait(request)
         answer = await handler(self, request, fields, _too_often(wait) if wait else {})
         if wait and answer.status_code >= 400:
             answer.status_code = 429

@@ -32,17 +32,18 @@ class MessagePages(Handlers):
     @reading
     async def receipt(self, request: Request) -> Response:
         """Show a message's writer what was sent."""
-        return await self._context.page("message.html", 200, message=self._own(request))
+        return await self._context.page("message.html", 200, message=await self._own(request))
 
     @posting
     async def delete(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
         """Erase a message, however often its writer asks."""
-        message = self._own(request)
+        message = await self._own(request)
         await self._context.write(lambda inbox: Messages(inbox).forget(message.id))
         return self._context.redirect(f"/message/{request.path_params['receipt']}")
 
-    def _own(self, request: Request) -> Message:
-        message = Messages(self._context.inbox).by_receipt(request.path_params["receipt"])
+    async def _own(self, request: Request) -> Message:
+        receipt = request.path_params["receipt"]
+        message = await self._context.read(lambda inbox: Messages(inbox).by_receipt(receipt))
         if not message:
             raise Refused(404, "That link doesn’t work. The message may have been deleted.")
         return message

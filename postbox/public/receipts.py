@@ -23,12 +23,14 @@ class ReceiptPages(Handlers):
     @reading
     async def show(self, request: Request) -> Response:
         """Show a comment's writer what became of it."""
-        return await self._page(self._own(request), {}, {}, has_stopped=request.query_params.get("done") == "stop")
+        return await self._page(
+            await self._own(request), {}, {}, has_stopped=request.query_params.get("done") == "stop"
+        )
 
     @posting
     async def change(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
         """Keep a writer's change, delete the comment or stop its mail; then show the receipt again."""
-        context, revisions, action = self._context, self._own(request), fields.get("action")
+        context, revisions, action = self._context, await self._own(request), fields.get("action")
         id, latest = revisions[0].id, revisions[-1]
         place = {"article": latest.article, "reply_to": latest.reply_to or ""}
         submission, wrong = check({**fields, **place}, context.site)
@@ -46,16 +48,17 @@ class ReceiptPages(Handlers):
             else:
                 await context.write(lambda inbox: self._keep_change(inbox, id, submission, fields))
         except InboxError as error:
-            return await self._page(context.inbox.revisions(id), fields, {"": str(error)}, status=409)
+            revisions = await context.read(lambda inbox: inbox.revisions(id))
+            return await self._page(revisions, fields, {"": str(error)}, status=409)
         except (sqlite3.Error, OSError) as error:
             return await self._page(revisions, fields, context.sorry("comment", error), status=503)
-        return context.redirect(f"/receipt/{context.inbox.receipt(id)}", "?done=stop" if action == "stop" else "")
+        return context.redirect(f"/receipt/{context.receipt(id)}", "?done=stop" if action == "stop" else "")
 
     @reading
     async def export(self, request: Request) -> Response:
         """Hand a comment's writer all that is kept with it."""
-        revisions = self._own(request)
-        subscription = Subscriptions(self._context.inbox).of(revisions[0].id)
+        revisions = await self._own(request)
+        subscription = await self._context.read(lambda inbox: Subscriptions(inbox).of(revisions[0].id))
         kept = {
             "id": revisions[0].id,
             "revisions": [_exported(revision) for revision in revisions],
@@ -69,8 +72,9 @@ class ReceiptPages(Handlers):
         now = self._context.clock()
         inbox.change(id, submission, now, held(self._context, inbox, id, submission, fields, now))
 
-    def _own(self, request: Request) -> list[Revision]:
-        revisions = self._context.inbox.by_receipt(request.path_params["receipt"])
+    async def _own(self, request: Request) -> list[Revision]:
+        receipt = request.path_params["receipt"]
+        revisions = await self._context.read(lambda inbox: inbox.by_receipt(receipt))
         if not revisions:
             raise Refused(404, "That link doesn’t work. The comment may have been deleted.")
         return revisions
@@ -98,8 +102,8 @@ class ReceiptPages(Handlers):
             latest=latest,
             is_published=is_published,
             has_stopped=has_stopped,
-            subscription=Subscriptions(context.inbox).of(latest.id),
-            receipt=context.inbox.receipt(latest.id),
+            subscription=await context.read(lambda inbox: Subscriptions(inbox).of(latest.id)),
+            receipt=context.receipt(latest.id),
             entry=entry,
             before=next(
                 (as_entry(f"before{old.id}", old.article, old, old.received, answered) for old in before if old.body),

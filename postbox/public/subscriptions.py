@@ -25,12 +25,12 @@ class SubscriptionPages(Handlers):
     @reading
     async def choices(self, request: Request) -> Response:
         """Show what an address can choose."""
-        return await self._page(self._subscription(request), request.query_params.get("done", ""))
+        return await self._page(request, await self._subscription(request), request.query_params.get("done", ""))
 
     @posting
     async def choose(self, request: Request, fields: dict[str, str], errors: Errors) -> Response:
         """Record a choice; whoever has the link reads the mail of the address."""
-        subscription = self._subscription(request)
+        subscription = await self._subscription(request)
         events = [event for event in EVENTS if fields.get(event) == "yes"]
         is_confirmed, done = bool(subscription and subscription.is_confirmed), ""
         match fields.get("action"):
@@ -52,11 +52,12 @@ class SubscriptionPages(Handlers):
 
     async def unsubscribe(self, request: Request) -> Response:
         """Stop at once, as the button of a mail program asks (RFC 8058): whatever the form says and wherever it comes from."""
-        await self._change(lambda kept, one: kept.stop(one.comment), self._subscription(request))
-        return await self._page(None)
+        await self._change(lambda kept, one: kept.stop(one.comment), await self._subscription(request))
+        return await self._page(request, None)
 
-    def _subscription(self, request: Request) -> Subscription | None:
-        return Subscriptions(self._context.inbox).by_token(request.path_params["token"])
+    async def _subscription(self, request: Request) -> Subscription | None:
+        token = request.path_params["token"]
+        return await self._context.read(lambda inbox: Subscriptions(inbox).by_token(token))
 
     async def _change(self, change: _Change, subscription: Subscription | None) -> None:
         def carry_out(inbox: Inbox) -> None:
@@ -69,9 +70,10 @@ class SubscriptionPages(Handlers):
             fault(error)
             raise Refused(503, "This could not be done just now. Go back and try again in a minute.") from None
 
-    async def _page(self, subscription: Subscription | None, outcome: str = "") -> Response:
+    async def _page(self, request: Request, subscription: Subscription | None, outcome: str = "") -> Response:
         context = self._context
-        revisions = context.inbox.revisions(subscription.comment) if subscription else []
+        id = subscription.comment if subscription else ""
+        revisions = await context.read(lambda inbox: inbox.revisions(id)) if id else []
         article = revisions[0].article if revisions else ""
         return await context.page(
             "follow.html",
@@ -81,6 +83,6 @@ class SubscriptionPages(Handlers):
             is_published=any(revision.state == "published" for revision in revisions),
             outcome=outcome if outcome in ("saved", "confirmed", "never") else "",
             events_before=[event for event in EVENTS if event in outcome.split(".")] or EVENTS,
-            token=Subscriptions(context.inbox).token(subscription) if subscription else "",
-            receipt=context.inbox.receipt(subscription.comment) if subscription else "",
+            token=request.path_params["token"] if subscription else "",
+            receipt=context.receipt(id) if id else "",
         )

@@ -16,6 +16,7 @@ from typing import Any
 TIMEOUT_SECONDS = 10.0  # for another process to finish what it writes
 STATEMENT_SECONDS = 5.0  # from its start to its last row
 STEPS = 10_000  # of SQLite's machine, between two looks at the clock
+EVERY_ROW = 2**63 - 1  # as a limit, on either engine
 ROW_BYTES = 1024 * 1024  # the longest comment is a sixteenth of it
 FILE_BYTES = 1024 * 1024 * 1024  # of a database or its log
 PRAGMAS = (

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from postbox.store.database import EVERY_ROW
 from postbox.store.submissions import PORTION, Inbox, SubmissionMeta, fields_of, stamp
 from postbox.store.tokens import new_id
 
@@ -57,7 +58,7 @@ class Messages:
         self._inbox.add_event("message", id)
         return id
 
-    def kept(self, *, limit: int = -1, offset: int = 0) -> list[Message]:
+    def kept(self, *, limit: int = EVERY_ROW, offset: int = 0) -> list[Message]:
         """Return what is not deleted: the new, oldest first, then what is done, the latest first."""
         order = "state = 'done', CASE state WHEN 'new' THEN received END, received DESC, id"
         return self._find(f"state <> 'deleted' ORDER BY {order} LIMIT ? OFFSET ?", limit, offset)
@@ -103,7 +104,7 @@ class Messages:
     def _find(self, condition: str, *values: object) -> list[Message]:
         query = (
             "SELECT id, name, contact, body, received, held, state FROM message"  # noqa: S608  # conditions are this module's own
-            f" WHERE id NOT IN (SELECT row FROM temp.too_long WHERE of_table = 'message') AND {condition}"
+            f" WHERE {self._inbox.fitting('message', 'id')} AND {condition}"
         )
         keys, one = "SELECT id AS key FROM message", "SELECT * FROM message WHERE id = ?"
         return [Message(**fields_of(row)) for row in self._inbox.rows("message", query, values, keys, one)]

@@ -13,18 +13,22 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from contract.comment import READER_FIELDS, Words
 from postbox import log
-from postbox.store.database import connect, open_in_memory, refuse_code
+from postbox.settings import Settings
+from postbox.store.database import EVERY_ROW, connect, copy, open_in_memory, refuse_code
 from postbox.store.tokens import Tokens, new_id, secret
+
+T = TypeVar("T")
+Role = Literal["desk", "intake"]
 
 MIGRATIONS = [
     """
@@ -168,6 +172,24 @@ class Event:
 class Inbox:
     """The narrow interface to the engine behind it; what changes something runs within the caller's transaction."""
 
+    is_remote = False  # a statement waits for the network
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        wait_seconds: float | None = None,
+        may_make: bool = True,
+        role: Role | None = None,
+    ) -> "Inbox":
+        """Open or make the inbox of the settings, on the engine that they name; ``role`` is whose it is to be opened as."""
+        if settings.postgresql:
+            from postbox.store.shared_inbox import SharedInbox
+
+            return SharedInbox(settings, wait_seconds=wait_seconds, role=role)
+        return cls(settings.inbox, wait_seconds=wait_seconds, may_make=may_make)
+
     def __init__(self, folder: Path, *, wait_seconds: float | None = None, may_make: bool = True) -> None:
         """Open or make the inbox in ``folder``; ``wait_seconds`` is how long a statement waits for another program's."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -201,6 +223,16 @@ class Inbox:
             raise sqlite3.OperationalError(str(error)) from error
         before.close()
 
+    def begin(self) -> None:
+        """Begin a transaction that changes something."""
+        self.refresh()
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def look(self, task: "Callable[[Inbox], T]") -> T:
+        """Do what only reads."""
+        self.refresh()
+        return task(self)
+
     def check(self) -> None:
         """See that the database can be read, is the one that lies there, and holds nothing that runs; begin a new count of rows.
 
@@ -226,17 +258,11 @@ class Inbox:
 
     def _prepare(self) -> None:
         self.dropped: set[str] = set()  # tables of which a row was dropped, for it was longer than any of the intake's
-        self._add_columns()
+        add_columns(self.connection)
         self.connection.execute("PRAGMA temp_store = MEMORY")
         self.connection.execute("CREATE TEMP TABLE too_long (of_table TEXT, row ANY)")
         # Only the intake writes UTF-8 for sure; a row of another's making is shown, and stops no other.
         self.connection.text_factory = lambda data: data.decode("utf-8", "replace")
-
-    def _add_columns(self) -> None:
-        """Give each declared field its column."""
-        columns = {row["name"] for row in self.connection.execute("PRAGMA table_info(revision)")}
-        for name in READER_FIELDS.keys() - columns:
-            self.run(f"ALTER TABLE revision ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
 
     @cached_property
     def key(self) -> bytes:
@@ -309,7 +335,7 @@ class Inbox:
             is_published,
         )
 
-    def waiting(self, *, limit: int = -1, offset: int = 0) -> list[Revision]:
+    def waiting(self, *, limit: int = EVERY_ROW, offset: int = 0) -> list[Revision]:
         """Return what no one has judged: the plain first, then what is held, each oldest first."""
         order = "held <> '[]', received, id, number"
         return self._find(f"state = 'waiting' ORDER BY {order} LIMIT ? OFFSET ?", limit, offset)
@@ -425,6 +451,14 @@ class Inbox:
                     self.run("INSERT INTO temp.too_long VALUES (?, ?)", table, key)
             return self.connection.execute(query, values).fetchall()
 
+    def fitting(self, table: str, key: str) -> str:
+        """Return the condition that a row was not set aside."""
+        return f"{key} NOT IN (SELECT row FROM temp.too_long WHERE of_table = '{table}')"  # noqa: S608  # our own names
+
+    def copy(self, path: Path) -> None:
+        """Copy it as of one moment into a database of SQLite."""
+        copy(self.connection, path)
+
     def oldest(self, table: str, *, limit: int) -> list[sqlite3.Row]:
         """Return the oldest rows of a table of events or erasures; those longer than any of the intake's are dropped."""
         query, rest = f"SELECT sequence, kind, about FROM {table}", "ORDER BY sequence LIMIT ?"  # noqa: S608  # a table of this module's
@@ -489,12 +523,19 @@ class Inbox:
     def _find(self, condition: str, *values: object) -> list[Revision]:
         query = (
             f"SELECT id, number, article, reply_to, {_WORDS}, received, held, state, reason"  # noqa: S608  # conditions are this module's own
-            " FROM revision JOIN comment ON comment = id WHERE revision.rowid NOT IN"
-            f" (SELECT row FROM temp.too_long WHERE of_table = 'revision') AND {condition}"
+            " FROM revision JOIN comment ON comment = id WHERE"
+            f" {self.fitting('revision', 'revision.rowid')} AND {condition}"
         )
         rows = "SELECT rowid AS key FROM revision NOT INDEXED"
         one = "SELECT * FROM revision LEFT JOIN comment ON comment = id WHERE revision.rowid = ?"
         return [Revision(**fields_of(row)) for row in self.rows("revision", query, values, rows, one)]
+
+
+def add_columns(connection: sqlite3.Connection) -> None:
+    """Give each declared field its column."""
+    columns = {row["name"] for row in connection.execute("PRAGMA table_info(revision)")}
+    for name in READER_FIELDS.keys() - columns:
+        connection.execute(f"ALTER TABLE revision ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

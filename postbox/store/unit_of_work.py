@@ -41,7 +41,7 @@ class UnitOfWork:
         """Take the inbox, unless it is set aside already."""
         try:
             if not set_aside:
-                self._inbox = self._inbox or Inbox(self._settings.inbox, wait_seconds=self._wait, may_make=False)
+                self._inbox = self._inbox or self._open_inbox()
                 self._inbox.check()
         except INBOX_FAULTS as error:
             set_aside = str(error) or type(error).__name__
@@ -50,6 +50,9 @@ class UnitOfWork:
         self.inbox = self._inbox if self._inbox and not set_aside else Inbox.stand_in()
         self.subscriptions = Subscriptions(self.inbox)
         self.messages = Messages(self.inbox)
+
+    def _open_inbox(self) -> Inbox:
+        return Inbox.open(self._settings, wait_seconds=self._wait, may_make=False, role="desk")
 
     def need_inbox(self) -> None:
         """Raise what is wrong with the inbox, for a task that is none without it.
@@ -87,7 +90,7 @@ class Store:
         self.held_until = 0.0  # by the monotonic clock: the inbox was found held by another program
         self._look_at = 0.0
         with suppress(*INBOX_FAULTS):  # the unit below says what is wrong
-            Inbox(settings.inbox, wait_seconds=wait_seconds).connection.close()
+            Inbox.open(settings, wait_seconds=wait_seconds, role="desk").connection.close()
         with self.unit():
             pass
 

@@ -1,8 +1,10 @@
 """Writer with group commit: all that wait share one transaction, and each is answered once it is durable."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from postbox.store.submissions import Inbox
@@ -17,7 +19,7 @@ class GroupCommit:
     """The writer of an inbox.
 
     Statements run in the event loop and only what touches the disk in a thread; a thread for all of it spent
-    more on handing the interpreter over than on the inbox.
+    more on handing the interpreter over than on the inbox. A server elsewhere is asked in the thread alone.
     """
 
     def __init__(self, inbox: Inbox, *, limit: int = 256) -> None:
@@ -49,15 +51,19 @@ class GroupCommit:
             outcomes: list[_Outcome] = []
             jobs = self._jobs[: self._most]
             try:
-                self._inbox.refresh()
-                await self._on_disk("BEGIN IMMEDIATE")
+                await self._on_disk(self._inbox.begin)
                 jobs = self._jobs[: self._most]  # more have come in the meantime
-                outcomes = self._attempt_all([operation for operation, _ in jobs])
-                await self._on_disk("COMMIT")
+                operations = [operation for operation, _ in jobs]
+                if self._inbox.is_remote:
+                    outcomes = await self._on_disk(self._attempt_all, operations)
+                else:
+                    outcomes = self._attempt_all(operations)
+                await self._on_disk(self._execute, "COMMIT")
             except Exception as error:  # whatever it is, each sender hears of it, and the writer goes on
                 outcomes = [(None, error)] * len(jobs)
-                if self._inbox.connection.in_transaction:
-                    self._inbox.connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # the server has ended
+                    if self._inbox.connection.in_transaction:
+                        await self._on_disk(self._execute, "ROLLBACK")
             del self._jobs[: len(jobs)]
             for (_, future), (result, failure) in zip(jobs, outcomes, strict=True):
                 if future.cancelled():
@@ -68,9 +74,11 @@ class GroupCommit:
                     future.set_result(result)
         self._task = None
 
-    async def _on_disk(self, statement: str) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._disk, self._inbox.connection.execute, statement)
+    async def _on_disk(self, task: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, task, *arguments)
+
+    def _execute(self, statement: str) -> None:
+        self._inbox.connection.execute(statement)
 
     def _attempt_all(self, operations: list[_Operation]) -> list[_Outcome]:
         """Run the operations; should one fail, all once more, each so that its failure takes no other along."""

@@ -246,7 +246,7 @@ def pages_of_the_intake(place: Place) -> Iterator[tuple[str, str]]:
         yield "address-errors", reader.post("/comments", data=form | {"email": "<@>"}).text
         answer = reader.post("/comments", data=form | {"email": "tom@feet.example"})
         yield "address", answer.text
-        subscriptions = Subscriptions(Inbox(settings.inbox))
+        subscriptions = Subscriptions(Inbox.open(settings))
         [subscription] = subscriptions.having("tom@feet.example")
         link = f"/comments/mail/{subscriptions.token(subscription)}"
         yield "address-asked", reader.get(link).text

@@ -43,12 +43,12 @@ def signed_in(client: TestClient, settings: Settings) -> TestClient:
 def send(settings: Settings, *, held: Sequence[str] = (), ago: float = 0, **fields: Any) -> str:
     """Send a comment some minutes ago; return its id."""
     sent, key = datetime.now(UTC) - timedelta(minutes=ago), next(KEYS)
-    return add(Inbox(settings.inbox), sent, key=key, held=held, **({"article": ARTICLE} | fields))
+    return add(Inbox.open(settings), sent, key=key, held=held, **({"article": ARTICLE} | fields))
 
 
 def change(settings: Settings, id: str, **fields: str) -> None:
     """Change a comment, as its writer does."""
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.change(id, a_submission(**({"article": ARTICLE} | fields)), datetime.now(UTC), ())
 

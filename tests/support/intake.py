@@ -15,6 +15,7 @@ from postbox.moderation.service import Moderation
 from postbox.public import app as intake
 from postbox.public import context as context
 from postbox.settings import Settings
+from tests.support.engines import as_intake
 from tests.support.place import ARTICLE
 from tests.support.process import environment, free_port, listens, wait_until
 from tests.support.store import NOW
@@ -44,6 +45,11 @@ BROKEN = [
 ]
 
 
+def application(settings: Settings) -> Starlette:
+    """Return the intake, in its own role where several share an inbox."""
+    return intake.application(as_intake(settings))
+
+
 def browser(app: Starlette, address: str = "192.0.2.1") -> TestClient:
     """Return a browser without JavaScript that follows no redirect, at an address of the network."""
     return TestClient(app, follow_redirects=False, raise_server_exceptions=False, client=(address, 50_000))
@@ -52,7 +58,7 @@ def browser(app: Starlette, address: str = "192.0.2.1") -> TestClient:
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
     """A browser on a running intake."""
-    with browser(intake.application(settings)) as client:
+    with browser(application(settings)) as client:
         yield client
 
 
@@ -88,7 +94,7 @@ def decide(settings: Settings, decision: str, **more: str) -> None:
 @contextmanager
 def running(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Run the intake as it runs in earnest; yield its process and its port."""
-    settings = replace(settings, port=free_port())
+    settings = replace(as_intake(settings), port=free_port())
     process = subprocess.Popen(
         [sys.executable, "-m", "postbox", "intake"],
         cwd=settings.var.parent,

@@ -14,6 +14,7 @@ from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.submissions import Inbox
+from tests.support.engines import Overrides
 from tests.support.facts import a_site
 from tests.support.place import ARTICLE, ROOT
 from tests.support.store import KEYS, NOW, Clock, a_submission, add
@@ -22,20 +23,20 @@ SITE = a_site(author="David")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, engine: Overrides) -> Settings:
     """Settings of a place with the shipped comments and the facts of a site."""
-    return a_place(tmp_path)
+    return a_place(tmp_path, **engine)
 
 
-def a_place(folder: Path) -> Settings:
+def a_place(folder: Path, **settings: Any) -> Settings:
     """Make a place with the shipped comments and the facts of a site; return its settings."""
-    settings = Settings(content=folder / "content", var=folder / "var")
-    (settings.comments / ARTICLE).mkdir(parents=True)
+    made = Settings(content=folder / "content", var=folder / "var", **settings)
+    (made.comments / ARTICLE).mkdir(parents=True)
     for id in ("0001", "0002"):
-        shutil.copy(ROOT / "content/comments" / ARTICLE / f"{id}.md", settings.comments / ARTICLE)
-    settings.site.parent.mkdir(parents=True)
-    settings.site.write_text(site_dumps(SITE), "utf-8")
-    return settings
+        shutil.copy(ROOT / "content/comments" / ARTICLE / f"{id}.md", made.comments / ARTICLE)
+    made.site.parent.mkdir(parents=True)
+    made.site.write_text(site_dumps(SITE), "utf-8")
+    return made
 
 
 class House:
@@ -146,7 +147,7 @@ def by(clock: Clock) -> dict[str, Any]:
 
 def a_waiting(settings: Settings, clock: Clock, **fields: str | None) -> str:
     """Put a comment in the inbox; return its id."""
-    return add(Inbox(settings.inbox), clock(), key=next(KEYS), **({"article": ARTICLE} | fields))  # type: ignore[arg-type]
+    return add(Inbox.open(settings), clock(), key=next(KEYS), **({"article": ARTICLE} | fields))  # type: ignore[arg-type]
 
 
 def the_one_waiting(moderator: Moderation, id: str) -> ReviewItem:
@@ -165,14 +166,14 @@ def a_published(settings: Settings, clock: Clock, **fields: str | None) -> str:
 
 def change(settings: Settings, clock: Clock, id: str, body: str) -> None:
     """Change a comment, as its writer does."""
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.change(id, a_submission(article=ARTICLE, body=body), clock(), ())
 
 
 def delete(settings: Settings, id: str) -> None:
     """Delete a comment, as its writer does."""
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.delete(id)
 
@@ -195,7 +196,7 @@ def files(settings: Settings) -> dict[str, bytes]:
 def assert_page_and_inbox_agree(settings: Settings) -> None:
     """The page shows the words that the inbox says it shows, and every file can be read."""
     assert read_all(settings.comments)[1] == []
-    moderator, inbox = Moderation.open(settings), Inbox(settings.inbox)
+    moderator, inbox = Moderation.open(settings), Inbox.open(settings)
     for id in {revision.id for revision in inbox.everything()}:
         of_page = [r for r in inbox.revisions(id) if r.state in ("published", "removed")]
         shown = of_page[-1].body if of_page and of_page[-1].state == "published" else None

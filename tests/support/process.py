@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from postbox.settings import Settings
+from postbox.settings import Settings, variable
 from tests.support.place import ROOT, Place
 
 PATIENCE_SECONDS = 20
@@ -59,7 +59,7 @@ def postbox(place: Place, *arguments: str) -> str:
 def environment(settings: Settings, **more: str) -> dict[str, str]:
     """Return the environment that makes a process of ours read these settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("POSTBOX_")}
-    ours = {f"POSTBOX_{name.upper()}": str(value) for name, value in asdict(settings).items()}
+    ours = {variable(name): str(value) for name, value in asdict(settings).items()}
     return kept | ours | {"PYTHONPATH": str(ROOT)} | more
 
 

@@ -97,7 +97,7 @@ def a_message(settings: Settings, *, ago: float = 0, held: Sequence[str] = (), *
     """Send a message some minutes ago; return its id."""
     enquiry = Enquiry(**({"name": "Ann", "contact": "ann@example.org", "body": "May I come?"} | fields))
     meta = submission_meta(datetime.now(UTC) - timedelta(minutes=ago), key=next(KEYS))
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         return Messages(inbox).add(enquiry, meta, held)
 
@@ -112,17 +112,17 @@ def a_failed(settings: Settings, kind: str, about: str, error: str = "550 No suc
 
 def forge(settings: Settings, statement: str, *values: object) -> None:
     """Write into the inbox what the intake never would; nothing there stops whoever has its rights."""
-    inbox = Inbox(settings.inbox)
-    inbox.connection.execute("PRAGMA foreign_keys=OFF")
-    inbox.connection.execute("PRAGMA ignore_check_constraints=ON")
+    inbox = Inbox.open(settings)
+    for pragma in () if settings.postgresql else ("foreign_keys=OFF", "ignore_check_constraints=ON"):
+        inbox.connection.execute(f"PRAGMA {pragma}")
     inbox.connection.execute(statement, values)
 
 
 def revisions(settings: Settings) -> list[Revision]:
     """Return all that is in the inbox."""
-    return [*Inbox(settings.inbox).everything()]
+    return [*Inbox.open(settings).everything()]
 
 
 def latest(settings: Settings, id: str) -> Revision:
     """Return the latest revision of a comment."""
-    return Inbox(settings.inbox).revisions(id)[-1]
+    return Inbox.open(settings).revisions(id)[-1]

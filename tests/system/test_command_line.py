@@ -201,7 +201,7 @@ def test_reject_keeps_a_comment_out_with_or_without_a_word(
 
     assert as_json(settings, "reject", name, *options) == {said: name}
 
-    [revision] = Inbox(settings.inbox).revisions(id)
+    [revision] = Inbox.open(settings).revisions(id)
     assert (revision.state, revision.reason) == (state, reason)
     assert not file_of(settings, id).exists()
     assert done(settings, "list") == ""

@@ -15,7 +15,7 @@ from contract import comment, header
 from contract.facts import FACTS
 from moving.__main__ import main as moving
 from postbox.__main__ import cli as postbox
-from postbox.settings import Settings
+from postbox.settings import Settings, variable
 from press.__main__ import cli as press
 from tests.support.place import ROOT, Place
 
@@ -118,7 +118,7 @@ def test_no_command_is_forgotten(program: str, names: dict[str, object]) -> None
 
 
 def test_every_setting_is_there_and_none_is_forgotten() -> None:
-    environment = {f"POSTBOX_{name.upper()}" for name in asdict(Settings())}
+    environment = {variable(name) for name in asdict(Settings())}
     facts = (ROOT / "pelicanconf.py").read_text("utf-8").partition("# The engine")[0]
     ours = (
         environment
@@ -139,7 +139,7 @@ def test_every_setting_is_there_and_none_is_forgotten() -> None:
 def test_the_defaults_are_those_that_the_table_says() -> None:
     rows = [line for line in PAGES["docs/settings.md"].splitlines() if line.startswith("| `POSTBOX_")]
     for name, value in asdict(Settings()).items():
-        [row] = [row for row in rows if f"`POSTBOX_{name.upper()}`" in row]
+        [row] = [row for row in rows if f"`{variable(name)}`" in row]
         default = "none" if not value or "localhost.invalid" in str(value) else str(value)
         assert default in row.split(" | ")[1], f"{name} is {default} by default"
 

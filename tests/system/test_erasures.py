@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 
 from postbox.desk import app as desk
 from postbox.moderation.service import Moderation
-from postbox.public import app as intake
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.erasures import Erasures
@@ -19,7 +18,7 @@ from postbox.store.messages import Messages
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from tests.support.commands import done
-from tests.support.intake import MESSAGE, browser, sent
+from tests.support.intake import MESSAGE, application, browser, sent
 from tests.support.moderation import a_published, by, everywhere, file_of, published, the_one_waiting
 from tests.support.store import forge
 
@@ -182,7 +181,7 @@ def test_the_authors_own_answer_stays_forgotten(settings: Settings, clock: Clock
 
 
 def test_what_its_reader_deleted_stays_deleted(settings: Settings, clock: Clock) -> None:
-    with browser(intake.application(settings)) as client:
+    with browser(application(settings)) as client:
         receipt = sent(client, name="Secretname", comment=SECRET, email="secret@feet.example")
         message = client.post("/comments/message", data=MESSAGE | {"message": SECRET}).headers["location"]
         back_up_after = Moderation.open(settings).review.queue()
@@ -203,9 +202,9 @@ def test_what_its_reader_deleted_stays_deleted(settings: Settings, clock: Clock)
 
 @pytest.mark.parametrize("action", ["stop", "never"])
 def test_an_address_that_wants_no_mail_gets_none(settings: Settings, clock: Clock, action: str) -> None:
-    with browser(intake.application(settings)) as client:
+    with browser(application(settings)) as client:
         sent(client, email="secret@feet.example")
-        subscriptions = Subscriptions(Inbox(settings.inbox))
+        subscriptions = Subscriptions(Inbox.open(settings))
         [subscription] = subscriptions.having("secret@feet.example")
         Moderation.open(settings)
         back_up(settings)
@@ -217,9 +216,9 @@ def test_an_address_that_wants_no_mail_gets_none(settings: Settings, clock: Cloc
     start(settings, clock)
 
     assert b"secret@feet.example" not in everywhere(settings)
-    with browser(intake.application(settings)) as client:
+    with browser(application(settings)) as client:
         sent(client, comment="Another.", email="secret@feet.example")
-    assert bool(Subscriptions(Inbox(settings.inbox)).having("secret@feet.example")) == (action == "stop")
+    assert bool(Subscriptions(Inbox.open(settings)).having("secret@feet.example")) == (action == "stop")
 
 
 def test_a_publication_that_a_backup_has_half_done_does_not_bring_it_back(
@@ -302,7 +301,7 @@ def test_a_forged_note_of_an_erasure_takes_no_comment_off_its_page(settings: Set
     assert published(settings, id).body == "Kept."
     assert published(settings, "0001").author == "Alexis"
     assert not any(line.startswith("comment") for line in told(settings))
-    assert Inbox(settings.inbox).one("SELECT 1 FROM erasure") is None
+    assert Inbox.open(settings).one("SELECT 1 FROM erasure") is None
 
 
 def test_a_row_under_the_id_of_an_erased_comment_is_erased_and_stops_nothing(settings: Settings, clock: Clock) -> None:
@@ -319,14 +318,14 @@ def test_a_row_under_the_id_of_an_erased_comment_is_erased_and_stops_nothing(set
 
 
 def test_a_message_that_is_back_is_erased_with_the_way_to_answer_it(settings: Settings, clock: Clock) -> None:
-    with browser(intake.application(settings)) as client:
+    with browser(application(settings)) as client:
         receipt = client.post("/comments/message", data=MESSAGE).headers["location"]
         Moderation.open(settings)
         back_up(settings)
         client.post(receipt, data={"action": "delete"})
     start(settings, clock)
     restore(settings)
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     assert MESSAGE["contact"].encode() in everywhere(settings)
 
     start(settings, clock)
@@ -340,7 +339,7 @@ def test_a_message_that_is_back_is_erased_with_the_way_to_answer_it(settings: Se
 
 def test_one_that_waits_can_still_be_judged_after_a_restart(settings: Settings, clock: Clock) -> None:
     a_published(settings, clock)
-    with browser(intake.application(settings)) as client:
+    with browser(application(settings)) as client:
         sent(client, comment="Waits.")
 
     moderation = start(settings, clock)

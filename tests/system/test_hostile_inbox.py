@@ -271,7 +271,7 @@ def test_no_mail_is_dropped_while_the_inbox_is_set_aside(settings: Settings) -> 
 
 
 def test_a_statement_that_never_ends_is_ended(settings: Settings) -> None:
-    connection = Inbox(settings.inbox).connection
+    connection = Inbox.open(settings).connection
 
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         connection.execute(f"{SLOW} SELECT max(i) FROM n").fetchone()

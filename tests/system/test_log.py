@@ -198,7 +198,7 @@ def test_the_desks_log_names_nobody_whatever_it_answers(settings: Settings) -> N
 
 def test_what_stops_the_inbox_is_told_by_its_name_and_place_and_not_by_its_words(settings: Settings) -> None:
     with running(settings, "intake") as (client, file):
-        inbox = Inbox(settings.inbox)
+        inbox = Inbox.open(settings)
         inbox.run(f"CREATE TRIGGER full BEFORE INSERT ON revision BEGIN SELECT RAISE(ABORT, '{WORDS}'); END")
         inbox.run(f"CREATE TRIGGER too BEFORE INSERT ON message BEGIN SELECT RAISE(ABORT, '{WORDS}'); END")
         inbox.connection.close()

@@ -15,17 +15,18 @@ from postbox.desk import app as desk
 from postbox.desk.sessions import SignIn
 from postbox.moderation.errors import ModerationError
 from postbox.privacy.retention import Tidied, tidy
-from postbox.public import app as intake
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.messages import Enquiry, Messages
 from postbox.store.subscriptions import Subscriptions
-from tests.support.intake import browser
+from tests.support.engines import Overrides
+from tests.support.intake import application, browser
 from tests.support.moderation import SITE, House, a_place, house
 from tests.support.pages import shown
 from tests.support.process import wait_until
 from tests.support.store import forge, latest, submission_meta
 
+ON_BOTH_ENGINES = True
 __all__ = ["house"]  # fixtures
 
 SECRET = "Secretwords. "
@@ -34,9 +35,9 @@ ADDRESS = "secret@feet.example"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, engine: Overrides) -> Settings:
     """Settings of a place that keeps words for 10 days, addresses for 20 and messages for 30."""
-    settings = a_place(tmp_path)
+    settings = a_place(tmp_path, **engine)
     headers = {"Content-Security-Policy": "default-src 'none'"}
     days = {"keep_rejected_days": 10, "keep_address_days": 20, "keep_message_days": 30}
     site = replace(SITE, headers=headers, timezone="UTC", **days)  # type: ignore[arg-type]
@@ -145,6 +146,7 @@ def test_a_refused_change_goes_and_the_published_comment_stays_its_writers(house
     assert house.comment(id).removed == "yes"
 
 
+@pytest.mark.sqlite  # nothing is handed over here
 @pytest.mark.parametrize("decision", ["reject", "spam", "approve"])
 def test_its_writer_and_its_judge_still_see_what_became_of_it(house: House, decision: str) -> None:
     id = house.send()
@@ -152,7 +154,7 @@ def test_its_writer_and_its_judge_still_see_what_became_of_it(house: House, deci
     house.change(id, "Changed.") if decision == "approve" else None
     tidied(house, days=11)
 
-    with browser(intake.application(house.settings)) as client:
+    with browser(application(house.settings)) as client:
         page = client.get(f"/comments/receipt/{house.inbox.receipt(id)}")
     with TestClient(desk.application(house.settings), follow_redirects=False) as david:
         david.post("/sign-in", data={"token": SignIn(house.settings.desk).issue(datetime.now(UTC))})
@@ -214,6 +216,7 @@ def test_more_than_one_round_takes_are_all_erased(house: House) -> None:
 # Addresses
 
 
+@pytest.mark.sqlite  # its file
 def test_an_address_and_the_code_of_its_form_go_after_their_days(house: House) -> None:
     id = house.published()
     follow(house, id)
@@ -288,6 +291,7 @@ def test_a_forged_date_stops_nothing_and_erases_nothing_that_waits(house: House,
     assert kept.body == SECRET * 200
 
 
+@pytest.mark.sqlite  # a state that PostgreSQL refuses
 @pytest.mark.parametrize("forgery", [
     "UPDATE revision SET state = 'rejected'", "UPDATE revision SET state = 'nonsense'",
     "UPDATE revision SET number = number + 100", "UPDATE comment SET article = '../..'", "DELETE FROM revision",

@@ -24,7 +24,7 @@ NUMBER = "07700 900123"
 
 def follow(settings: Settings, id: str, address: str = ADDRESS, *, is_confirmed: bool = True) -> str:
     """Leave an address with a comment; return its id."""
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         Subscriptions(inbox).ask(id, address)
         if is_confirmed:
@@ -34,7 +34,7 @@ def follow(settings: Settings, id: str, address: str = ADDRESS, *, is_confirmed:
 
 def a_message(settings: Settings, clock: Clock, contact: str, body: str = "Ring me.") -> str:
     """Put a message in the inbox; return its id."""
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         enquiry = Enquiry(name="Tom", contact=contact, body=body)
         return Messages(inbox).add(enquiry, submission_meta(clock(), key=f"{contact}{body}".encode()), ())
@@ -42,14 +42,14 @@ def a_message(settings: Settings, clock: Clock, contact: str, body: str = "Ring 
 
 def message(settings: Settings, id: str) -> Message:
     """Return a message."""
-    found = Messages(Inbox(settings.inbox)).one(id)
+    found = Messages(Inbox.open(settings)).one(id)
     assert found
     return found
 
 
 def has_address(settings: Settings, id: str) -> bool:
     """Tell whether an address is kept with a comment."""
-    return Subscriptions(Inbox(settings.inbox)).of(id) is not None
+    return Subscriptions(Inbox.open(settings)).of(id) is not None
 
 
 @pytest.mark.parametrize("asked", [ADDRESS, "Tom@Feet.Example"])
@@ -65,7 +65,7 @@ def test_an_address_takes_along_what_is_theirs_and_nothing_else(settings: Settin
     assert b"Secretwords" not in everywhere(settings)
     assert ADDRESS.encode() not in everywhere(settings)
     assert published(settings, theirs).removed == "yes"
-    assert not Inbox(settings.inbox).revisions(waits)[0].body
+    assert not Inbox.open(settings).revisions(waits)[0].body
     assert (published(settings, typed).body, has_address(settings, typed)) == ("By someone else.", False)
     assert (published(settings, other).body, has_address(settings, other)) == ("Another.", True)
     assert (message(settings, sent).state, message(settings, others).state) == ("deleted", "new")
@@ -90,7 +90,7 @@ def test_without_yes_it_is_shown_what_would_go_and_nothing_goes(settings: Settin
         ]
     )
     assert has_address(settings, theirs)
-    assert Inbox(settings.inbox).revisions(theirs)[0].body.startswith("Mine.")
+    assert Inbox.open(settings).revisions(theirs)[0].body.startswith("Mine.")
     assert message(settings, sent).state == "new"
 
 
@@ -191,7 +191,7 @@ def test_what_a_mail_server_said_of_an_address_goes_with_it(settings: Settings, 
 
 def test_a_forged_row_breaks_no_search_and_takes_no_comment_along(settings: Settings, clock: Clock) -> None:
     follow(settings, a_published(settings, clock))
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     inbox.connection.execute("PRAGMA foreign_keys=OFF")
     inbox.run("UPDATE subscription SET comment = '../0001'")
     inbox.run("INSERT INTO subscription (comment, address, events, is_confirmed) VALUES ('0001', ?, '', 1)", ADDRESS)

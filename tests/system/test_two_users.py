@@ -484,7 +484,7 @@ def test_a_decision_signed_with_another_key_is_none(house: House, users: str) ->
 
     guess = """
 import hashlib, hmac
-[item] = postbox.store.submissions.Inbox(settings.inbox).waiting()
+[item] = postbox.store.submissions.Inbox.open(settings).waiting()
 words = "\\0".join((item.id, "1", item.article, "", item.author, item.body))
 print(item.id + "." + hmac.new((settings.inbox / "key").read_bytes(), words.encode(), hashlib.sha256).hexdigest()[:16])
 """

@@ -10,6 +10,7 @@ import pytest
 from tests.support.place import ROOT
 
 PUBLISHES = ("postbox.moderation", "postbox.desk", "postbox.mail", "postbox.privacy", "press", "pelican")
+POSTGRESQL = ("psycopg", "postbox.store.postgresql", "postbox.store.handover")
 PRIVATE = ("postbox", "starlette", "uvicorn")
 
 
@@ -35,8 +36,8 @@ def running(command: str) -> str:
 
 
 @pytest.mark.parametrize(("code", "needed", "never"), [
-    (running("intake"), "postbox.public.app", PUBLISHES),
-    (running("desk"), "postbox.desk.app", ("postbox.public", "press", "pelican")),
+    (running("intake"), "postbox.public.app", (*PUBLISHES, *POSTGRESQL)),
+    (running("desk"), "postbox.desk.app", ("postbox.public", "press", "pelican", *POSTGRESQL)),
     ("import press.__main__, press.plugin", "pelican", PRIVATE),
 ], ids=["the intake cannot publish", "the desk knows neither intake nor press", "the press sees nothing private"])  # fmt: skip
 def test_a_running_process_never_loads(code: str, needed: str, never: tuple[str, ...], tmp_path: Path) -> None:

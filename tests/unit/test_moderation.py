@@ -28,6 +28,7 @@ from tests.support.moderation import SITE, House, a_place, assert_page_and_inbox
 from tests.support.place import ARTICLE, a_comment
 from tests.support.store import FORGED, NOW, a_submission, forge, submission_meta
 
+ON_BOTH_ENGINES = True
 __all__ = ["house", "settings"]  # fixtures
 
 
@@ -549,6 +550,7 @@ def test_the_draft_of_a_killed_process_is_the_next_ones(house: House, monkeypatc
 # What a forged row can do: be one more comment to judge
 
 
+@pytest.mark.sqlite  # in its own words
 @pytest.mark.parametrize("statement", FORGED)
 def test_a_forged_row_touches_no_file_and_stops_nothing(house: House, statement: str) -> None:
     house.send()
@@ -595,6 +597,7 @@ def test_a_forged_change_of_anothers_comment_is_published_by_nobody_but_the_auth
     assert house.comment(id).body == "Mine."
 
 
+@pytest.mark.sqlite  # in its own words
 def test_a_forged_row_cannot_take_the_place_of_the_authors_answer(house: House) -> None:
     house.answer("0001", "Mine.")
     own = house.decisions.latest()[0].comment

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from postbox.settings import MailServer, Settings, SettingsError, read
+from postbox.settings import MailServer, Settings, SettingsError, read, variable
 
 
 @pytest.mark.parametrize("environ", [
     {}, {"PATH": "/bin", "SITE_URL": "https://feet.example", "postbox_port": "x"},
-    {f"POSTBOX_{name.upper()}": str(value) for name, value in asdict(Settings()).items()},
+    {variable(name): str(value) for name, value in asdict(Settings()).items()},
 ], ids=["nothing", "what is another's", "every default"])  # fmt: skip
 def test_what_is_not_set_has_its_default_which_can_be_read_from_its_text(environ: dict[str, str]) -> None:
     assert read(environ) == Settings()

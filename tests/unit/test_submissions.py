@@ -12,17 +12,26 @@ from typing import Any
 import pytest
 
 from contract.comment import ID
+from postbox.settings import Settings
 from postbox.store.database import connect, transaction
 from postbox.store.submissions import MIGRATIONS, Inbox, InboxError
 from postbox.store.tokens import KEY_BYTES, new_id, secret
 from postbox.store.writer import GroupCommit
+from tests.support.engines import Overrides
 from tests.support.store import DAMAGED, NOW, a_submission, add, submission_meta
+
+ON_BOTH_ENGINES = True
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Inbox:
+def inbox(tmp_path: Path, engine: Overrides) -> Inbox:
     """An empty inbox."""
-    return Inbox(tmp_path)
+    return open_inbox(tmp_path, engine)
+
+
+def open_inbox(folder: Path, engine: Overrides) -> Inbox:
+    """Open an inbox in a folder, or on PostgreSQL."""
+    return Inbox.open(Settings(var=folder, **engine)) if engine else Inbox(folder)  # type: ignore[arg-type]  # two texts
 
 
 def together(inbox: Inbox, *operations: Callable[[Inbox], Any], limit: int = 256) -> list[Any]:
@@ -37,10 +46,12 @@ def together(inbox: Inbox, *operations: Callable[[Inbox], Any], limit: int = 256
     return asyncio.run(hand_in())
 
 
-def test_what_was_added_waits_word_for_word_also_after_the_process_is_gone(tmp_path: Path, inbox: Inbox) -> None:
+def test_what_was_added_waits_word_for_word_also_after_the_process_is_gone(
+    tmp_path: Path, engine: Overrides, inbox: Inbox
+) -> None:
     id = add(inbox, NOW, author="Zoë 🦶", body="One\n\nTwo'; DROP TABLE comment")
 
-    for opened in (inbox, Inbox(tmp_path)):
+    for opened in (inbox, open_inbox(tmp_path, engine)):
         [waiting] = opened.waiting()
         assert (waiting.id, waiting.author, waiting.body) == (id, "Zoë 🦶", "One\n\nTwo'; DROP TABLE comment")
         assert (waiting.state, waiting.received) == ("waiting", NOW)
@@ -200,6 +211,7 @@ def test_a_key_made_for_one_form_is_good_for_ever(inbox: Inbox) -> None:
     assert again == first
 
 
+@pytest.mark.sqlite  # its files
 @pytest.mark.parametrize("erase", [Inbox.delete, Inbox.forget])
 def test_what_is_erased_is_in_none_of_the_files_and_names_nobody(
     tmp_path: Path, inbox: Inbox, erase: Callable[[Inbox, str], None]
@@ -249,16 +261,16 @@ def test_a_sender_who_left_takes_no_other_along(inbox: Inbox) -> None:
 @pytest.mark.parametrize(
     "failure", [sqlite3.OperationalError("database or disk is full"), RuntimeError("can't start new thread")]
 )
-@pytest.mark.parametrize("step", ["BEGIN IMMEDIATE", "COMMIT"])
+@pytest.mark.parametrize("step", ["begin", "COMMIT"])
 def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch, failure: Exception, step: str
 ) -> None:
     on_disk = GroupCommit._on_disk
 
-    async def full(writer: GroupCommit, statement: str) -> None:
-        if statement == step:
+    async def full(writer: GroupCommit, task: Callable[..., Any], *arguments: object) -> Any:
+        if step in (task.__name__, *arguments):
             raise failure
-        await on_disk(writer, statement)
+        return await on_disk(writer, task, *arguments)
 
     async def one_after_the_other() -> tuple[list[Any], str]:
         writer = GroupCommit(inbox)
@@ -277,6 +289,7 @@ def test_when_the_disk_fails_every_sender_is_told_and_the_writer_goes_on(
     assert [revision.id for revision in inbox.waiting()] == [id]
 
 
+@pytest.mark.sqlite  # PostgreSQL ends none by itself
 def test_an_error_that_ends_the_transaction_is_each_senders_and_nobodys_comment(inbox: Inbox) -> None:
     def end(inbox: Inbox) -> None:
         inbox.connection.execute("ROLLBACK")  # as SQLite does on a full disk
@@ -334,6 +347,7 @@ def test_many_may_open_it_at_once_the_first_time(tmp_path: Path) -> None:
         assert len(inboxes) == 8
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_a_row_of_anothers_making_is_shown_and_stops_no_other(inbox: Inbox, damage: str) -> None:
     good, bad = add(inbox, NOW, key=b"1"), add(inbox, NOW, key=b"2")
@@ -349,6 +363,7 @@ def test_a_row_of_anothers_making_is_shown_and_stops_no_other(inbox: Inbox, dama
 LONG = "replace(hex(zeroblob(15000000)), '0', 'x')"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("statement", [
     f"INSERT INTO comment (id, article, deletion) VALUES ({LONG}, 'x', 'delete')",
     f"INSERT INTO event (kind, about) VALUES ('comment', {LONG})",

@@ -600,7 +600,7 @@ def test_one_comment_shows_all_that_became_of_it_with_the_same_buttons(david: Te
 
 def test_a_comment_deleted_by_its_writer_shows_none_of_its_words(david: TestClient, settings: Settings) -> None:
     id = send(settings, author="Tom", body="Take this down.")
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.delete(id)
 
@@ -623,7 +623,7 @@ def test_a_comment_that_is_not_here_is_a_page_that_says_so(david: TestClient, id
 
 def test_a_deleted_comment_is_off_its_page_at_once(david: TestClient, settings: Settings) -> None:
     id = a_published(settings)
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.delete(id)
 
@@ -642,7 +642,7 @@ def test_deletions_go_on_after_an_error_that_is_logged_once(
     with monkeypatch.context() as patch:
         patch.setattr(Moderation, "carry_out_deletions", full)
         id = a_published(settings)
-        inbox = Inbox(settings.inbox)
+        inbox = Inbox.open(settings)
         with transaction(inbox.connection):
             inbox.delete(id)
         time.sleep(4 * desk.DELETIONS_SECONDS)
@@ -659,7 +659,7 @@ def test_a_deletion_that_fails_holds_up_no_other(
     ids = [a_published(settings, author=f"Reader {number}") for number in range(3)]
     forge(settings, "UPDATE comment SET article = '../..' WHERE id = ?", ids[0])
     forge(settings, "INSERT INTO comment (id, article, deletion) VALUES ('**', CAST(x'ff' AS TEXT), 'delete')")
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         for id in ids:
             inbox.delete(id)
@@ -675,7 +675,7 @@ def test_the_tasks_end_with_the_application(settings: Settings) -> None:
             during = len(asyncio.all_tasks())
         return during, len(asyncio.all_tasks())
 
-    assert asyncio.run(tasks()) == (4, 1)
+    assert asyncio.run(tasks()) == (5, 1)
 
 
 # Whatever a row holds
@@ -961,7 +961,7 @@ def test_a_decision_on_words_that_changed_is_refused_and_keeps_the_answer(page: 
     tom.locator("summary").first.click()
     tom.get_by_text("Publish and reply").first.click()
     tom.get_by_label("Your reply").fill("The flat ones.")
-    id = next(waiting.id for waiting in Inbox(queued.inbox).waiting() if waiting.author == "Tom")
+    id = next(waiting.id for waiting in Inbox.open(queued).waiting() if waiting.author == "Tom")
     change(queued, id, author="Tom", reply_to="0001", body="You are all wrong.")
 
     tom.get_by_role("button", name="Publish and reply").click()

@@ -34,7 +34,7 @@ def david(settings: Settings) -> Iterator[TestClient]:
 
 def message(settings: Settings, id: str) -> Message:
     """Return a message as it is kept."""
-    found = Messages(Inbox(settings.inbox)).one(id)
+    found = Messages(Inbox.open(settings)).one(id)
     assert found
     return found
 

@@ -388,7 +388,7 @@ def test_wrong_words_come_back_and_nothing_is_decided(
 def test_a_comment_that_its_writer_deleted_shows_none_of_its_words(client: TestClient, settings: Settings) -> None:
     id = send(settings, author="Tom", body="Take this down.")
     address = link(settings, id)
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.delete(id)
 

@@ -79,7 +79,7 @@ def test_what_waits_is_told_in_numbers_and_in_nobodys_words(client: TestClient, 
         receipt = reader.post("/comments", data=FORM | {"email": "tom@mail.example"}).headers["location"]
         reader.post("/comments", data=FORM | {"comment": "Another."})
         reader.post("/comments/message", data={"name": "Tom", "contact": "020 7946 0000", "message": "Hello."})
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.run("UPDATE revision SET received = '2026-11-20T00:00:00.000000+00:00' WHERE body = 'Another.'")
 
@@ -97,7 +97,7 @@ def test_what_waits_is_told_in_numbers_and_in_nobodys_words(client: TestClient, 
 def test_a_date_of_anothers_making_has_no_age(client: TestClient, settings: Settings) -> None:
     with browser(intake.application(settings)) as reader:
         reader.post("/comments", data=FORM)
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.run("UPDATE revision SET received = 'blisterpearl'")
 
@@ -129,7 +129,7 @@ def test_an_inbox_that_is_gone_or_is_no_database_is_told_and_taken_up_again_once
 
 @each_process
 def test_an_inbox_that_another_holds_is_told(client: TestClient, settings: Settings) -> None:
-    holding = Inbox(settings.inbox)
+    holding = Inbox.open(settings)
 
     with transaction(holding.connection):
         sentence = wrong(client)

@@ -28,11 +28,10 @@ from contract.manifest import dumps as site_dumps
 from contract.manifest import load
 from contract.reader_markdown import render
 from postbox.moderation.service import Moderation
-from postbox.public import app as intake
 from postbox.public import context as context
 from postbox.settings import Settings
 from postbox.store.submissions import Inbox
-from tests.support.intake import BROKEN, FORM, TYPE, Clock, browser, client, clock, decide, running, sent
+from tests.support.intake import BROKEN, FORM, TYPE, Clock, application, browser, client, clock, decide, running, sent
 from tests.support.pages import shown, values
 from tests.support.place import ARTICLE, Place, a_comment, a_place
 from tests.support.store import NOW, revisions
@@ -45,7 +44,7 @@ KEY = "0123456789abcdef" * 2
 
 def waiting(settings: Settings) -> list[str]:
     """Return the words that wait."""
-    return [revision.body for revision in Inbox(settings.inbox).waiting()]
+    return [revision.body for revision in Inbox.open(settings).waiting()]
 
 
 def comment_html(page: str, id: str) -> str:
@@ -226,7 +225,7 @@ def test_what_a_preview_showed_is_what_the_page_shows_once_published(
 def test_the_same_form_from_the_same_reader_is_one_comment_and_any_other_another(
     settings: Settings, other: dict[str, Any], is_same: bool
 ) -> None:
-    app, usual = intake.application(settings), FORM | {"a": "xaby"}
+    app, usual = application(settings), FORM | {"a": "xaby"}
     fields = {"fields": usual} | other
     data = FORM | fields["fields"] if "ab" in fields["fields"] else usual | fields["fields"]
     first = browser(app, "192.0.2.1").post("/comments", data=usual, headers={"user-agent": "One"})
@@ -239,7 +238,7 @@ def test_the_same_form_from_the_same_reader_is_one_comment_and_any_other_another
 
 
 def test_without_a_key_a_form_is_the_same_for_ten_minutes(settings: Settings, clock: Clock) -> None:
-    client = browser(intake.application(settings))
+    client = browser(application(settings))
     first = sent(client)
 
     clock.now = NOW + timedelta(minutes=9, seconds=59)
@@ -251,7 +250,7 @@ def test_without_a_key_a_form_is_the_same_for_ten_minutes(settings: Settings, cl
 def test_a_key_gives_the_same_receipt_after_a_lost_answer_wherever_it_comes_from(
     settings: Settings, clock: Clock
 ) -> None:
-    app = intake.application(settings)
+    app = application(settings)
     first = sent(browser(app, "192.0.2.1"), key=KEY, seconds="60")
 
     clock.now = NOW + timedelta(days=30)
@@ -271,7 +270,7 @@ def test_a_key_with_other_words_is_another_comment(client: TestClient, settings:
 
 @pytest.mark.parametrize("key", ["", "0", KEY[:-1], KEY + "0", KEY.upper(), KEY + "\n", "x" * 32])
 def test_a_key_that_the_script_does_not_make_is_none(settings: Settings, key: str) -> None:
-    app = intake.application(settings)
+    app = application(settings)
 
     assert sent(browser(app, "192.0.2.1"), key=key) != sent(browser(app, "192.0.2.2"), key=key)
 
@@ -295,7 +294,7 @@ def test_what_looks_like_spam_is_kept_and_held_with_its_reason(
 
     receipt = client.get(sent(client, **({"comment": "Plain."} | fields)))
 
-    plain, held = Inbox(settings.inbox).waiting()
+    plain, held = Inbox.open(settings).waiting()
     assert plain.held == ()
     assert held.held == (reason,)
     assert "David will read your comment." in receipt.text
@@ -303,7 +302,7 @@ def test_what_looks_like_spam_is_kept_and_held_with_its_reason(
 
 
 def test_words_that_came_before_are_held_whoever_sends_them(settings: Settings, clock: Clock) -> None:
-    app = intake.application(settings)
+    app = application(settings)
     for number in range(3):
         sent(browser(app, f"192.0.{number}.1"), comment=f"Buy{' ' * number} my SHOES" if number else "buy my shoes")
     clock.now = NOW + timedelta(days=2)
@@ -334,7 +333,7 @@ def test_a_form_that_was_open_for_a_while_is_plain(client: TestClient, settings:
 def test_a_network_that_posts_too_often_waits_with_its_words_and_no_other_does(
     settings: Settings, clock: Clock, neighbour: tuple[str, str], stranger: str
 ) -> None:
-    app = intake.application(replace(settings, rate_sender=2, rate_seconds=600))
+    app = application(replace(settings, rate_sender=2, rate_seconds=600))
     one, other = (browser(app, address) for address in neighbour)
     sent(one, comment="One.")
     sent(other, comment="Two.")
@@ -353,7 +352,7 @@ def test_a_network_that_posts_too_often_waits_with_its_words_and_no_other_does(
 
 
 def test_all_together_may_post_only_so_often(settings: Settings, clock: Clock) -> None:
-    app = intake.application(replace(settings, rate_overall=3, rate_seconds=30))
+    app = application(replace(settings, rate_overall=3, rate_seconds=30))
     for number in range(3):
         sent(browser(app, f"192.0.{number}.1"))
 
@@ -365,7 +364,7 @@ def test_all_together_may_post_only_so_often(settings: Settings, clock: Clock) -
 
 
 def test_a_change_too_many_waits_with_its_words(settings: Settings, clock: Clock) -> None:
-    client = browser(intake.application(replace(settings, rate_sender=1)))
+    client = browser(application(replace(settings, rate_sender=1)))
     receipt = sent(client)
 
     refused = client.post(receipt, data={"name": "Tom", "comment": "Better."})
@@ -377,7 +376,7 @@ def test_a_change_too_many_waits_with_its_words(settings: Settings, clock: Clock
 
 
 def test_reading_is_no_posting_and_has_a_rate_of_its_own(settings: Settings, clock: Clock) -> None:
-    app = intake.application(replace(settings, rate_sender=1, rate_reads=5, rate_seconds=600))
+    app = application(replace(settings, rate_sender=1, rate_reads=5, rate_seconds=600))
     client, receipt = browser(app), sent(browser(app))
     pages = (receipt, f"{receipt}/kept.json", f"/comments/reply/{ARTICLE}/0001", "/comments/mail/x", receipt)
 
@@ -404,7 +403,7 @@ def test_a_page_that_takes_long_to_draw_holds_up_nobody_who_posts_and_is_drawn_o
         return Markup("slow")
 
     monkeypatch.setattr(context, "reader_html", slow)
-    with browser(intake.application(settings)) as client, ThreadPoolExecutor() as threads:
+    with browser(application(settings)) as client, ThreadPoolExecutor() as threads:
         receipt = sent(client, comment="[" * 4000)
         reading = [threads.submit(client.get, receipt) for _ in range(3)]
         assert drawing.wait(30)
@@ -439,7 +438,7 @@ def test_a_closed_conversation_is_shown_closed_and_takes_nothing_but_keeps_the_w
     closed: Place, tmp_path: Path, clock: Clock, article: str, id: str
 ) -> None:
     settings = a_place(closed, tmp_path)
-    client = browser(intake.application(settings))
+    client = browser(application(settings))
     page = closed.page(f"/articles/{article}/")
 
     answer = client.post("/comments", data=FORM | {"article": article, "comment": "My <long> thought"})
@@ -459,7 +458,7 @@ def test_a_closed_conversation_is_shown_closed_and_takes_nothing_but_keeps_the_w
 
 def test_a_conversation_closes_by_itself_when_its_days_are_over(closed: Place, tmp_path: Path, clock: Clock) -> None:
     settings = a_place(closed, tmp_path)
-    client = browser(intake.application(settings))
+    client = browser(application(settings))
     assert "<form" in closed.page("/articles/fresh/")
 
     sent(client, article="fresh")
@@ -474,7 +473,7 @@ def test_a_comment_can_be_changed_and_deleted_after_its_conversation_closed(
     closed: Place, tmp_path: Path, clock: Clock
 ) -> None:
     settings = a_place(closed, tmp_path)
-    client = browser(intake.application(settings))
+    client = browser(application(settings))
     receipt = sent(client, article="fresh")
     clock.now = NOW + timedelta(days=9)
 
@@ -676,7 +675,7 @@ def test_a_change_is_held_for_the_same_reasons(
 ) -> None:
     client.post(sent(client), data={"name": name, "comment": comment})
 
-    assert [(r.author, r.held) for r in Inbox(settings.inbox).waiting()] == [(name, held)]
+    assert [(r.author, r.held) for r in Inbox.open(settings).waiting()] == [(name, held)]
 
 
 # A deletion
@@ -695,9 +694,9 @@ def test_a_deletion_takes_the_words_out_of_every_file_at_once(
 
     assert (answer.status_code, answer.headers["location"]) == (303, receipt)
     assert "Your comment is deleted." in client.get(receipt).text
-    assert Inbox(settings.inbox).deletion_requests() == [revisions(settings)[0].id]
+    assert Inbox.open(settings).deletion_requests() == [revisions(settings)[0].id]
     assert [(r.author, r.body, r.held, r.reason, r.state) for r in revisions(settings)] == [("", "", (), "", "deleted")]
-    dump = "\n".join(Inbox(settings.inbox).connection.iterdump())
+    dump = "\n".join(Inbox.open(settings).connection.iterdump())
     assert "Secret" not in dump
     Moderation.open(settings).carry_out_deletions(now=NOW)
     folder = settings.var.parent
@@ -716,7 +715,7 @@ def test_deleting_twice_is_deleting_once_and_another_sites_form_deletes_nothing(
     again = client.post(receipt, data={"action": "delete"})
 
     assert again.status_code == 303
-    assert Inbox(settings.inbox).deletion_requests() == []
+    assert Inbox.open(settings).deletion_requests() == []
 
 
 # Whatever is asked
@@ -768,7 +767,7 @@ def assert_private(answer: Response) -> None:
 def test_every_answer_of_whatever_status_is_private_and_under_the_one_policy(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = browser(intake.application(replace(settings, rate_sender=9)))
+    client = browser(application(replace(settings, rate_sender=9)))
     receipt = sent(client)
     answers = [
         client.post("/comments", data=FORM),  # 303
@@ -821,7 +820,7 @@ def test_a_full_disk_keeps_the_words_in_the_form(client: TestClient, monkeypatch
 def test_a_fault_of_ours_is_no_500_and_names_nothing(client: TestClient, settings: Settings) -> None:
     settings.site.write_text("{}")
 
-    with browser(intake.application(settings)) as reader:
+    with browser(application(settings)) as reader:
         answer = reader.post("/comments", data=FORM)
 
     assert answer.status_code == 503
@@ -858,7 +857,7 @@ def _files(folder: Path) -> dict[str, int]:
 
 def content_of(settings: Settings) -> list[str]:
     """Return all that the inbox holds, as SQL."""
-    return list(Inbox(settings.inbox).connection.iterdump())
+    return list(Inbox.open(settings).connection.iterdump())
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
@@ -893,7 +892,7 @@ def fuzzed(shipped: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     settings = replace(
         a_place(shipped, tmp_path_factory.mktemp("fuzzed")), rate_sender=10**9, rate_overall=10**9, rate_reads=10**9
     )
-    with TestClient(intake.application(settings), follow_redirects=False) as client:
+    with TestClient(application(settings), follow_redirects=False) as client:
         yield client, settings, sent(client)
 
 
@@ -967,7 +966,7 @@ def test_what_goes_through_the_form_reads_back_on_its_receipt(
     if answer.status_code == 303:
         page = client.get(answer.headers["location"])
         id = answer.headers["location"].rpartition("/")[2].partition(".")[0]
-        [*_, latest] = Inbox(settings.inbox).revisions(id)
+        [*_, latest] = Inbox.open(settings).revisions(id)
         assert page.status_code == 200
         assert values(page) == {"name": latest.author, "comment": latest.body}
         assert comment_html(page.text, id)
@@ -1042,7 +1041,7 @@ def test_without_a_theme_the_answer_is_a_sentence(
 ) -> None:
     bare = replace(settings, theme=settings.var / "no-theme")
 
-    with browser(intake.application(bare)) as client:
+    with browser(application(bare)) as client:
         answer = client.request(method, address, data={"name": "Tom"} if method == "POST" else None)
 
     assert answer.status_code == status

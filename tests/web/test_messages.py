@@ -13,12 +13,13 @@ from tests.support.intake import Clock, client, clock
 from tests.support.pages import shown, values
 from tests.support.place import Place
 
+ON_BOTH_ENGINES = True
 __all__ = ["client", "clock"]  # fixtures
 
 
 def kept(settings: Settings) -> list[Message]:
     """Return the messages in the inbox."""
-    return [*Messages(Inbox(settings.inbox)).everything()]
+    return [*Messages(Inbox.open(settings)).everything()]
 
 
 def sent(client: TestClient, **fields: str) -> str:
@@ -60,7 +61,7 @@ def test_a_message_is_kept_whole_before_the_answer_and_its_receipt_survives_a_re
 def test_what_is_noted_for_the_desk_is_a_kind_and_an_id(client: TestClient, settings: Settings) -> None:
     sent(client)
 
-    [event] = Inbox(settings.inbox).events(limit=9)
+    [event] = Inbox.open(settings).events(limit=9)
     assert (event.kind, event.about) == ("message", kept(settings)[0].id)
 
 
@@ -138,7 +139,7 @@ def test_the_receipt_of_a_comment_opens_no_message(client: TestClient, settings:
     sent(client)
     id = kept(settings)[0].id
 
-    assert client.get(f"/comments/message/{Inbox(settings.inbox).receipt(id)}").status_code == 404
+    assert client.get(f"/comments/message/{Inbox.open(settings).receipt(id)}").status_code == 404
 
 
 def test_a_form_of_another_site_is_refused(client: TestClient, settings: Settings) -> None:
@@ -156,7 +157,7 @@ def test_a_filled_honeypot_is_kept_and_said(client: TestClient, settings: Settin
 
 def test_what_is_done_leaves_the_list_and_stays(settings: Settings, client: TestClient) -> None:
     sent(client)
-    messages = Messages(Inbox(settings.inbox))
+    messages = Messages(Inbox.open(settings))
 
     messages.finish(kept(settings)[0].id)
 

@@ -107,4 +107,4 @@ def test_a_message_is_kept_as_typed_whatever_mail_can_do(client: TestClient, set
     answer = client.post("/comments/message", data=MESSAGE | {"contact": "josé@example.org"})
 
     assert answer.status_code == 303
-    assert [one.contact for one in Messages(Inbox(settings.inbox)).everything()] == ["josé@example.org"]
+    assert [one.contact for one in Messages(Inbox.open(settings)).everything()] == ["josé@example.org"]

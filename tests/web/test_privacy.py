@@ -207,7 +207,7 @@ class Reader:
             f"receipt_{what}", answer.headers["location"].rpartition("/")[2].partition(".")[2]
         )
         id = answer.headers["location"].rpartition("/")[2].partition(".")[0]
-        inbox = Inbox(self.settings.inbox)
+        inbox = Inbox.open(self.settings)
         subscription = Subscriptions(inbox).of(id)
         assert subscription
         token = Subscriptions(inbox).token(subscription)
@@ -219,7 +219,7 @@ class Reader:
 
     def change(self, id: str, what: str) -> None:
         """Change a comment."""
-        receipt = Inbox(self.settings.inbox).receipt(id)
+        receipt = Inbox.open(self.settings).receipt(id)
         fields = {"name": self.canaries.word(f"name_{what}"), "comment": self.canaries.word(f"words_{what}")}
         assert self.client.post(f"/comments/receipt/{receipt}", data=fields | {"action": "change"}).status_code == 303
 
@@ -278,7 +278,7 @@ def moderate(settings: Settings, canaries: Canaries, reader: Reader) -> None:
         comment.article, removed, seen=moderation.review.seen(comment), who="David", now=datetime.now(UTC)
     )
     deleted = reader.comment("deleted")
-    reader.client.post(f"/comments/receipt/{Inbox(settings.inbox).receipt(deleted)}", data={"action": "delete"})
+    reader.client.post(f"/comments/receipt/{Inbox.open(settings).receipt(deleted)}", data={"action": "delete"})
     reader.comment("waiting")
     reader.comment("asked", is_confirmed=False)
     reader.message("message")

@@ -17,6 +17,7 @@ from tests.support.intake import sent as sent_comment
 from tests.support.pages import shown
 from tests.support.store import NOW, revisions
 
+ON_BOTH_ENGINES = True
 __all__ = ["client"]  # fixtures
 
 ADDRESS = "tom@feet.example"
@@ -33,7 +34,7 @@ def sent(client: TestClient, settings: Settings, **fields: str) -> Subscription:
 
 def subscriptions(settings: Settings) -> Subscriptions:
     """Return the subscriptions in the inbox."""
-    return Subscriptions(Inbox(settings.inbox))
+    return Subscriptions(Inbox.open(settings))
 
 
 def link(settings: Settings, subscription: Subscription) -> str:
@@ -43,7 +44,7 @@ def link(settings: Settings, subscription: Subscription) -> str:
 
 def events(settings: Settings) -> list[tuple[str, str]]:
     """Return what is noted for the desk."""
-    return [(event.kind, event.about) for event in Inbox(settings.inbox).events(limit=99)]
+    return [(event.kind, event.about) for event in Inbox.open(settings).events(limit=99)]
 
 
 def test_an_address_is_asked_before_anything_else_is_sent_to_it(client: TestClient, settings: Settings) -> None:
@@ -120,7 +121,7 @@ def test_what_was_chosen_is_confirmed(client: TestClient, settings: Settings, fo
     page = client.post(address, data=form, follow_redirects=True)
 
     assert "Your address is confirmed." in shown(confirmed)
-    assert f"/comments/receipt/{Inbox(settings.inbox).receipt(revisions(settings)[0].id)}" in confirmed.text
+    assert f"/comments/receipt/{Inbox.open(settings).receipt(revisions(settings)[0].id)}" in confirmed.text
     assert said in shown(page)
 
 
@@ -147,7 +148,7 @@ def test_who_unsubscribed_has_what_they_chose_back_until_the_address_is_erased(
         client.post(address, data={"action": "choose"} | undo, follow_redirects=True)
     )
     assert ("subscription", subscription.comment) in [
-        (row["kind"], row["about"]) for row in Inbox(settings.inbox).connection.execute("SELECT * FROM erasure")
+        (row["kind"], row["about"]) for row in Inbox.open(settings).connection.execute("SELECT * FROM erasure")
     ]
 
 
@@ -195,6 +196,7 @@ def test_a_link_that_has_done_its_work_looks_like_one_that_never_was(client: Tes
     assert "You get no more email because of this link." in pages[0]
 
 
+@pytest.mark.sqlite  # in its own words
 def test_never_again_holds_for_every_comment_and_keeps_no_address(client: TestClient, settings: Settings) -> None:
     subscription = sent(client, settings, comment="One.")
     other = sent(client, settings, comment="Two.")
@@ -202,7 +204,7 @@ def test_never_again_holds_for_every_comment_and_keeps_no_address(client: TestCl
     client.post(link(settings, subscription), data={"action": "never"})
     sent_comment(client, comment="Three.", email=ADDRESS.upper())
 
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     assert subscriptions(settings).having(ADDRESS) == []
     assert [about for kind, about in events(settings) if kind == "confirm"] == [subscription.comment, other.comment]
     assert not [line for line in inbox.connection.iterdump() if ADDRESS.lower() in line.lower()]
@@ -212,7 +214,7 @@ def test_a_token_is_good_for_its_own_comment_and_address_only(client: TestClient
     first, second = sent(client, settings, comment="One."), sent(client, settings, comment="Two.")
     token = subscriptions(settings).token(first)
     swapped = f"{second.comment}.{token.partition('.')[2]}"
-    receipt = Inbox(settings.inbox).receipt(first.comment)
+    receipt = Inbox.open(settings).receipt(first.comment)
 
     for forged in (swapped, receipt, f"{first.comment}.", token[:-1], f"{token}0", "ä" * 40):
         client.post(f"/comments/mail/{forged}", data={"action": "never"})
@@ -264,9 +266,10 @@ def test_the_page_leads_to_the_comment_once_it_is_published(client: TestClient, 
     assert f'#comment-{subscription.comment}">is published</a>' in page.text
 
 
+@pytest.mark.sqlite  # in its own words
 def test_a_forged_row_breaks_no_page(client: TestClient, settings: Settings) -> None:
     subscription = sent(client, settings)
-    inbox = Inbox(settings.inbox)
+    inbox = Inbox.open(settings)
     with transaction(inbox.connection):
         inbox.run("UPDATE subscription SET events = 'everything <script>', address = 'x\nBcc: y' WHERE 1")
     forged = subscriptions(settings).of(subscription.comment)

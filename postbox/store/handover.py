@@ -1,0 +1,194 @@
+"""Hand-over of what is public, through two tables: the desk fills them from its files, each intake writes them as files of its own.
+
+A comment that is gone leaves its row behind without content, so that an intake that was away takes it off too.
+"""
+
+import logging
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from contract.comment import CommentError, path_of
+from contract.manifest import STATUS_FILE
+from postbox import log
+from postbox.settings import Settings
+from postbox.store.database import transaction
+from postbox.store.postgresql import Connection
+
+MAX_BYTES = 32 * 1024 * 1024  # of one file
+PORTION = 100  # comments in memory at a time
+LOOK_SECONDS = 1.0  # between two looks at the desk's files
+QUIET_SECONDS = 20.0  # until an intake looks without having been told
+ENDS_SECONDS = 0.5  # for a listener to see that it is to end
+WAIT_SECONDS = 10.0  # for whoever holds the inbox
+LONGEST_PAUSE_SECONDS = 30.0
+PUBLIC = "postbox_public"  # the channel
+_Stamp = tuple[int, int]
+
+
+def copies(settings: Settings) -> Settings:
+    """Return the settings of an intake that reads its own copies of what the desk hands over."""
+    folder = settings.var / "copies"
+    return replace(settings, content=folder, var=folder)
+
+
+class Sender:
+    """The desk's side: compares its files with the tables, and writes what differs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[Path, _Stamp] = {}
+
+    def send(self, connection: Connection) -> None:
+        """Write down what has changed since the last time, in one transaction, and tell the intakes."""
+        found = {path: stamp for path in self._files() if (stamp := _stamp(path))}
+        changed = [path for path, stamp in found.items() if self._known.get(path) != stamp]
+        gone = self._known.keys() - found.keys()
+        is_first = not self._known
+        if not (changed or gone or is_first):
+            return
+        with transaction(cast("sqlite3.Connection", connection)):
+            version = _newest(connection) + 1
+            for path in changed:
+                self._write(connection, path, version)
+            ids = {(path.parent.name, path.stem) for path in gone if path.suffix == ".md"}
+            if is_first:
+                there = {(path.parent.name, path.stem) for path in found if path.suffix == ".md"}
+                rows = connection.execute("SELECT article, id FROM published WHERE content IS NOT NULL")
+                ids = {(row["article"], row["id"]) for row in rows} - there
+            for article, id in ids:
+                query = "UPDATE published SET content = NULL, version = ? WHERE article = ? AND id = ?"
+                connection.execute(query, (version, article, id))
+            connection.execute(f"NOTIFY {PUBLIC}")
+        self._known = found
+
+    def _files(self) -> Iterator[Path]:
+        yield from (self._settings.site, self._settings.site.with_name(STATUS_FILE))
+        yield from self._settings.comments.glob("*/*.md")
+
+    @staticmethod
+    def _write(connection: Connection, path: Path, version: int) -> None:
+        try:
+            content = path.read_bytes()
+        except OSError:  # taken away meanwhile; the next look sees so
+            return
+        if len(content) > MAX_BYTES:
+            log.event("a file is too large to be handed over", level=logging.WARNING, file=path.name)
+            return
+        keys, names = ((path.name,), "name") if path.suffix != ".md" else ((path.parent.name, path.stem), "article, id")
+        table = "site_file" if path.suffix != ".md" else "published"
+        marks = ", ".join("?" * (len(keys) + 2))
+        connection.execute(
+            f"INSERT INTO {table} AS kept ({names}, content, version) VALUES ({marks}) ON CONFLICT ({names}) DO UPDATE"  # noqa: S608  # our own names
+            " SET content = excluded.content, version = excluded.version WHERE kept.content IS DISTINCT FROM excluded.content",
+            (*keys, content, version),
+        )
+
+
+class Receiver:
+    """The intake's side: writes what has changed as files below its own folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._version = settings, -1
+
+    def receive(self, connection: Connection) -> None:
+        """Take what is newer than the last time; the first time, also take away what is not there."""
+        newest, is_first, last = _newest(connection), self._version < 0, ("", "")
+        if newest == self._version:
+            return
+        query = "SELECT name, content FROM site_file WHERE version > ?"
+        for row in connection.execute(query, (self._version,)).fetchall():
+            if row["name"] in (self._settings.site.name, STATUS_FILE):
+                _put(self._settings.site.with_name(row["name"]), row["content"])
+        strangers = set(self._settings.comments.glob("*/*.md")) if is_first else set()
+        query = (
+            "SELECT article, id, content FROM published WHERE version > ? AND (article, id) > (?, ?)"
+            " ORDER BY article, id LIMIT ?"
+        )
+        while rows := connection.execute(query, (self._version, *last, PORTION)).fetchall():
+            for row in rows:
+                with suppress(CommentError):  # names no file
+                    path = path_of(self._settings.comments, row["article"], row["id"])
+                    _put(path, row["content"])
+                    strangers.discard(path)
+            last = rows[-1]["article"], rows[-1]["id"]
+        for path in strangers:
+            path.unlink(missing_ok=True)
+        self._version = newest
+
+
+class Listener:
+    """A thread with a connection of its own that does something again whenever a channel is notified, and now and then."""
+
+    def __init__(self, settings: Settings, channel: str, task: Callable[[Connection], None], *, seconds: float) -> None:
+        """Do ``task`` at a notification, and after so many seconds without one; begin with ``start``."""
+        self._settings, self._channel, self._task, self._seconds = settings, channel, task, seconds
+        self._is_ended, self._is_done = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name=channel, daemon=True)
+
+    def start(self, *, wait_seconds: float = 0) -> None:
+        """Begin, and wait so long at most until it is done once."""
+        self._thread.start()
+        self._is_done.wait(wait_seconds)
+
+    def close(self) -> None:
+        """End it with what it is at."""
+        self._is_ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause, logged = 1.0, ""
+        while not self._is_ended.is_set():
+            try:
+                with closing(Connection(self._settings.postgresql, wait_seconds=WAIT_SECONDS)) as connection:
+                    connection.execute(f"LISTEN {self._channel}")
+                    while not self._is_ended.is_set():
+                        self._task(connection)
+                        self._is_done.set()
+                        pause, logged = 1.0, ""
+                        self._wait(connection)
+            except (sqlite3.Error, OSError) as error:  # what does not answer now may later
+                if repr(error) != logged:
+                    log.event("nothing is handed over", level=logging.WARNING, error=error, channel=self._channel)
+                logged = repr(error)
+                self._is_ended.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _wait(self, connection: Connection) -> None:
+        deadline = time.monotonic() + self._seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._is_ended.is_set():
+            if connection.notified(min(left, ENDS_SECONDS)):
+                return
+
+
+def _newest(connection: Connection) -> int:
+    query = "SELECT greatest((SELECT max(version) FROM published), (SELECT max(version) FROM site_file), 0) AS version"
+    row = connection.execute(query).fetchone()
+    return int(row["version"]) if row else 0
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """Return what changes with a file, or None if there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size) if stat.S_ISREG(status.st_mode) else None
+
+
+def _put(path: Path, content: bytes | None) -> None:
+    """Write a file whole, by rename, or take it away."""
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_bytes(content)
+    draft.replace(path)

@@ -1,0 +1,327 @@
+"""Several intakes on one PostgreSQL: what is sent to one is at the other, and what a crash of any of them loses."""
+
+import sqlite3
+import traceback
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from contract.manifest import dumps
+from postbox.desk.app import application as desk_application
+from postbox.moderation.service import Moderation
+from postbox.public import app as intake
+from postbox.settings import Settings, read
+from postbox.store.handover import Receiver, Sender, copies
+from postbox.store.postgresql import Connection
+from postbox.store.submissions import Inbox
+from postbox.store.unit_of_work import Store
+from tests.support.engines import Cluster, as_intake, cluster, hand_over
+from tests.support.intake import FORM, application, browser, running, sent
+from tests.support.mail import SITE
+from tests.support.moderation import a_place
+from tests.support.pages import values
+from tests.support.place import ARTICLE, ROOT
+from tests.support.process import wait_until
+from tests.support.proxy import Proxy, proxy
+from tests.support.store import NOW, add
+
+
+@pytest.fixture
+def own() -> Iterator[Cluster]:
+    """A PostgreSQL that may be killed."""
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path, postgresql: Cluster) -> Settings:
+    """The settings of a desk that has handed over what is public."""
+    return a_desk(tmp_path, **postgresql.fresh())
+
+
+def a_desk(folder: Path, **settings: str) -> Settings:
+    """Make a desk's place, and hand over what is public; return its settings."""
+    made = a_place(folder / "desk", theme=ROOT / "theme", **settings)
+    made.site.write_text(dumps(SITE), "utf-8")
+    hand_over(made)
+    return made
+
+
+def of_another(desk: Settings, name: str, **settings: object) -> Settings:
+    """Return the settings of an intake with a folder of its own."""
+    var = desk.var.parent.parent / name / "var"
+    var.mkdir(parents=True)
+    return replace(desk, var=var, rate_sender=999, **settings)  # type: ignore[arg-type]  # of the fields
+
+
+@pytest.fixture
+def two(desk: Settings) -> Iterator[list[TestClient]]:
+    """Browsers at two intakes that take three posts of a network in ten minutes."""
+    with ExitStack() as stack:
+        settings = [replace(of_another(desk, name), rate_sender=3, rate_seconds=600) for name in ("one", "two")]
+        yield [stack.enter_context(browser(application(each))) for each in settings]
+
+
+@contextmanager
+def away_from(desk: Settings, cluster: Cluster) -> Iterator[tuple[TestClient, Proxy]]:
+    """Return a browser at an intake, and what stands between that and PostgreSQL."""
+    with proxy(cluster.socket) as between:
+        address = f"postgresql://postbox_intake:secret@127.0.0.1:{between.port}/inbox"
+        with browser(application(of_another(desk, "away", postgresql=address))) as reader:
+            yield reader, between
+
+
+def post(port: int, body: str) -> bool:
+    """Send a comment; tell whether it was acknowledged."""
+    fields = FORM | {"comment": body, "name": "Tom"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/comments", urllib.parse.urlencode(fields).encode())
+    opener = urllib.request.build_opener(_Stay())
+    try:
+        opener.open(request, timeout=30)
+    except urllib.error.HTTPError as answer:
+        return answer.code == 303
+    except OSError:
+        return False
+    return False
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""
+
+
+def test_what_is_sent_to_one_intake_is_read_and_changed_at_the_other(two: list[TestClient], desk: Settings) -> None:
+    one, other = two
+
+    receipt = sent(one)
+    shown = other.get(receipt)
+    changed = other.post(receipt, data={"name": "Tom", "comment": "Better."})
+    again = one.post("/comments", data=FORM)
+
+    assert "Hello <strong>you</strong>." in shown.text
+    assert (changed.status_code, changed.headers["location"]) == (303, receipt)
+    assert values(one.get(receipt))["comment"] == "Better."
+    assert again.headers["location"] == receipt
+    assert [revision.body for revision in Inbox.open(desk).waiting()] == ["Better."]
+
+
+def test_intakes_count_the_posts_of_a_network_together(two: list[TestClient], desk: Settings) -> None:
+    one, other = two
+    for number, client in enumerate((one, other, one)):
+        sent(client, comment=f"{number}.")
+
+    refused = [client.post("/comments", data=FORM | {"comment": "Four."}) for client in two]
+
+    assert [answer.status_code for answer in refused] == [429, 429]
+    assert 0 < int(refused[0].headers["retry-after"]) <= 200
+    assert values(refused[1])["comment"] == "Four."
+    buckets = "SELECT bucket FROM rate ORDER BY empty_at"
+    assert b"192" not in Inbox.open(desk).connection.execute(buckets).fetchall()[1]["bucket"]
+    Inbox.open(desk).run("UPDATE rate SET empty_at = empty_at - 200")
+    sent(other, comment="Four.")
+
+
+def test_while_postgresql_is_away_words_stay_in_the_box_and_then_all_goes_on(
+    desk: Settings, postgresql: Cluster
+) -> None:
+    with away_from(desk, postgresql) as (reader, between):
+        receipt = sent(reader)
+
+        between.cut()
+        refused = reader.post("/comments", data=FORM | {"comment": "Away."})
+        changed = reader.post(receipt, data={"name": "Tom", "comment": "Better."})
+        hidden, health = reader.get(receipt), reader.get("/healthz")
+        previewed = reader.post("/comments", data=FORM | {"comment": "**Look.**", "action": "preview"})
+        between.resume()
+        wait_until(lambda: reader.get(receipt).status_code == 200, "it can be read again")
+        sent(reader, comment="Away.")
+
+    assert [answer.status_code for answer in (refused, changed, hidden, health)] == [503] * 4
+    assert values(refused)["comment"] == "Away."
+    assert values(changed)["comment"] == "Better."
+    assert "<strong>Look.</strong>" in previewed.text
+    assert not any("secret" in answer.text for answer in (refused, changed, hidden, health))
+    assert sorted(revision.body for revision in Inbox.open(desk).waiting()) == ["Away.", "Hello **you**."]
+
+
+def test_connections_that_the_server_has_ended_are_made_again_unnoticed(
+    two: list[TestClient], desk: Settings, postgresql: Cluster
+) -> None:
+    receipt = sent(two[0])
+
+    with postgresql.owner("postgres") as owner:
+        owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postbox_intake'")
+
+    assert two[0].get(receipt).status_code == 200
+    assert sent(two[0], comment="More.")
+
+
+def test_a_server_that_says_nothing_holds_up_nobody_who_does_not_need_it(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, postgresql: Cluster
+) -> None:
+    monkeypatch.setattr("postbox.store.postgresql.STATEMENT_SECONDS", 60)
+    with away_from(desk, postgresql) as (reader, between), ThreadPoolExecutor(1) as thread:
+        receipt = sent(reader)
+        between.stall()
+        waits = thread.submit(reader.get, receipt)
+        wait_until(lambda: between.held > 0, "PostgreSQL is asked")
+
+        form = reader.get(f"/comments/reply/{ARTICLE}/0001")
+
+        assert form.status_code == 200
+        assert not waits.done()
+        between.resume()
+        assert waits.result(60).status_code == 200
+
+
+def test_a_server_that_says_nothing_is_left_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, postgresql: Cluster
+) -> None:
+    for name, seconds in (("STATEMENT_SECONDS", 1), ("SILENT_SECONDS", 0.1), ("CONNECT_SECONDS", 2)):
+        monkeypatch.setattr(f"postbox.store.postgresql.{name}", seconds)
+    with away_from(desk, postgresql) as (reader, between):
+        receipt = sent(reader)
+        between.stall()
+
+        answer = reader.get(receipt)
+        between.resume()
+
+        assert answer.status_code == 503
+        wait_until(lambda: reader.get(receipt).status_code == 200, "it can be read again")
+
+
+def test_the_desk_is_told_of_what_comes_and_does_not_look_for_it(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, two: list[TestClient]
+) -> None:
+    monkeypatch.setattr("postbox.desk.context.SHARED_SECONDS", 3600)
+    with TestClient(desk_application(desk)):
+        receipt = sent(two[0])
+        wait_until(lambda: len([*desk.mail.glob("*.eml")]) == 1, "the author has an email")
+
+        [item] = Moderation.open(desk).review.queue()
+        Moderation.open(desk).approve(item.name, who="David", now=NOW)
+        file = desk.comments / ARTICLE / f"{item.revision.id}.md"
+        assert "Hello" in file.read_text("utf-8")
+        two[1].post(receipt, data={"action": "delete"})
+        wait_until(lambda: "Hello" not in file.read_text("utf-8"), "the comment is off its page")
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_when_an_intake_the_proxy_or_the_database_is_killed(
+    tmp_path: Path, own: Cluster
+) -> None:
+    desk = a_desk(tmp_path, **own.settings())
+    intakes = [of_another(desk, name) for name in ("one", "two")]
+    kept: list[str] = []
+
+    def send(port: int, *bodies: str) -> None:
+        kept.extend(body for body in bodies if post(port, body))
+
+    def send_until_it_fails(port: int, name: str, fail: Callable[[], None]) -> None:
+        """Send from two readers at once, and let something fail between."""
+        with ThreadPoolExecutor(2) as threads:
+            sending = [threads.submit(send, port, *(f"{name} {n}.{half}" for n in range(8))) for half in (0, 1)]
+            wait_until(lambda: sum(body.startswith(name) for body in kept) > 2, "some are kept")
+            fail()
+            for each in sending:
+                each.result(120)
+
+    with running(intakes[0]) as (first, one), running(intakes[1]) as (_, two), proxy(one, two) as front:
+        send_until_it_fails(front.port, "proxy", front.cut)
+        front.resume()
+        send_until_it_fails(front.port, "intake", first.kill)
+        send(two, "After the intake.")
+        send_until_it_fails(two, "database", own.kill)
+        lost = post(two, "While it is away.")
+        own.start()
+        wait_until(lambda: post(two, "After the database."), "the intake takes comments again")
+        for body in [body for body in kept if body.startswith("intake")]:
+            send(two, body)  # as a reader does whose answer was lost
+
+    words = [revision.body for revision in Inbox.open(desk).waiting()]
+    assert not lost
+    assert "After the intake." in kept
+    assert len(words) == len(set(words))
+    assert {*kept, "After the database."} <= set(words)
+
+
+@pytest.mark.parametrize("statement", [
+    "DELETE FROM comment", "DELETE FROM revision", "DELETE FROM message", "DELETE FROM event", "SELECT * FROM erasure",
+    "DELETE FROM refused", "UPDATE published SET content = ''", "INSERT INTO published VALUES ('feet', 'x', '', 9)",
+    "UPDATE site_file SET content = ''", "UPDATE schema_version SET version = 9", "CREATE TABLE more (word text)",
+    "CREATE VIEW more AS SELECT 1", "ALTER TABLE comment DISABLE TRIGGER ALL", "DROP TABLE comment", "SET ROLE postbox_desk",
+])  # fmt: skip
+def test_the_role_of_the_intakes_cannot_take_away_or_hand_over(desk: Settings, statement: str) -> None:
+    with (
+        closing(Connection(as_intake(desk).postgresql, wait_seconds=1)) as connection,
+        pytest.raises(sqlite3.Error, match="InsufficientPrivilege"),
+    ):
+        connection.execute(statement)
+
+
+FORM_OF_ADDRESS = (
+    "POSTBOX_INBOX must be like postgresql://role:password@host/database, role and password percent-encoded"
+)
+
+
+@pytest.mark.parametrize(("address", "sentence"), [
+    ("mysql://postbox_intake:secret@127.0.0.1/inbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:sec%ret@127.0.0.1/inbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:a@secret@127.0.0.1/inbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:secret@127.0.0.1:many/inbox", 'invalid integer value "many" for connection option "port"'),
+    ("postgresql://127.0.0.1/inbox?password=secret", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:secret@127.0.0.1:1/inbox", "start PostgreSQL there, or correct host, database, role or password"),
+    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/inbox?sslmode=require", "server does not support SSL, but SSL was required"),
+    ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/inbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
+    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/outbox", 'database "outbox" does not exist; start PostgreSQL there, or'),
+    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postgres", "start the desk first, whose role owns the database"),
+    ("postgresql://postbox_desk:secret@127.0.0.1:PORT/inbox", "POSTBOX_INBOX names the desk’s role"),
+])  # fmt: skip
+def test_an_address_that_cannot_be_used_is_one_line_with_its_cure_and_without_the_password(
+    desk: Settings, postgresql: Cluster, address: str, sentence: str
+) -> None:
+    with proxy(postgresql.socket) as between:
+        given = {"POSTBOX_INBOX": address.replace("PORT", f"{between.port}"), "POSTBOX_INBOX_KEY": desk.inbox_key}
+        with pytest.raises((ValueError, sqlite3.Error)) as refusal:
+            intake.application(read(given))
+
+    assert sentence in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+    assert "sec" not in "".join(traceback.format_exception(refusal.value)).replace("seconds", "")
+
+
+def test_a_desk_in_the_intakes_role_does_without_the_inbox_and_says_why(desk: Settings) -> None:
+    assert "give the desk the one that does" in Store(as_intake(desk)).set_aside
+
+
+def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: Settings) -> None:
+    there = copies(desk)
+    sender, receiver = Sender(desk), Receiver(there)
+    file, copy = (settings.comments / ARTICLE / "0001.md" for settings in (desk, there))
+
+    with closing(Connection(desk.postgresql, wait_seconds=1)) as connection:
+        for change in (lambda: None, lambda: file.write_text("Id: 0001"), file.unlink):
+            change()
+            sender.send(connection)
+            receiver.receive(connection)
+
+            assert there.site.read_bytes() == desk.site.read_bytes()
+            assert copy.exists() == file.exists()
+            assert not file.exists() or copy.read_bytes() == file.read_bytes()
+
+
+def test_a_backup_is_the_same_file_on_either_engine(desk: Settings, tmp_path: Path) -> None:
+    shared = Inbox.open(desk)
+    id = add(shared, NOW, body="One\n\nTwo\0.")
+
+    shared.copy(tmp_path / "inbox.sqlite")
+
+    [kept] = Inbox(tmp_path).waiting()
+    assert (kept.id, kept.body) == (id, "One\n\nTwo\ufffd.")
