@@ -13,7 +13,7 @@ from moving.records import Attachment
 from moving.site import Site
 
 FILE_BYTES = 100_000_000  # as many as the press reads
-IMAGE_BYTES = 64 * 1024 * 1024
+IMAGE_BYTES = 25_000_000
 PIXELS = 50_000_000  # as many as the press takes
 GIF = ".gif"
 PHOTOGRAPHS = ("JPEG", "MPO", "PNG", "WEBP")
@@ -98,6 +98,8 @@ def _first_picture(data: bytes) -> tuple[bytes, str]:
         raise ValueError("it is no picture") from None
     except Exception as error:  # so that one broken file is told, and no more
         raise ValueError(f"it cannot be shown ({str(error)[:80]})") from None
+    if made.tell() > IMAGE_BYTES:
+        raise ValueError("its file is too large")
     return made.getvalue(), "a GIF that moves, of which the first picture is shown" if moves else "a GIF made a PNG"
 
 

@@ -41,7 +41,14 @@ TABLES = {
     "comment": "comments", "revision": "comments", "message": "messages", "subscription": "email addresses",
     "refused": "addresses that want no email", "event": "news", "erasure": "erasures",
 }  # of the inbox, in words  # fmt: skip
-TYPED = ("answer", "reason", "comment")  # fields of the desk's forms that hold words, besides the facts
+TYPED = (
+    "answer",
+    "reason",
+    "comment",
+    "title",
+    "summary",
+    "text",
+)  # fields of the desk's forms that hold words, besides the facts
 
 
 class DeskContext:
