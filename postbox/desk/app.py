@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DELETIONS_SECONDS = 0.2
 PRESS_SECONDS = 1.0
+LOOK_SECONDS = 60.0
 LATE_SECONDS = 3600
 CANCEL_SECONDS = 0.5  # until a task that has not ended is told again
 DESK = "postbox_desk"  # the channel on which PostgreSQL tells of what has come
@@ -50,7 +51,13 @@ def application(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = context.store
         worker = MailWorker(store, wait=context.wakeup.waiter())
-        works = (carry_out_deletions(context), follow_press(context), worker.run(), hourly(store))
+        works = (
+            carry_out_deletions(context),
+            follow_press(context),
+            look_into_inbox(context),
+            worker.run(),
+            hourly(store),
+        )
         tasks = [asyncio.create_task(work) for work in works]
         listeners = _listeners(context)
         yield
@@ -126,6 +133,12 @@ async def follow_press(context: DeskContext) -> None:
     """Finish or put back texts that were written before the press ran, or by a desk that was killed, until cancelled."""
     pause = partial(asyncio.sleep, PRESS_SECONDS)
     await _again_and_again(context.publisher.catch_up, pause, "A text could not be put back")
+
+
+async def look_into_inbox(context: DeskContext) -> None:
+    """See what an enemy may have laid where nobody reads, until cancelled."""
+    pause = partial(asyncio.sleep, LOOK_SECONDS)
+    await _again_and_again(context.look_for_overlong, pause, "The inbox could not be looked through")
 
 
 async def _again_and_again(work: Callable[[], None], pause: Callable[[], Awaitable[object]], told: str) -> None:

@@ -684,7 +684,7 @@ def test_the_tasks_end_with_the_application_even_if_one_did_not_hear(
             during = len(asyncio.all_tasks())
         return during, len(asyncio.all_tasks())
 
-    assert asyncio.run(tasks()) == (5, 1)
+    assert asyncio.run(tasks()) == (6, 1)
 
 
 # Whatever a row holds
