@@ -172,6 +172,11 @@ class Connection:
         return self._real.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
     @property
+    def server_version(self) -> str:
+        """The version of PostgreSQL, in words."""
+        return str(self._real.info.parameter_status("server_version"))
+
+    @property
     def is_closed(self) -> bool:
         """Whether it has ended, of itself or with the server."""
         return self._real.closed

@@ -98,7 +98,7 @@ def running(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], int]]
     process = subprocess.Popen(
         [sys.executable, "-m", "postbox", "intake"],
         cwd=settings.var.parent,
-        env=environment(settings),
+        env=environment(settings, TMPDIR=str(settings.var.parent)),
         stderr=subprocess.PIPE,
     )
     try:

@@ -1,6 +1,7 @@
 """Several intakes on one PostgreSQL: what is sent to one is at the other, and what a crash of any of them loses."""
 
 import sqlite3
+import tarfile
 import traceback
 import urllib.error
 import urllib.parse
@@ -17,12 +18,15 @@ from starlette.testclient import TestClient
 from contract.manifest import dumps
 from postbox.desk.app import application as desk_application
 from postbox.moderation.service import Moderation
+from postbox.privacy import backup
 from postbox.public import app as intake
 from postbox.settings import Settings, read
-from postbox.store.handover import Receiver, Sender, copies
+from postbox.store.handover import Receiver, Sender
 from postbox.store.postgresql import Connection
+from postbox.store.shared_inbox import SharedInbox
 from postbox.store.submissions import Inbox
 from postbox.store.unit_of_work import Store
+from tests.support.commands import done, fault
 from tests.support.engines import Cluster, as_intake, cluster, hand_over
 from tests.support.intake import FORM, application, browser, running, sent
 from tests.support.mail import SITE
@@ -301,8 +305,8 @@ def test_a_desk_in_the_intakes_role_does_without_the_inbox_and_says_why(desk: Se
     assert "give the desk the one that does" in Store(as_intake(desk)).set_aside
 
 
-def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: Settings) -> None:
-    there = copies(desk)
+def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: Settings, tmp_path: Path) -> None:
+    there = replace(desk, content=tmp_path / "copies", var=tmp_path / "copies")
     sender, receiver = Sender(desk), Receiver(there)
     file, copy = (settings.comments / ARTICLE / "0001.md" for settings in (desk, there))
 
@@ -317,11 +321,49 @@ def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: 
             assert not file.exists() or copy.read_bytes() == file.read_bytes()
 
 
-def test_a_backup_is_the_same_file_on_either_engine(desk: Settings, tmp_path: Path) -> None:
-    shared = Inbox.open(desk)
-    id = add(shared, NOW, body="One\n\nTwo\0.")
+def backed_up(desk: Settings, folder: Path) -> Path:
+    """Write a backup and unpack it; return the folder of its inbox."""
+    with (folder / "backup.tar.gz").open("wb+") as file:
+        backup.write(desk, file)
+        file.seek(0)
+        with tarfile.open(fileobj=file) as archive:
+            archive.extractall(folder / "backup", filter="data")
+    return folder / "backup/var/inbox"
 
-    shared.copy(tmp_path / "inbox.sqlite")
 
-    [kept] = Inbox(tmp_path).waiting()
-    assert (kept.id, kept.body) == (id, "One\n\nTwo\ufffd.")
+def test_a_backup_is_the_same_on_either_engine_and_comes_back_without_what_was_erased_since(
+    desk: Settings, two: list[TestClient], tmp_path: Path
+) -> None:
+    receipt = sent(two[0], comment="One\n\nTwo.", email="tom@feet.example").rpartition("/")[2]
+    moderation = Moderation.open(desk)
+    gone = add(Inbox.open(desk), NOW, body="Secret\0words")
+    kept = backed_up(desk, tmp_path)
+    of_a_file = Inbox(kept)
+    moderation.forget(gone, who="David", now=NOW)
+    add(Inbox.open(desk), NOW, body="After it.", key=b"after")
+
+    refused = fault(desk, "load-inbox", str(kept / "inbox.sqlite"))
+    told = done(desk, "load-inbox", "--replace", str(kept / "inbox.sqlite"))
+
+    assert "say it again with --replace" in refused
+    assert told == "comments: 2\n"
+    [revision] = of_a_file.by_receipt(receipt)
+    assert (revision.body, Inbox.open(desk).by_receipt(receipt)) == ("One\n\nTwo.", [revision])
+    assert [event.about for event in Inbox.open(desk).events(limit=9)] == [
+        event.about for event in of_a_file.events(limit=9)
+    ]
+    assert [revision.body for revision in Inbox.open(desk).everything() if revision.body] == [revision.body]
+    assert two[0].get(f"/comments/receipt/{receipt}").status_code == 200
+    sent(two[1], comment="After it all.")
+
+
+def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Settings, tmp_path: Path) -> None:
+    file = Inbox(tmp_path)
+    ids = [add(file, NOW, body=f"{number}", key=b"%d" % number) for number in range(3)]
+    file.connection.execute("UPDATE revision SET body = ? WHERE comment = ?", ("x" * 500_000, ids[1]))
+    file.connection.execute("UPDATE comment SET article = CAST(x'ff00' AS TEXT) WHERE id = ?", (ids[2],))
+
+    comments = SharedInbox(desk).load(tmp_path / "inbox.sqlite")
+
+    assert comments == 3
+    assert {revision.id for revision in Inbox.open(desk).everything()} == {ids[0], ids[2]}
