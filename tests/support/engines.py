@@ -41,6 +41,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         """Make and start it; root's is run by Debian's user postgres, for initdb refuses root."""
         self._folder = folder
+        folder.chmod(0o755)  # services of users of their own reach the socket
         self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
         if self._as:
             shutil.chown(folder, "postgres")

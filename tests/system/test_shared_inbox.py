@@ -16,6 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from contract.manifest import dumps
+from postbox import doctor
 from postbox.desk.app import application as desk_application
 from postbox.moderation.service import Moderation
 from postbox.privacy import backup
@@ -303,6 +304,18 @@ def test_an_address_that_cannot_be_used_is_one_line_with_its_cure_and_without_th
 
 def test_a_desk_in_the_intakes_role_does_without_the_inbox_and_says_why(desk: Settings) -> None:
     assert "give the desk the one that does" in Store(as_intake(desk)).set_aside
+
+
+@pytest.mark.parametrize(("harm", "found"), [
+    (lambda settings: settings, "fine   inbox: PostgreSQL "),
+    (as_intake, "wrong  inbox: the role of POSTBOX_INBOX does not own the database. Correct POSTBOX_INBOX"),
+    (lambda settings: replace(settings, postgresql="postgresql://a:secret@127.0.0.1:1/b"), "wrong  inbox: POSTBOX_INBOX: connection"),
+])  # fmt: skip
+def test_the_doctor_asks_postgresql(desk: Settings, harm: Callable[[Settings], Settings], found: str) -> None:
+    [line] = [finding.line for finding in doctor.checks(harm(desk)) if finding.about == "inbox"]
+
+    assert line.startswith(found)
+    assert "secret" not in line
 
 
 def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: Settings, tmp_path: Path) -> None:
