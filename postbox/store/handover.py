@@ -5,12 +5,13 @@ A comment that is gone leaves its row behind without content, so that an intake 
 
 import logging
 import os
+import select
 import shutil
+import socket
 import sqlite3
 import stat
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -30,7 +31,6 @@ PORTION = 100  # comments in memory at a time
 LOOK_SECONDS = 1.0  # between two looks at the desk's files
 QUIET_SECONDS = 20.0  # until an intake looks without having been told
 FIRST_SECONDS = 5.0  # for what has been handed over, before the first reader is answered
-ENDS_SECONDS = 0.5  # for a listener to see that it is to end
 WAIT_SECONDS = 10.0  # for whoever holds the inbox
 LONGEST_PAUSE_SECONDS = 30.0
 PUBLIC = "postbox_public"  # the channel
@@ -129,6 +129,7 @@ class Listener:
         """Do ``task`` at a notification, and after so many seconds without one; begin with ``start``."""
         self._settings, self._channel, self._task, self._seconds = settings, channel, task, seconds
         self._is_ended, self._is_done = threading.Event(), threading.Event()
+        self._ending, self._ended = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name=channel, daemon=True)
 
     def start(self, *, wait_seconds: float = 0) -> None:
@@ -139,7 +140,9 @@ class Listener:
     def close(self) -> None:
         """End it with what it is at."""
         self._is_ended.set()
+        self._ended.close()
         self._thread.join(LONGEST_PAUSE_SECONDS)
+        self._ending.close()
 
     def _run(self) -> None:
         pause, logged = 1.0, ""
@@ -160,10 +163,10 @@ class Listener:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _wait(self, connection: Connection) -> None:
-        deadline = time.monotonic() + self._seconds
-        while (left := deadline - time.monotonic()) > 0 and not self._is_ended.is_set():
-            if connection.notified(min(left, ENDS_SECONDS)):
-                return
+        """Wait for a notification, the end, or the time."""
+        if not connection.notified():
+            select.select([connection.fileno(), self._ending.fileno()], [], [], self._seconds)
+            connection.notified()
 
 
 class Copies:

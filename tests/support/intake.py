@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -53,6 +53,19 @@ def application(settings: Settings) -> Starlette:
 def browser(app: Starlette, address: str = "192.0.2.1") -> TestClient:
     """Return a browser without JavaScript that follows no redirect, at an address of the network."""
     return TestClient(app, follow_redirects=False, raise_server_exceptions=False, client=(address, 50_000))
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[[Settings], Starlette]]:
+    """What starts an intake, which runs until the test is over."""
+    with ExitStack() as running:
+
+        def start(settings: Settings) -> Starlette:
+            app = application(settings)
+            running.enter_context(browser(app))
+            return app
+
+        yield start
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from tests.support.place import ARTICLE
 from tests.support.process import wait_until
 from tests.support.store import FORGERIES, HOSTILE, forge, latest
 
+ON_BOTH_ENGINES = True
+
 __all__ = ["client"]  # fixtures
 
 ACTIONS = ["publish", "publish and answer", "reject", "spam"]
@@ -588,6 +590,7 @@ def test_no_forged_row_breaks_the_page_or_keeps_it_from_being_kept_out(
     assert latest(settings, id).state == "spam"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("id", ["a.b.c", "../../x", "a/b", '"><script>', "*", "é ?#&", "x" * 500])
 def test_a_forged_id_can_be_kept_out(client: TestClient, settings: Settings, id: str) -> None:
     forge(settings, "INSERT INTO comment (id, article) VALUES (?, 'feet')", id)
