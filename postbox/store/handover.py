@@ -129,11 +129,11 @@ class Listener:
         """Do ``task`` at a notification, and after so many seconds without one; begin with ``start``."""
         self._settings, self._channel, self._task, self._seconds = settings, channel, task, seconds
         self._is_ended, self._is_done = threading.Event(), threading.Event()
-        self._ending, self._ended = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name=channel, daemon=True)
 
     def start(self, *, wait_seconds: float = 0) -> None:
         """Begin, and wait so long at most until it is done once."""
+        self._ending, self._ended = socket.socketpair()
         self._thread.start()
         self._is_done.wait(wait_seconds)
 

@@ -96,6 +96,7 @@ def test_without_yes_it_is_shown_what_would_go_and_nothing_goes(settings: Settin
     assert message(settings, sent).state == "new"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "asked", [NUMBER, "07700900123", "(07700) 900-123", "07700/900.123", "+44 (0)7700 900123", "00447700900123"]
 )
@@ -161,6 +162,7 @@ def test_after_it_is_forgotten_there_is_nothing_to_print(settings: Settings, clo
     assert fault(settings, "forget", ADDRESS, "--yes") == f"nothing is kept about {ADDRESS}"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("command", ["forget", "export"])
 @pytest.mark.parametrize(("asked", "line"), [
     ("nobody@feet.example", "nothing is kept about nobody@feet.example"),

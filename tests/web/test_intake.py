@@ -136,6 +136,7 @@ def test_a_comment_whose_answered_one_is_gone_can_be_sent_again_to_the_article(
     assert sorted(str(revision.reply_to) for revision in revisions(settings)) == ["0001", "None"]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("request_", "status", "sentence"), [
     ({"data": FORM | {"article": "nothing"}}, 404, "That article is not here."),
     ({"data": FORM | {"article": "../articles"}}, 404, "That article is not here."),
@@ -158,6 +159,7 @@ def test_what_no_correction_would_mend_is_refused_with_a_sentence(
     assert waiting(settings) == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("body", [b"comment=%ff", b"comment=\xff", b"name=a&name=b"])
 def test_a_form_that_cannot_be_read_is_refused_and_this_sites_own_is_let_in(client: TestClient, body: bytes) -> None:
     answer = client.post("/comments", content=body, headers=TYPE)
@@ -1006,6 +1008,7 @@ def post(port: int, *, source: str = "127.0.0.1", headers: dict[str, str] | None
         connection.close()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("proxy", ["", "192.0.2.1", "127.9.9.9,192.0.2.0/24"])
 def test_the_word_of_anyone_for_anothers_address_is_not_believed(settings: Settings, proxy: str) -> None:
     with running(replace(settings, rate_sender=1, proxy=proxy)) as (_, port):
@@ -1021,6 +1024,7 @@ def test_the_word_of_anyone_for_anothers_address_is_not_believed(settings: Setti
     assert elsewhere == 303
 
 
+@pytest.mark.sqlite
 def test_the_word_of_the_proxy_that_is_named_is_believed_and_only_its_own(settings: Settings) -> None:
     with running(replace(settings, rate_sender=1, proxy="127.0.0.1")) as (_, port):
         assert post(port, headers={"X-Forwarded-For": "198.51.100.1"}) == 303
@@ -1034,6 +1038,7 @@ def test_the_word_of_the_proxy_that_is_named_is_believed_and_only_its_own(settin
         assert post(port, source="127.0.1.1", headers={"X-Forwarded-For": "192.0.3.1"}) == 429
 
 
+@pytest.mark.sqlite
 def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings) -> None:
     with running(settings) as (process, port):
         for data in BROKEN * 2:
@@ -1050,6 +1055,7 @@ def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings)
     assert len(revisions(settings)) == 1
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("method", "address", "status", "words"), [
     ("POST", "/comments", 404, "That article is not here."),
     ("GET", "/comments/receipt/none", 404, "That link doesn’t work"),

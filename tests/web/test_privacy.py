@@ -28,8 +28,6 @@ from tests.support.intake import FORM
 from tests.support.place import Place
 from tests.support.process import PATIENCE_SECONDS, environment, free_port, wait_until
 
-ON_BOTH_ENGINES = True
-
 # The page
 
 
