@@ -1,6 +1,7 @@
 """Both engines of an inbox: a PostgreSQL of the test session's own, empty for each test that asks."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from postbox.settings import Settings
 from postbox.store.handover import Sender
 from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import TABLES, SharedInbox
+from tests.support.place import ROOT
 from tests.support.process import PATIENCE_SECONDS, wait_until
 
 Overrides = dict[str, str]
@@ -30,9 +32,9 @@ OPTIONS = (
     "shared_buffers=16MB",
     "log_min_messages=fatal",
 )
-DATABASE = "inbox"
+DATABASE = "postbox"
 EMPTIED = (*TABLES, "site_file", "published", "rate")
-ROLES = "CREATE ROLE postbox_desk LOGIN; CREATE ROLE postbox_intake LOGIN"
+MADE = re.compile(r"^```sql\n(.*?)^```", re.DOTALL | re.MULTILINE)  # by who runs PostgreSQL, as the page says
 
 
 class Cluster:
@@ -53,9 +55,10 @@ class Cluster:
 
     def prepare(self) -> None:
         """Make the roles, and the inbox that each test finds empty."""
+        [page] = MADE.findall((ROOT / "docs/publishing.md").read_text("utf-8"))
         with self.owner("postgres") as owner:
-            owner.execute(ROLES)
-            owner.execute(f"CREATE DATABASE {DATABASE} OWNER postbox_desk TEMPLATE template0".encode())
+            for statement in page.split(";"):
+                owner.execute(statement.encode())
         SharedInbox(Settings(**self.settings())).connection.close()  # type: ignore[arg-type]  # two texts
 
     def start(self) -> None:

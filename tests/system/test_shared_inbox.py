@@ -79,7 +79,7 @@ def two(desk: Settings) -> Iterator[list[TestClient]]:
 def away_from(desk: Settings, cluster: Cluster) -> Iterator[tuple[TestClient, Proxy]]:
     """Return a browser at an intake, and what stands between that and PostgreSQL."""
     with proxy(cluster.socket) as between:
-        address = f"postgresql://postbox_intake:secret@127.0.0.1:{between.port}/inbox"
+        address = f"postgresql://postbox_intake:secret@127.0.0.1:{between.port}/postbox"
         with browser(application(of_another(desk, "away", postgresql=address))) as reader:
             yield reader, between
 
@@ -277,17 +277,17 @@ FORM_OF_ADDRESS = (
 
 
 @pytest.mark.parametrize(("address", "sentence"), [
-    ("mysql://postbox_intake:secret@127.0.0.1/inbox", FORM_OF_ADDRESS),
-    ("postgresql://postbox_intake:sec%ret@127.0.0.1/inbox", FORM_OF_ADDRESS),
-    ("postgresql://postbox_intake:a@secret@127.0.0.1/inbox", FORM_OF_ADDRESS),
-    ("postgresql://postbox_intake:secret@127.0.0.1:many/inbox", 'invalid integer value "many" for connection option "port"'),
-    ("postgresql://127.0.0.1/inbox?password=secret", FORM_OF_ADDRESS),
-    ("postgresql://postbox_intake:secret@127.0.0.1:1/inbox", "start PostgreSQL there, or correct host, database, role or password"),
-    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/inbox?sslmode=require", "server does not support SSL, but SSL was required"),
-    ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/inbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
+    ("mysql://postbox_intake:secret@127.0.0.1/postbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:sec%ret@127.0.0.1/postbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:a@secret@127.0.0.1/postbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:secret@127.0.0.1:many/postbox", 'invalid integer value "many" for connection option "port"'),
+    ("postgresql://127.0.0.1/postbox?password=secret", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:secret@127.0.0.1:1/postbox", "start PostgreSQL there, or correct host, database, role or password"),
+    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postbox?sslmode=require", "server does not support SSL, but SSL was required"),
+    ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/postbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/outbox", 'database "outbox" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postgres", "start the desk first, whose role owns the database"),
-    ("postgresql://postbox_desk:secret@127.0.0.1:PORT/inbox", "POSTBOX_INBOX names the desk’s role"),
+    ("postgresql://postbox_desk:secret@127.0.0.1:PORT/postbox", "POSTBOX_INBOX names the desk’s role"),
 ])  # fmt: skip
 def test_an_address_that_cannot_be_used_is_one_line_with_its_cure_and_without_the_password(
     desk: Settings, postgresql: Cluster, address: str, sentence: str
