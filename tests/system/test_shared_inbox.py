@@ -1,6 +1,9 @@
 """Several intakes on one PostgreSQL: what is sent to one is at the other, and what a crash of any of them loses."""
 
+import os
+import shutil
 import sqlite3
+import subprocess
 import tarfile
 import traceback
 import urllib.error
@@ -34,7 +37,7 @@ from tests.support.mail import SITE
 from tests.support.moderation import a_place
 from tests.support.pages import values
 from tests.support.place import ARTICLE, ROOT
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, free_port, listens, wait_until
 from tests.support.proxy import Proxy, proxy
 from tests.support.store import NOW, add
 
@@ -84,10 +87,12 @@ def away_from(desk: Settings, cluster: Cluster) -> Iterator[tuple[TestClient, Pr
             yield reader, between
 
 
-def post(port: int, body: str) -> bool:
+def post(port: int, body: str, **headers: str) -> bool:
     """Send a comment; tell whether it was acknowledged."""
     fields = FORM | {"comment": body, "name": "Tom"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/comments", urllib.parse.urlencode(fields).encode())
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/comments", urllib.parse.urlencode(fields).encode(), headers
+    )
     opener = urllib.request.build_opener(_Stay())
     try:
         opener.open(request, timeout=30)
@@ -255,6 +260,48 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_an_intake_the_proxy_or_the
     assert "After the intake." in kept
     assert len(words) == len(set(words))
     assert {*kept, "After the database."} <= set(words)
+
+
+@contextmanager
+def shared_out(folder: Path, *intakes: int) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Run Caddy as the page says between its readers and two intakes; yield its port and its process."""
+    page = (ROOT / "docs/publishing.md").read_text("utf-8")
+    block, port = page.partition("```caddy\n")[2].partition("```")[0], free_port()
+    for theirs, ours in zip(("127.0.0.1:8000", "127.0.0.1:8010", "10.0.0.2:8000"), (port, *intakes), strict=True):
+        assert theirs in block
+        block = block.replace(theirs, f"127.0.0.1:{ours}")
+    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\n{block}")
+    command = ["caddy", "run", "--config", str(folder / "Caddyfile")]
+    process = subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, env={"HOME": str(folder), "PATH": os.environ["PATH"]}
+    )
+    try:
+        wait_until(lambda: listens(port), "Caddy listens")
+        yield port, process
+    finally:
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="Caddy stands before the intakes")
+def test_caddy_shares_posts_out_as_the_page_says_and_goes_on_with_one(desk: Settings, tmp_path: Path) -> None:
+    one, two = (replace(of_another(desk, name), rate_sender=4, proxy="127.0.0.1") for name in ("one", "two"))
+    with running(one) as (first, port), running(two) as (_, other):
+        with shared_out(tmp_path, port, other) as (front, caddy):
+            before = [post(front, f"{number}.") for number in range(2)]
+            first.kill()
+            first.wait(PATIENCE_SECONDS)
+            after = [post(front, f"{number}.") for number in range(2, 4)]
+            too_many = post(front, "Too many.")
+            elsewhere = post(front, "Another's.", **{"X-Forwarded-For": "198.51.100.1"})
+            caddy.kill()
+            caddy.wait(PATIENCE_SECONDS)
+            gone = post(front, "Nobody is there.")
+        with shared_out(tmp_path, port, other) as (front, _):
+            again = post(front, "Again.", **{"X-Forwarded-For": "198.51.100.1"})
+
+    assert (before, after, too_many, elsewhere, gone, again) == ([True] * 2, [True] * 2, False, True, False, True)
+    assert len(Inbox.open(desk).waiting()) == 6
 
 
 @pytest.mark.parametrize("statement", [
