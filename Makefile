@@ -55,9 +55,10 @@ clean: ## delete what was made, but not what readers sent
 lint: .venv/tests
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports
 
-# What the tests of the pages run on. Root on Debian has it installed, with a font as wide as those of phones, and is told
-# what before it is; others are told what is missing, but for Playwright's browser, which lies in their own folder.
-TOOLS = chromium java npm psql
+# What the tests of the pages run on. Root on Debian has it installed, with a font as wide as those of phones and the web
+# servers that only root's tests start, and is told what before it is; others are told what is missing, but for
+# Playwright's browser, which lies in their own folder.
+TOOLS = chromium java npm psql caddy nginx
 bench screenshot: TOOLS = chromium
 tools: .venv/tests
 	@$(foreach tool,$(TOOLS),command -v $(tool) >/dev/null || set -- "$$@" $(tool);) \

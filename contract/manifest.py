@@ -4,10 +4,11 @@ The build writes the facts as one JSON file (``var/site/site.json``) and its own
 everything in both is public.
 """
 
+import fcntl
 import json
 import os
 import re
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 STATUS_FILE = "press.json"  # beside the facts of the site
+LOCK_FILE = "press.lock"  # beside both; a press that watches holds it shared, and the system frees it when that dies
 PUSH_PATIENCE = timedelta(minutes=15)  # that what was printed may take to where the site is served
 BEAT_SECONDS = 30  # how often a press that watches touches it
 SILENT_SECONDS = 600  # after which it is not alive; a whole run takes minutes at most
@@ -161,6 +163,7 @@ class BuildStatus:
     ``built`` and ``failed`` are when the last whole run that went well began, and the last that did not; what was written
     before is in it, or was the reason.
     ``live`` is when the page of a comment was printed with it, by the comment's id, for the latest ones.
+    ``killed`` tells that it watched, and ended without saying so.
     """
 
     finished: str = ""
@@ -174,6 +177,7 @@ class BuildStatus:
     built: str = ""
     failed: str = ""
     live: dict[str, str] = field(default_factory=dict)
+    killed: bool = False
 
     def push_problem(self, now: datetime) -> str:
         """Return what has not arrived where the site is served, and why, or an empty string while all is well."""
@@ -194,6 +198,8 @@ class BuildStatus:
 
     def wrong(self, path: Path, now: datetime) -> str:
         """Return in a sentence what is wrong with the press that has written this to ``path``, if anything is."""
+        if self.killed:
+            return "it was killed, or ended by a fault; systemctl restart site-press"
         silent = now.timestamp() - path.stat().st_mtime if self.watching else 0.0
         if silent > SILENT_SECONDS:
             return f"nothing has been heard of it for {silent // 60:.0f} minutes; systemctl restart site-press"
@@ -208,7 +214,25 @@ class BuildStatus:
             return cls()
         is_whole = all(type(value) is type(known) for value, known in zip(astuple(press), astuple(cls()), strict=True))
         texts = [*press.faults, *press.live.values()] if is_whole else [None]
-        return press if all(isinstance(text, str) for text in texts) else cls()
+        if not all(isinstance(text, str) for text in texts):
+            return cls()
+        is_killed = press.watching and not _is_held(path.with_name(LOCK_FILE))
+        return replace(press, watching=press.watching and not is_killed, killed=is_killed)
+
+
+def _is_held(lock: Path) -> bool:
+    """Tell whether a process holds a lock; one that is not there or cannot be tried is taken to be, as on another machine."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def dumps(site: Site) -> str:

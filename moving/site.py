@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from contract import atomic
 from contract.comment import Comment, CommentError, path_of, read
 from contract.facts import FactsError
 from moving.records import MovingError
@@ -100,11 +101,7 @@ class Site:
         """Add a file whole, by rename; a draft that an interruption left is written over."""
         if self._is_dry:
             return
-        file = self.content / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f".{file.name}.new")
-        draft.write_bytes(data)
-        draft.replace(file)
+        atomic.write(self.content / path, data, is_durable=False)
 
     # Comments
 

@@ -51,6 +51,7 @@ def _command(function: Callable[..., None]) -> click.Command:
 
 _REVISION = click.argument("revision", metavar="ID.REVISION", help="The first word of its line in `list`.")
 _ID = click.argument("id", metavar="ID", help="The id of a comment.")
+END_SECONDS = 20  # for what is being answered, before a process ends without
 _WHOSE = "The id of a comment or a message, an email address or a telephone number."
 
 
@@ -317,9 +318,10 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
     watched = access_log.AccessLog(application, process=process, host=host, port=port, **facts)
     quiet: dict[str, Any] = {"log_config": None, "log_level": "warning", "access_log": False}
     unnamed: dict[str, Any] = {"server_header": False, "date_header": False}
+    ending: dict[str, Any] = {"timeout_graceful_shutdown": END_SECONDS}
     proxy: dict[str, Any] = {"proxy_headers": bool(settings.proxy), "forwarded_allow_ips": settings.proxy or None}
     try:
-        uvicorn.run(watched, host=host, port=port, **quiet, **unnamed, **proxy)
+        uvicorn.run(watched, host=host, port=port, **quiet, **unnamed, **ending, **proxy)
     except SystemExit as ended:  # it has statuses of its own, and has said why
         sys.exit(bool(ended.code))
 

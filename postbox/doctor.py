@@ -136,7 +136,7 @@ def _health(host: str, port: int) -> str:
 
 def _press(path: Path) -> str:
     status = BuildStatus.load(path)
-    return status.wrong(path, datetime.now(UTC)) if status.watching else "it does not watch"
+    return status.wrong(path, datetime.now(UTC)) if status.watching or status.killed else "it does not watch"
 
 
 def _inbox(settings: Settings) -> Finding:

@@ -26,7 +26,7 @@ from press.push import Push, commands_of
 from press.watch import Watcher, watching
 
 PROGRESS_SECONDS = 0.5
-START_SECONDS, LOOK_SECONDS = 30.0, 0.05  # for a server to listen
+START_SECONDS, LOOK_SECONDS = 30.0, 0.05  # for a server to listen, or to end
 
 
 @click.group()
@@ -120,7 +120,8 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
     servers = [subprocess.Popen([*postbox, command], env=environment) for command in ("preview", "desk")]
     try:
         _wait_for(servers, port, desk_port)
-        link = subprocess.run([*postbox, "sign-in"], env=environment, check=True, capture_output=True, text=True).stdout
+        sign_in = [*postbox, "sign-in"]
+        link = subprocess.check_output(sign_in, env=environment, text=True, timeout=START_SECONDS)
         command = f"{os.path.relpath(sys.executable)} -m postbox"
         print(f"\nRead the site         {site_url}/\nReview and write      {link.strip()}")
         print(f"  or on this line     {command} list\n                      {command} approve ID.REVISION")
@@ -130,7 +131,11 @@ def _servers(port: int, site_url: str) -> Iterator[list[subprocess.Popen[bytes]]
         for server in servers:
             server.terminate()
         for server in servers:
-            server.wait()
+            try:
+                server.wait(START_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
 
 
 def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:

@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 
 from pelican.contents import Article
 
-from contract import manifest
+from contract import atomic, manifest
 from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
 from press.incremental.comments import Conversations
 from press.incremental.pages import PageRecord, Pages
 from press.incremental.parallel import Progress
 from press.output.compression import Compressor, replace
-from press.output.folder import files_below, is_same, lock, move, output_of, sweep
+from press.output.folder import files_below, is_same, lock, move, output_of, sweep, watch_lock
 from press.output.links import PageLinks, dead_links
 from press.plugin.facts import set_conversation
 from press.plugin.run import content_of, fingerprint_of, run, settings_of
@@ -81,7 +81,9 @@ class Builder:
         self._settings = settings_of(config, overrides)
         self._lock = lock(Path(self._settings["PRESS_CACHE"]).parent)
         sweep(self._settings)
-        self.state = with_changes(manifest.BuildStatus.load(self._told), watching=is_watching)
+        if is_watching:
+            self._lock.push(watch_lock(self._told.with_name(manifest.LOCK_FILE)))
+        self.state = with_changes(manifest.BuildStatus.load(self._told), watching=is_watching, killed=False)
         self._version = version_of(HERE, HERE.parent / "contract")
         self._cache = Cache(Path(self._settings["PRESS_CACHE"]), self._version)
         self._compressor = Compressor(output_of(self._settings)) if is_compressing else None
@@ -292,10 +294,7 @@ class Builder:
         older = {id: time for id, time in self.state.live.items() if id not in live}
         changes["live"] = dict([*older.items(), *live.items()][-LIVE:])
         self.state = with_changes(self.state, **changes)
-        self._told.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._told.with_name(f".{self._told.name}")
-        draft.write_text(self.state.dumps(), "utf-8")
-        draft.replace(self._told)
+        atomic.write(self._told, self.state.dumps().encode(), is_durable=False)
 
     def _unsent(self, now: str) -> dict[str, Any]:
         """Return what a print changes where commands send it: one more is on its way, and perhaps words were taken off."""

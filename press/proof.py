@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 import watchfiles
 
-from contract import header
+from contract import atomic, header
 from press.builder import HERE
 from press.errors import BuildError, place_of
 from press.incremental.cache import Cache, version_of
@@ -60,7 +60,8 @@ def proving(config: Path, overrides: dict[str, Any], folder: Path) -> Iterator[N
         for _ in watchfiles.watch(asked, stop_event=stop, step=3, rust_timeout=ROUND_MS, yield_on_timeout=True):
             for request in sorted(asked.iterdir(), key=_age):
                 if not stop.is_set() and NAME.fullmatch(request.name):
-                    _answer(config, overrides, request, made, stop)
+                    with contextlib.suppress(OSError):  # on a full disk; whoever asks waits no longer than for a proof
+                        _answer(config, overrides, request, made, stop)
                     request.unlink(missing_ok=True)
 
     thread = threading.Thread(target=answer, daemon=True)
@@ -230,6 +231,4 @@ def _line_of(text: str, address: str) -> int:
 
 
 def _tell(path: Path, proof: Proof) -> None:
-    draft = path.with_name(f".{path.name}")
-    draft.write_text(json.dumps(asdict(proof), ensure_ascii=False), "utf-8")
-    draft.replace(path)
+    atomic.write(path, json.dumps(asdict(proof), ensure_ascii=False).encode(), is_durable=False)

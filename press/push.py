@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from press.errors import BuildError
 PAUSE = 1.0  # without a change, before what was printed is sent
 RETRY, LONGEST_RETRY = 2.0, 300.0
 LONGEST = 600.0  # that a command may run
+HANGING = 1.0  # for what it said, which a process that it left running (ssh's ControlPersist) may never end
 LINE = 4096  # bytes
 SAID = 300  # characters of what a command said last
 
@@ -92,7 +94,7 @@ class Push:
         return next((fault for command in self._commands if (fault := self._run(command))), "")
 
     def _run(self, command: list[str]) -> str:
-        name, last = os.path.basename(command[0]), b""  # noqa: PTH119  # of a command, which may be no path
+        name = os.path.basename(command[0])  # noqa: PTH119  # of a command, which may be no path
         if self._is_over:
             return f"{name} was ended"
         try:
@@ -106,18 +108,24 @@ class Push:
         except OSError as error:
             return f"{name}: {error.strerror}"
         self._process = process
-        timer = threading.Timer(LONGEST, _kill, [process])
-        timer.start()
+        said: deque[bytes] = deque(maxlen=1)
+        listener = threading.Thread(target=_listen, args=(process, said), daemon=True)
+        listener.start()
         try:
-            with process:
-                assert process.stdout  # noqa: S101  # a pipe
-                while line := process.stdout.readline(LINE):
-                    last = line if line.strip() else last
-        finally:
-            timer.cancel()
-            self._process = None
-        cause = "was ended, by a signal or after ten minutes" if process.returncode < 0 else _plain(last)
+            process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            process.wait()
+        self._process = None
+        listener.join(HANGING)
+        cause = "was ended, by a signal or after ten minutes" if process.returncode < 0 else _plain(b"".join(said))
         return f"{name}: {cause or f'exit status {process.returncode}'}" if process.returncode else ""
+
+
+def _listen(process: subprocess.Popen[bytes], said: deque[bytes]) -> None:
+    assert process.stdout  # noqa: S101  # a pipe
+    with process.stdout as lines:
+        said.extend(line for line in iter(lambda: lines.readline(LINE), b"") if line.strip())
 
 
 def _plain(line: bytes) -> str:

@@ -15,7 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,31 +65,35 @@ def watching(content: Path, theme: Path, configuration: Path, image_cache: Path 
         finally:
             changes.put(paths)
 
-    def listen(ready: threading.Event, *paths: Path, **options: object) -> None:
+    def listen(begun: Future[None], *paths: Path, **options: object) -> None:
         common = {"rust_timeout": ROUND_MS, "yield_on_timeout": True, "stop_event": stop}
-        for changed in watchfiles.watch(*paths, **common, **options):  # type: ignore[arg-type]
-            ready.set()
-            if changed:
+        try:
+            for changed in watchfiles.watch(*paths, **common, **options):  # type: ignore[arg-type]
+                if not begun.done():
+                    begun.set_result(None)
                 found = {Path(path) for _, path in changed}
                 comments = {path for path in found if path.is_relative_to(content / "comments")}
                 if comments:
                     changes.put(comments)
                 if found - comments:
                     waiting.submit(pass_on, found - comments)
+        except Exception as error:
+            if begun.done():
+                raise
+            begun.set_exception(OSError(f"What changes cannot be watched: {error}"))
 
     # The folder of the configuration and not its files, for an editor may put others in their place.
     listeners: list[tuple[tuple[Path, ...], dict[str, object]]] = [
         ((content, theme), {"step": STEP_MS, "watch_filter": _NoDrafts()}),
         ((configuration,), {"recursive": False, "watch_filter": lambda _, path: Path(path).name in CONFIGURATION}),
     ]
-    threads, begun = [], []
-    for paths, options in listeners:
-        begun.append(threading.Event())
-        threads.append(threading.Thread(target=listen, args=(begun[-1], *paths), kwargs=options, daemon=True))
-        threads[-1].start()
-    for ready in begun:
-        ready.wait()
+    threads = []
     try:
+        for paths, options in listeners:
+            begun: Future[None] = Future()
+            threads.append(threading.Thread(target=listen, args=(begun, *paths), kwargs=options, daemon=True))
+            threads[-1].start()
+            begun.result()  # raises what the system says: a user can watch so many folders and no more
         yield changes
     finally:
         stop.set()

@@ -6,19 +6,19 @@ GET and HEAD change nothing; a decision is a POST that names the words it was ma
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import Response
 from starlette.routing import Route
 
 from postbox import log
 from postbox.desk import auth, comment, email_decision, facts, failed_mail, messages, queue, write
-from postbox.desk.context import DeskContext, DeskRequest, Handler
+from postbox.desk.context import DeskContext, Handler
 from postbox.mail.worker import MailWorker
 from postbox.privacy.retention import hourly
 from postbox.settings import Settings
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from postbox.store.handover import Listener
 
 DELETIONS_SECONDS = 0.2
+PRESS_SECONDS = 1.0
 LATE_SECONDS = 3600
 DESK = "postbox_desk"  # the channel on which PostgreSQL tells of what has come
 
@@ -48,7 +49,7 @@ def application(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = context.store
         worker = MailWorker(store, wait=context.wakeup.waiter())
-        works = (carry_out_deletions(context), worker.run(), hourly(store))
+        works = (carry_out_deletions(context), follow_press(context), worker.run(), hourly(store))
         tasks = [asyncio.create_task(work) for work in works]
         listeners = _listeners(context)
         yield
@@ -60,12 +61,9 @@ def application(settings: Settings) -> Starlette:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def text(desk: DeskRequest) -> Response:
-        return write.change(desk) if desk.request.method == "POST" else write.show(desk)
-
-    writing: list[tuple[str, Handler]] = [
-        ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", text), ("/versions/{key:path}", write.versions),
-        ("/proof/{name}", write.proof_page), ("/images/{name}", write.image),
+    writing: list[tuple[str, *tuple[Handler, ...]]] = [
+        ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", write.show, write.change), ("/versions/{key:path}", write.versions),
+        ("/proof/{name}", write.proof_page), ("/images/{name}", write.image), ("/details", facts.show, facts.publish),
     ]  # fmt: skip
     app = Starlette(
         routes=[
@@ -75,8 +73,7 @@ def application(settings: Settings) -> Starlette:
             Route("/undo", context.endpoint(queue.undo), methods=["POST"]),
             *page("/comment/{id:path}", comment.show, comment.decide),
             *page("/messages", messages.browse, messages.settle),
-            *(Route(path, write.endpoint(context, handler), methods=["GET", "POST"]) for path, handler in writing),
-            *page("/details", facts.show, facts.publish),
+            *(Route(path, write.endpoint(context, *handlers), methods=["GET", "POST"]) for path, *handlers in writing),
             *page("/mail", failed_mail.browse, failed_mail.settle),
             *page("/decide/{token}", email_decision.show, email_decision.decide, is_signed_in=False),
             *page("/sign-in/{token}", auth.link, is_signed_in=False),
@@ -85,7 +82,7 @@ def application(settings: Settings) -> Starlette:
             Route("/sign-out", context.endpoint(auth.sign_out), methods=["POST"]),
             health.route(settings, inbox=lambda: _inbox(context), outbox=lambda: _outbox(context)),
         ],
-        middleware=[Middleware(SameSite, refused=context.refused)],
+        middleware=[Middleware(SameSite, refused=write.foreign(context))],
         exception_handlers={Refused: context.refused, HTTPException: context.refused, Exception: context.refused},
         lifespan=lifespan,
     )
@@ -117,16 +114,27 @@ async def carry_out_deletions(context: DeskContext) -> None:
         with context.store.unit() as work:
             context.moderation(work).carry_out_deletions(now=context.clock())
 
-    logged, wait = "", context.wakeup.waiter()
+    wait = context.wakeup.waiter()
+    await _again_and_again(carry_out, lambda: wait(DELETIONS_SECONDS), "A writer's deletion could not be carried out")
+
+
+async def follow_press(context: DeskContext) -> None:
+    """Finish or put back texts that were written before the press ran, or by a desk that was killed, until cancelled."""
+    pause = partial(asyncio.sleep, PRESS_SECONDS)
+    await _again_and_again(context.publisher.catch_up, pause, "A text could not be put back")
+
+
+async def _again_and_again(work: Callable[[], None], pause: Callable[[], Awaitable[object]], told: str) -> None:
+    logged = ""
     while True:
         try:
-            await asyncio.to_thread(carry_out)
+            await asyncio.to_thread(work)
             logged = ""
         except Exception as error:  # what cannot be carried out now may be later, and nothing else may stop for it
             if repr(error) != logged:
-                log.event("A writer's deletion could not be carried out", level=logging.ERROR, error=error)
+                log.event(told, level=logging.ERROR, error=error)
             logged = repr(error)
-        await wait(DELETIONS_SECONDS)
+        await pause()
 
 
 def _inbox(context: DeskContext) -> health.State:

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from contract import facts
 from contract.manifest import STATUS_FILE, BuildStatus, ManifestFile, Site
 from contract.templates import environment
 from postbox import log
@@ -36,6 +37,7 @@ OUT_OF_DATE = "That page is out of date. Go back, reload it and try again."
 SHARED_SECONDS = 5.0  # between two looks at an inbox that tells of what has come
 INBOX_SECONDS = 0.4  # that a decision waits for another program that writes the inbox
 PER_PAGE = 20  # items of a list
+TYPED = ("answer", "reason", "comment")  # fields of the desk's forms that hold words, besides the facts
 
 
 class DeskContext:
@@ -95,12 +97,13 @@ class DeskContext:
         """Return the endpoint of a handler, by default for the signed in alone."""
 
         async def endpoint(request: Request) -> Response:
-            if is_signed_in and not self.auth.is_signed_in(request):
-                raise Refused(401, "You are not signed in.")
             form: Mapping[str, str] = {}
             if request.method == "POST":
                 max_fields = self.settings.form_fields + PER_PAGE  # one more for each comment that can be selected
                 form = await read_form(request, max_bytes=self.settings.form_bytes, max_fields=max_fields)
+                request.state.typed = form  # shown again if it is refused
+            if is_signed_in and not self.auth.is_signed_in(request):
+                raise Refused(401, "You are not signed in.")
             return await run_in_threadpool(self.answer, handler, request, form)
 
         return endpoint
@@ -142,7 +145,9 @@ class DeskContext:
                 status, reason = 401, "You are not signed in."
             # A strict cookie is not sent along a link from another site, like that of mail in the browser.
             is_away = request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site"
+            form: Mapping[str, str] = getattr(request.state, "typed", {})
             values = {"reason": reason, "is_out": status == 401, "is_away": is_away, "can_email": self.auth.can_email}
+            values["typed"] = [form[name] for name in (*TYPED, *facts.BY_NAME) if form.get(name)]
             with self.store.unit() as work:
                 desk = DeskRequest(self, work, request, {}, self.clock())
                 answer = desk.page("refused.html", status, place=place, **values)

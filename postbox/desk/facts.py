@@ -5,10 +5,8 @@ The file is the truth. A fact that was not changed keeps its line byte for byte,
 
 import codecs
 import hashlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import tomlkit
@@ -18,11 +16,15 @@ from contract import facts
 from contract.comment import CommentError, read_file
 from contract.facts import FACTS, FILE, FactsError
 from postbox.desk.context import OUT_OF_DATE, DeskRequest
-from postbox.moderation.publisher import write
+from postbox.desk.paging import parse_int
 from postbox.web.forms import Refused
+from postbox.web.uploads import Upload
+from postbox.writing.draft import DraftError
+from postbox.writing.draft import picture as draft_of_picture
+from postbox.writing.text_file import TextError
 
-LIVE_SECONDS, LOOK_SECONDS = 5.0, 0.05
 CHANGED = "The details were changed elsewhere meanwhile. What you typed is below; what the site says now stands at each field."
+BACK = "Not published: the site could not be built with it, and your details are as they were. Look at the picture."
 ASKED = "asked"  # in the desk's own folder: the author has seen the question who he is, and put it off
 # Without these nobody learns who the author is.
 WHO = ("role", "area", "hours", "portrait")
@@ -39,9 +41,10 @@ class Draft:
 
 
 def show(desk: DeskRequest) -> Response:
-    """Show the facts as the file says."""
+    """Show the facts as the file says, or as an earlier version of it."""
     data = _read(desk)
-    return _page(desk, data, Draft(_values(data)), flash=desk.query.get("flash", ""))
+    earlier = desk.texts.version(FILE, parse_int(desk.query.get("version", "")))
+    return _page(desk, data, Draft(_values(earlier.data if earlier else data)), flash=desk.query.get("flash", ""))
 
 
 def publish(desk: DeskRequest) -> Response:
@@ -50,21 +53,49 @@ def publish(desk: DeskRequest) -> Response:
     if action == "later":
         (desk.context.settings.desk / ASKED).touch(mode=0o600)
         return desk.redirect("/")
+    if action == "undo":
+        return _undo(desk, data)
     if action not in ("look", "publish"):
         raise Refused(400, OUT_OF_DATE)
     stands = _values(data)
     typed = {fact.name: " ".join(desk.form.get(fact.name, stands[fact.name]).split()) for fact in FACTS}
-    draft = Draft(typed, _problems(desk, typed))
+    problems: dict[str, str] = {}
+    try:
+        typed |= _portrait(desk, typed)
+    except DraftError as error:
+        problems["portrait"] = str(error)
+    draft = Draft(typed, _problems(desk, typed) | problems)
     if desk.form.get("seen") != _hash(data):
         draft.problems[""] = CHANGED
         draft.theirs = {name: value for name, value in stands.items() if value != typed[name]}
     if draft.problems:
         draft.status = 409 if draft.theirs else 422
+    elif action == "publish" and typed == stands:
+        return desk.redirect("/details?flash=same")
     elif action == "publish":
-        if typed == stands:
-            return desk.redirect("/details?flash=same")
-        return desk.redirect(f"/details?flash={_write(desk, data, typed)}")
+        done = desk.publisher.publish(FILE, edited(data, typed), "published")
+        if done.state != "back":
+            return desk.redirect(f"/details?flash={done.state}&undo={done.version}")
+        draft.problems[""], draft.status = BACK, 409
     return _page(desk, data, draft, is_looked_at=not draft.problems)
+
+
+def _undo(desk: DeskRequest, data: bytes) -> Response:
+    try:
+        done = desk.publisher.undo(FILE, parse_int(desk.form.get("version", "")))
+    except TextError as error:
+        return _page(desk, data, Draft(_values(data), {"": str(error)}, status=409))
+    return desk.redirect(f"/details?flash={'undone' if done.state == 'live' else done.state}")
+
+
+def _portrait(desk: DeskRequest, typed: Mapping[str, str]) -> dict[str, str]:
+    """Put a photograph that was sent among the images, and return its name as the fact; empty for none."""
+    upload: Upload = desk.request.state.upload
+    if not (upload.file or upload.is_too_large):
+        return {}
+    name = typed["author"] or "portrait"
+    made = draft_of_picture(name, upload.file, alt=name, is_too_large=upload.is_too_large)
+    return {"portrait": desk.texts.put_picture(made.name, made.data)}
 
 
 def is_unknown(desk: DeskRequest) -> bool:
@@ -86,24 +117,6 @@ def edited(data: bytes, values: Mapping[str, str]) -> bytes:
     return mark + tomlkit.dumps(document).encode()
 
 
-def _write(desk: DeskRequest, data: bytes, values: Mapping[str, str]) -> str:
-    """Write the facts and wait for the press; return what came of that."""
-    path = desk.context.settings.content / FILE
-    written = datetime.now(UTC).isoformat(timespec="microseconds")
-    write(path, edited(data, values).decode())
-    for _ in range(int(LIVE_SECONDS / LOOK_SECONDS)):
-        status = desk.context.build_status
-        if not status.watching:
-            return "later"
-        if status.built > written:
-            return "live"
-        if status.failed > written and any("PORTRAIT" in fault or FILE in fault for fault in status.faults):
-            write(path, data.decode())
-            return "back"
-        time.sleep(LOOK_SECONDS)
-    return "soon"
-
-
 def _problems(desk: DeskRequest, values: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong, by the field."""
     problems = {fact.name: fact.problem(values[fact.name]) for fact in FACTS}
@@ -122,6 +135,8 @@ def _page(desk: DeskRequest, data: bytes, draft: Draft, *, flash: str = "", is_l
         "draft": draft,
         "seen": _hash(data),
         "flash": flash,
+        "undo": desk.query.get("undo", ""),
+        "has_versions": bool(desk.texts.versions(FILE, limit=1)),
         "preview": replace(desk.site, **shown) if is_looked_at else None,
     }
     return desk.page("details.html", draft.status, place="/details", **values)

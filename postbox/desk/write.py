@@ -15,25 +15,30 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from contract.facts import FILE as FACTS_FILE
 from postbox import log
 from postbox.desk.context import LATER, PER_PAGE, DeskContext, DeskRequest, Handler
 from postbox.desk.paging import paginate, parse_int
 from postbox.desk.presenters import changes
-from postbox.web.forms import Refused
+from postbox.web.forms import Refusal, Refused
 from postbox.web.uploads import Upload, read_upload
 from postbox.writing import draft
 from postbox.writing.draft import PICTURE_BYTES, DraftError
 from postbox.writing.publisher import LinkedError, Proof, Published, is_new
-from postbox.writing.text_file import TextError, hash_of, read
-from postbox.writing.texts import FOLDERS
+from postbox.writing.text_file import TextError, TextFile, hash_of, read
+from postbox.writing.texts import FOLDERS, WorkingCopy
 
 SIGNED_OUT = "You’ve been signed out. Your words are below, not yet saved."
+FOREIGN = (
+    "This came from a page that isn’t the desk’s, so nothing of it was saved. If these are your words, press Save."
+)
+NOT_SAVED = "Your words are below, not yet saved."
 ELSEWHERE = "This text was changed elsewhere meanwhile. Both are below; nothing is lost."
 FIELDS = ("title", "summary", "text", "slug", "when", "updated", "alt")
 FLASH = {
     "deleted": "Deleted. It can be restored from this list until you delete it for good.",
     "gone": "Deleted for good, every version too.",
-    "discarded": "Thrown away.",
+    "discarded": "Thrown away. It can be taken back from this list until you delete it for good.",
 }
 LINKS = 200  # articles that a link can be chosen from
 # Of write pages alone: the way back shows the form as it was left.
@@ -64,8 +69,10 @@ class Line:
     date: str
 
 
-def endpoint(context: DeskContext, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of a handler that takes a form with a file; whoever is not signed in gets his words back."""
+def endpoint(
+    context: DeskContext, show: Handler, send: Handler | None = None
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of pages whose form takes a file; whoever is not signed in gets his words back."""
 
     async def answer(request: Request) -> Response:
         is_signed_in = context.auth.is_signed_in(request)
@@ -73,11 +80,36 @@ def endpoint(context: DeskContext, handler: Handler) -> Callable[[Request], Awai
             if not is_signed_in:
                 raise Refused(401, "You are not signed in.")
             try:
-                return await run_in_threadpool(context.answer, handler, request, {})
+                return await run_in_threadpool(context.answer, show, request, {})
             except TextError as error:
                 raise Refused(404, _sentence(error)) from None
         request.state.upload = upload = await read_upload(request, max_file=PICTURE_BYTES if is_signed_in else 0)
-        return await run_in_threadpool(context.answer, handler if is_signed_in else _signed_out, request, upload.fields)
+        request.state.typed = upload.fields
+        if not is_signed_in:
+            request.state.problem = Refused(401, SIGNED_OUT)
+        elif upload.fault:
+            request.state.problem = Refused(upload.fault.status, f"{upload.fault} {NOT_SAVED}")
+        else:
+            return await run_in_threadpool(context.answer, send or show, request, upload.fields)
+        return await run_in_threadpool(context.answer, _unsaved, request, upload.fields)
+
+    return answer
+
+
+def foreign(context: DeskContext) -> Refusal:
+    """Return what answers a form of another site; words of a text are shown again, for a copy of the page may have sent them."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        _, is_text, key = request.url.path.partition("/write/")
+        try:
+            if is_text:
+                request.state.upload = upload = await read_upload(request, max_file=0)
+                request.state.problem = Refused(403, FOREIGN)
+                request.scope["path_params"] = {"key": key}
+                return await run_in_threadpool(context.answer, _unsaved, request, upload.fields)
+        except Exception as broken:  # the answer of an application's error handler has none of its own
+            error = broken
+        return await context.refused(request, error)
 
     return answer
 
@@ -98,7 +130,7 @@ def browse(desk: DeskRequest) -> Response:
 
 def show(desk: DeskRequest) -> Response:
     """Show a text with its form."""
-    view = _view(desk, desk.request.path_params["key"])
+    view = _view(desk, _key(desk))
     if "look" in desk.query:
         looked = datetime.fromtimestamp(parse_int(desk.query["look"]) * 60, UTC)  # the minute that may stand in it
         candidate_key, candidate = _candidate(desk, view.key, looked)
@@ -109,7 +141,7 @@ def show(desk: DeskRequest) -> Response:
 
 def change(desk: DeskRequest) -> Response:
     """Save what a form says, and do what its button says; whatever is refused, every word comes back."""
-    key, action = desk.request.path_params["key"], desk.form.get("action", "save")
+    key, action = _key(desk), desk.form.get("action", "save")
     wants_json = desk.request.headers.get("accept") == "application/json"
     try:
         if action in ("restore", "delete for good", "undo"):
@@ -138,7 +170,15 @@ def versions(desk: DeskRequest) -> Response:
     compared = changes(_decoded(stands), _decoded(chosen.data)) if chosen else []
     items = [(one, _when(desk, one.made)) for one in desk.texts.versions(key)]
     return _answer(
-        desk, "versions.html", 200, key=key, items=items, chosen=chosen, compared=compared, stands=hash_of(stands)
+        desk,
+        "versions.html",
+        200,
+        back="/details" if key == FACTS_FILE else f"/write/{quote(key)}",
+        key=key,
+        items=items,
+        chosen=chosen,
+        compared=compared,
+        stands=hash_of(stands),
     )
 
 
@@ -226,15 +266,7 @@ def _take_picture(desk: DeskRequest, view: View, upload: Upload) -> None:
     made = draft.picture(
         view.fields["title"] or "picture", upload.file, view.fields["alt"], is_too_large=upload.is_too_large
     )
-    folder = desk.context.settings.content / "images"
-    folder.mkdir(exist_ok=True)
-    path = folder / made.name
-    if not path.exists():
-        new = path.with_name(f".{path.name}.new")
-        new.unlink(missing_ok=True)
-        with new.open("xb") as file:
-            file.write(made.data)
-        new.replace(path)
+    desk.texts.put_picture(made.name, made.data)
     view.fields = {**view.fields, "text": draft.placed(view.fields["text"], "[picture]", made.markdown), "alt": ""}
 
 
@@ -261,8 +293,12 @@ def _act(desk: DeskRequest, view: View, action: str) -> Response:
             data = draft.with_fields(base, {"text": text}, desk.site.timezone, desk.now)
             desk.texts.save(key, data, base=view.base, number=view.number, now=desk.now)
         case "discard":
-            desk.texts.keep(key, _bytes(desk, key), "replaced", desk.now)
-            desk.texts.drop(key)
+            data = _bytes(desk, key)
+            if is_new(key) and data:
+                desk.texts.save(key, data, base="", number=view.number, now=desk.now, is_deleted=True)
+            elif data:
+                desk.texts.keep(key, data, "replaced", desk.now)
+                desk.texts.drop(key)
             return desk.redirect("/write?flash=discarded" if is_new(key) else f"/write/{quote(key)}?flash=discarded")
         case "take off" | "delete":
             return _change_file(desk, key, action)
@@ -283,8 +319,10 @@ def _bring(desk: DeskRequest, key: str) -> Response:
 def _publish(desk: DeskRequest, view: View, key: str, data: bytes) -> Response:
     if data == desk.texts.file(key):
         return desk.redirect(f"/write/{quote(key)}?flash=same")
-    proof = desk.publisher.proof(key, data) or desk.publisher.prove(key, data)
-    if not proof.is_whole:
+    proof = desk.publisher.proof(key, data)
+    if not proof and desk.context.build_status.watching:  # or it is put back, should the site not build with it later
+        proof = desk.publisher.prove(key, data)
+    if proof and not proof.is_whole:
         _say_faults(view, proof, data)
         view.proof, view.status = proof, 422
         return _page(desk, view)
@@ -304,7 +342,10 @@ def _change_file(desk: DeskRequest, key: str, action: str) -> Response:
             case "undo":
                 return _done(desk, key, publisher.undo(key, parse_int(desk.form.get("version", ""))), "undone")
             case "restore":
-                if (working := texts.working(key)) and working.is_deleted:
+                working = texts.working(key)
+                if working and is_new(key):
+                    texts.save(key, working.data, base="", number=working.number, now=desk.now)
+                elif working and working.is_deleted:
                     return _done(desk, key, publisher.publish(key, working.data, "restored"), "restored")
             case "delete for good":
                 if (working := texts.working(key)) and working.is_deleted:
@@ -329,16 +370,26 @@ def _done(desk: DeskRequest, key: str, done: Published, what: str = "published",
     return desk.redirect(f"{place or f'/write/{quote(key)}?'}{told}")
 
 
-def _signed_out(desk: DeskRequest) -> Response:
-    """Show the words of somebody whose session is over; nothing is kept of them here."""
-    key = str(desk.request.path_params.get("key", ""))
-    fields = {name: desk.form.get(name, "") for name in FIELDS}
-    number = parse_int(desk.form.get("number", ""))
-    view = View(key, fields, number, desk.form.get("base", "")[:64], {"": SIGNED_OUT}, 401)
-    return _answer(desk, "signed_out.html", 401, place=None, view=view)
+def _unsaved(desk: DeskRequest) -> Response:
+    """Show words that cannot be taken, to be sent again; nothing is kept of them here."""
+    problem: Refused = desk.request.state.problem
+    if "key" not in desk.request.path_params:
+        raise problem
+    view = _typed(desk, desk.request.path_params["key"])
+    view.problems, view.status = {"": str(problem)}, problem.status
+    if problem.status in (401, 403):
+        return _answer(desk, "unsaved.html", view.status, place=None, view=view)
+    return _saved(desk, view) if desk.request.headers.get("accept") == "application/json" else _page(desk, view)
 
 
 # What is shown
+
+
+def _key(desk: DeskRequest) -> str:
+    key = str(desk.request.path_params["key"])
+    if key == FACTS_FILE:
+        raise Refused(404, "Your details have a page of their own. Look at the list.")
+    return key
 
 
 def _view(desk: DeskRequest, key: str) -> View:
@@ -397,12 +448,11 @@ def _say_faults(view: View, proof: Proof | None, data: bytes) -> None:
 
 
 def _page(desk: DeskRequest, view: View) -> Response:
-    stands = b""
+    stands = TextFile({}, "")
     with suppress(TextError):  # the page then says so, with every word
-        stands = desk.texts.file(view.key)
+        stands = desk.texts.header(view.key)
     kept = desk.texts.working(view.key)
-    shown = read(stands)
-    slug = shown.field("slug") or Path(view.key).name
+    slug = stands.field("slug") or Path(view.key).name
     is_article = view.key.startswith("articles/")
     links = [line for line in _lines(desk) if line.key != view.key and line.state.startswith("Published")][:LINKS]
     values: dict[str, Any] = {
@@ -410,8 +460,8 @@ def _page(desk: DeskRequest, view: View) -> Response:
         "is_article": is_article,
         "is_new": is_new(view.key),
         "is_deleted": bool(kept and kept.is_deleted),
-        "state": _state(desk, view.key, stands, kept is not None, bool(kept and kept.is_deleted)),
-        "address": f"{desk.site.url}{'/articles' if is_article else ''}/{slug}/" if stands else "",
+        "state": _state(desk, view.key, stands, kept),
+        "address": f"{desk.site.url}{'/articles' if is_article else ''}/{slug}/" if stands.fields else "",
         "appears": draft.appears(str(view.fields.get("date", "")), desk.site.timezone, desk.now),
         "links": links,
         "has_versions": bool(desk.texts.versions(view.key, limit=1)),
@@ -438,12 +488,10 @@ def _lines(desk: DeskRequest) -> list[Line]:
     lines = []
     for key in {*desk.texts.all_keys(), *working}:
         try:
-            stands = desk.texts.file(key)
-            data = working[key].data if key in working else stands
-            text, is_deleted = read(data), key in working and working[key].is_deleted
-            state = _state(desk, key, stands, key in working, is_deleted)
-            date = working[key].changed.isoformat() if key in working else text.field("date")
-            lines.append(Line(key, text.field("title") or "Without a title", state, date))
+            copy, stands = working.get(key), desk.texts.header(key)
+            text = read(copy.data) if copy else stands
+            date = copy.changed.isoformat() if copy else text.field("date")
+            lines.append(Line(key, text.field("title") or "Without a title", _state(desk, key, stands, copy), date))
         except TextError as error:
             lines.append(Line(key, key, f"Cannot be read: {error}", ""))
     return sorted(
@@ -451,17 +499,16 @@ def _lines(desk: DeskRequest) -> list[Line]:
     )
 
 
-def _state(desk: DeskRequest, key: str, stands: bytes, is_changed: bool, is_deleted: bool) -> str:
-    text = read(stands)
-    if is_deleted:
-        return "Deleted"
-    if not stands:
+def _state(desk: DeskRequest, key: str, stands: TextFile, copy: WorkingCopy | None) -> str:
+    if copy and copy.is_deleted:
+        return "Thrown away" if is_new(key) else "Deleted"
+    if not stands.fields:
         return "Draft"
-    if is_changed:
+    if copy:
         return "Changed, not published"
-    if text.field("status").lower() == "draft":
+    if stands.field("status").lower() == "draft":
         return "Draft, off the site"
-    if when := draft.appears(text.field("date"), desk.site.timezone, desk.now):
+    if when := draft.appears(stands.field("date"), desk.site.timezone, desk.now):
         return f"Appears on {when}"
     return "Published"
 

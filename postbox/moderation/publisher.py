@@ -6,19 +6,18 @@ Whom a decision concerns is put into the outbox in the transaction that records 
 
 import fcntl
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 
+from contract import atomic
 from contract.comment import Comment, CommentError, dumps, path_of, read
 from postbox.log import event
 from postbox.moderation.errors import ModerationError
-from postbox.store.database import sync, transaction, wipe
-from postbox.store.decisions import ERASURES, NO_FILE
+from postbox.store.database import transaction, wipe
+from postbox.store.decisions import ERASURES
 from postbox.store.unit_of_work import Store, UnitOfWork
 
 NOTICE_DELAY = timedelta(minutes=1)  # before a reader hears of a decision, so that it can be undone
@@ -115,7 +114,7 @@ class Publisher:
         if is_erasure:
             self._erasures.add([("comment", id)])
         if is_last and (is_erasure or not self._erasures.has("comment", id)):
-            write(path_of(self._comments, decision["article"], id), decision["file"])
+            atomic.write(path_of(self._comments, decision["article"], id), decision["file"].encode() or None)
 
     def _follow(self, decision: sqlite3.Row) -> bool:
         """Bring the inbox to what a decision says; return False while that cannot be written."""
@@ -145,24 +144,6 @@ class Publisher:
         if is_erasure:
             self.wipe()
         return True
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, or take it away for ``NO_FILE``; a power cut changes neither.
-
-    One writer at a time: the draft of one that was killed is the next one's, so none stays behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if text == NO_FILE:
-        path.unlink(missing_ok=True)
-    else:
-        draft = path.with_name(f".{path.name}.new")
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    sync(path.parent)
 
 
 def file_of(**fields: object) -> str:

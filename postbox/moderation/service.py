@@ -10,10 +10,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from contract import atomic
 from contract.comment import Comment, CommentError, path_of, read_file
 from contract.manifest import load
 from postbox.moderation.errors import ModerationError
-from postbox.moderation.publisher import Publisher, file_of, write
+from postbox.moderation.publisher import Publisher, file_of
 from postbox.moderation.review import Review
 from postbox.settings import Settings
 from postbox.store.database import copy, transaction
@@ -190,7 +191,7 @@ class Moderation:
         with self.publisher.lock():
             for row in reversed(decisions.files_since(last)):
                 place = path_of(copies, row["article"], row["comment"])
-                write(place, row["file_before"] or NO_FILE)
+                atomic.write(place, (row["file_before"] or NO_FILE).encode() or None)
                 if row["state_before"] == GONE:
                     _copy_file(path_of(comments, row["article"], row["comment"]), place)
 

@@ -134,15 +134,6 @@ def wipe(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def sync(folder: Path) -> None:
-    """Make the names in a folder durable, as ``fsync`` makes the bytes of a file."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _make(path: Path) -> None:
     """Make an empty file where there is none; whatever lies there already is left as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from postbox.store.database import sync, transaction, wipe
+from contract import atomic
+from postbox.store.database import transaction, wipe
 from postbox.store.messages import Messages
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
@@ -63,7 +64,7 @@ class Erasures:
             file.write("".join(f"{entry}\n" for entry in sorted(fresh)).encode())
             file.flush()
             os.fsync(file.fileno())
-        sync(self._path.parent)
+        atomic.sync(self._path.parent)
         self._entries |= fresh
 
     def _open(self) -> BinaryIO:

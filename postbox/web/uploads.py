@@ -1,20 +1,22 @@
-"""Forms with a file: read within limits, and what came of the words kept where the file is refused."""
+"""Forms with a file: read within limits, and what came of the words kept where the file, or the form itself, is refused."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from postbox.web.forms import CONTENT_TYPE, Refused, read_form
+from postbox.web.forms import CONTENT_TYPE, Refused
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 BODY_SECONDS = 180.0  # for 25 MB from a phone
-BODY_BYTES = 64 * 1024 * 1024  # read of a form, though little of a file that is too large is kept
+BODY_BYTES = 1024 * 1024 * 1024  # read of a form, though nothing of a file that is too large is kept
 WORDS_BYTES = 2 * 1024 * 1024
 PARTS = 40
 HEADER_BYTES = 1024
@@ -22,56 +24,90 @@ HEADER_BYTES = 1024
 
 @dataclass
 class Upload:
-    """A posted form: its fields with LF, its one file, and whether that was longer than it may be."""
+    """A posted form: its fields with LF, its one file, and whether that was longer than it may be.
+
+    ``fault`` is why not all of it can be taken; the fields are then what did arrive, to be shown again and not to be acted on.
+    """
 
     fields: dict[str, str] = field(default_factory=dict)
     file: bytes = b""
     is_too_large: bool = False
+    fault: Refused | None = None
 
 
 async def read_upload(request: Request, *, max_file: int) -> Upload:
     """Return the fields and the file of a form; of a file that is too large nothing is kept.
 
     Raises:
-        Refused: as ``read_form`` does; where only the file breaks a limit, ``Upload`` says so instead.
+        Refused: if it is no form; whatever else is wrong, ``Upload`` says with the words that arrived.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
+    parts, words = _Parts(max_file), bytearray()
+    take: Callable[[bytes], object]
     if kind == CONTENT_TYPE.encode():
-        return Upload(await read_form(request, max_bytes=WORDS_BYTES, max_fields=PARTS))
-    if kind != b"multipart/form-data" or not 1 <= len(options.get(b"boundary", b"")) <= 200:
+        take = lambda chunk: words.extend(chunk[: WORDS_BYTES + 1 - len(words)])  # noqa: E731  # one of two
+    elif kind == b"multipart/form-data" and 1 <= len(options.get(b"boundary", b"")) <= 200:
+        take = MultipartParser(options[b"boundary"], parts.callbacks()).write
+    else:
         raise Refused(415, "This address takes what a form of this site sends. Go back and use the form.")
-    parts = _Parts(max_file)
-    parser = MultipartParser(options[b"boundary"], parts.callbacks())
     total = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 total += len(chunk)
                 if total > BODY_BYTES:
-                    parts.upload.is_too_large = True
+                    parts.refuse(413, f"The form had more than {BODY_BYTES >> 20:,} MB. Choose a smaller picture.")
                     break
-                parser.write(chunk)  # to the end: an answer before would reach no browser that still sends
+                take(chunk)  # to the end: an answer before would reach no browser that still sends
     except TimeoutError:
-        raise Refused(408, "The form took too long to arrive. Go back and send it again.") from None
+        parts.refuse(408, "The form took too long to arrive.")
     except (ClientDisconnect, FormParserError):
-        raise Refused(400, "The form did not arrive whole. Go back and send it again.") from None
-    return parts.upload
+        parts.refuse(400, "The form did not arrive whole.")
+    if kind == CONTENT_TYPE.encode():
+        parts.take_words(bytes(words))
+    return parts.end()
 
 
 class _Parts:
     """What a parser of a form calls for each piece of it."""
 
     def __init__(self, max_file: int) -> None:
-        self.upload, self._max_file = Upload(), max_file
+        self._upload, self._max_file = Upload(), max_file
         self._begin()
         self._count = self._words = 0
+        self._is_whole = False
 
     def callbacks(self) -> "MultipartCallbacks":
         """Return them by the parser's names."""
         return {
             "on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end,
             "on_header_field": self._header_field, "on_header_value": self._header_value, "on_header_end": self._header_end,
+            "on_end": self._last,
         }  # fmt: skip
+
+    def refuse(self, status: int, text: str) -> None:
+        """Say why not all of the form can be taken; the first reason stays."""
+        self._upload.fault = self._upload.fault or Refused(status, text)
+
+    def take_words(self, data: bytes) -> None:
+        """Take the fields of a form that came without a file."""
+        self._is_whole = True  # nothing in such a form tells
+        if len(data) > WORDS_BYTES:
+            self._refuse_length()
+        text = data[:WORDS_BYTES].decode("latin-1")  # which has every byte
+        for name, value in parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
+            self._keep(name.encode("latin-1"), value.encode("latin-1"))
+
+    def end(self) -> Upload:
+        """Return what arrived, a part that was cut off included."""
+        if not self._is_whole:
+            self.refuse(400, "The form did not arrive whole.")
+        if self._body:
+            self._end()
+        return self._upload
+
+    def _last(self) -> None:
+        self._is_whole = True
 
     def _begin(self) -> None:
         self._name, self._value = bytearray(), bytearray()
@@ -98,25 +134,37 @@ class _Parts:
     def _data(self, data: bytes, start: int, end: int) -> None:
         if b"filename" in self._disposition:
             if len(self._body) + end - start > self._max_file:
-                self.upload.is_too_large = True
+                self._upload.is_too_large = True
                 self._body.clear()
-            elif not self.upload.is_too_large:
+            elif not self._upload.is_too_large:
                 self._body += data[start:end]
             return
-        self._words += end - start
-        if self._words > WORDS_BYTES:
-            raise Refused(413, "That is too long. Go back, shorten it and send it again.")
-        self._body += data[start:end]
+        fits = min(end - start, WORDS_BYTES - self._words)
+        self._words += fits
+        self._body += data[start : start + fits]
+        if fits < end - start:
+            self._refuse_length()
+
+    def _refuse_length(self) -> None:
+        self.refuse(
+            413, f"That is longer than {WORDS_BYTES >> 20} MB: what fits is below, the end of it is not. Shorten it."
+        )
 
     def _end(self) -> None:
+        if b"filename" in self._disposition:
+            self._upload.file = self._upload.file or bytes(self._body)
+        else:
+            self._keep(self._disposition.get(b"name", b""), bytes(self._body))
+        self._body = bytearray()
+
+    def _keep(self, name: bytes, value: bytes) -> None:
         self._count += 1
         if self._count > PARTS:
-            raise Refused(400, f"The form had more than {PARTS} fields. Go back and send it again.")
-        if b"filename" in self._disposition:
-            self.upload.file = self.upload.file or bytes(self._body)
+            self.refuse(400, f"The form had more than {PARTS} fields.")
             return
         try:
-            name, value = self._disposition.get(b"name", b"").decode(), self._body.decode()
+            text = value.decode()
         except UnicodeDecodeError:
-            raise Refused(400, "The form was not sent as UTF-8. Go back and send it again.") from None
-        self.upload.fields[name] = value.replace("\r\n", "\n").replace("\r", "\n")
+            text = value.decode("utf-8", "ignore" if self._upload.fault else "replace")  # the last sign may be cut off
+            self.refuse(400, "Some signs did not arrive as they were typed; they stand as \ufffd below.")
+        self._upload.fields[name.decode("utf-8", "replace")] = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -121,11 +121,13 @@ def local(date: str) -> str:
 
 def appears(date: str, timezone: str, now: datetime) -> str:
     """Return when a text appears, said in full, if that is to come."""
-    text = local(date)
-    if not text:
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
         return ""
-    moment = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(timezone))
-    if moment.astimezone(UTC) <= now:
+    zone = ZoneInfo(timezone)
+    moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(zone)
+    if moment <= now:
         return ""
     place = timezone.rpartition("/")[2].replace("_", " ")
     return (

@@ -9,19 +9,23 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from contract import atomic
+from contract.facts import FILE as FACTS_FILE
 from contract.manifest import BuildStatus
+from postbox import log
 from postbox.writing.text_file import TextError, edited, hash_of, read
-from postbox.writing.texts import NEW, Texts, Version
+from postbox.writing.texts import FAULT_LENGTH, NEW, Pending, Texts, Version
 
 PROOF_SECONDS = 65.0  # the press gives one sixty
 LIVE_SECONDS = 30.0  # the old bytes are put back no later
 LOOK_SECONDS = 0.02
 ASKED_MOST = 20  # proofs that wait
+NO_PRESS = "The page cannot be drawn just now, for the part that makes the pages does not run. Your words are kept."
 
 
 class LinkedError(ValueError):
@@ -65,6 +69,7 @@ class Publisher:
 
     def __init__(self, texts: Texts, proofs: Path, status: Callable[[], BuildStatus]) -> None:
         self._texts, self._proofs, self._status = texts, proofs, status
+        self._waiting: set[str] = set()  # keys that a thread of this process waits for
 
     # Proofs
 
@@ -78,17 +83,18 @@ class Publisher:
         made = self._proofs / "made" / f"{name}.json"
         asked = self._proofs / "asked" / f"{name}.json"
         if not self._status().watching:
-            raise TextError("The page cannot be drawn just now, for the press does not run. Your words are kept.")
+            raise TextError(NO_PRESS)
         if len(list(asked.parent.glob("*.json"))) > ASKED_MOST:
             raise TextError("Too many pages wait to be drawn. Try again in a minute; your words are kept.")
         made.unlink(missing_ok=True)  # what it links to may have changed since
-        draft = asked.with_name(f".{asked.name}")
-        draft.write_text(json.dumps({"path": path, "text": data.decode("utf-8-sig")}), "utf-8")
-        draft.replace(asked)
+        request = json.dumps({"path": path, "text": data.decode("utf-8-sig")})
+        atomic.write(asked, request.encode(), is_durable=False)
         end = time.monotonic() + PROOF_SECONDS
         while time.monotonic() < end:
             if proof := self._read(made, name):
                 return proof
+            if not self._status().watching:
+                raise TextError(NO_PRESS)
             time.sleep(LOOK_SECONDS)
         raise TextError("The page took too long to draw. Try again; your words are kept.")
 
@@ -124,27 +130,78 @@ class Publisher:
 
     # Changes
 
-    def publish(self, key: str, data: bytes, why: str) -> Published:
-        """Write the file of a text, or take it away if there is no ``data``, and wait for the press."""
-        before = self._status().faults
-        with self._texts.lock:
-            old, now = self._texts.file(key), datetime.now(UTC)
+    def publish(self, key: str, data: bytes, why: str, *, kept: bytes = b"") -> Published:
+        """Write the file of a text, or take it away if there is no ``data``, and wait for the press.
+
+        ``kept`` is what stays here as its unfinished copy; one that there was stays as a version.
+        """
+        texts, before = self._texts, self._status().faults
+        with texts.lock:
+            old, now, working = texts.file(key), datetime.now(UTC), texts.working(key)
             if old:
-                self._texts.keep(key, old, "found", now)
-            version = self._texts.keep(key, data or old, why, now)
-            written = self._texts.put(key, data)
-            if why != "published" and (working := self._texts.working(key)) and working.data != old:
-                self._texts.keep(key, working.data, "replaced", now)
-            self._texts.drop(key)
-        done = self._wait(key, before, version, written)
-        if done.state == "back":
-            with self._texts.lock:
-                if hash_of(self._texts.file(key)) == hash_of(data):
-                    self._texts.put(key, old)
-                    self._texts.keep(key, old or data, "undone", datetime.now(UTC))
-                    if data:
-                        self._texts.save(key, data, base=hash_of(old), number=0, now=datetime.now(UTC))
+                texts.keep(key, old, "found", now)
+            version = texts.keep(key, data or old, why, now)
+            last = texts.pending().get(key)  # what was there before both is what the site was built with
+            good = last.old if last and last.hash == hash_of(old) else old
+            pending = Pending(key, good, hash_of(data), version, now, before)
+            texts.expect(pending)
+            try:
+                pending = replace(pending, written=texts.put(key, data))
+            except OSError:
+                texts.settle(key)
+                raise
+            if why != "published" and working and working.data != old:
+                texts.keep(key, working.data, "replaced", now)
+            texts.drop(key)
+            if kept:
+                number = working.number if working else 0
+                texts.save(key, kept, base=hash_of(data), number=number, now=now, is_deleted=why == "deleted")
+            self._waiting.add(key)
+        try:
+            done = self._wait(pending)
+            self._settle(pending, done)
+        finally:
+            self._waiting.discard(key)
         return done
+
+    def catch_up(self) -> None:
+        """Finish or put back what was written while no press ran, or by a process that ended before the press had told."""
+        for key, pending in self._texts.pending().items():
+            if key in self._waiting:
+                continue
+            with self._texts.lock:
+                is_written = hash_of(self._texts.file(key)) == pending.hash
+                if not is_written:  # not yet when the process ended, or another since
+                    self._texts.settle(key)
+                    continue
+                self._keep_whole(pending)
+            if done := self._told(pending):
+                self._settle(pending, done)
+
+    def _keep_whole(self, pending: Pending) -> None:
+        """Do what a process that ended between a file and its unfinished copy had left to do."""
+        key, working = pending.key, self._texts.working(pending.key)
+        version = self._texts.version(key, pending.version)
+        if working and working.data and hash_of(working.data) == pending.hash:
+            self._texts.drop(key)
+        elif not pending.hash and version and (not working or working.base):
+            is_deleted = version.why == "deleted"
+            self._texts.save(key, version.data, base="", number=0, now=datetime.now(UTC), is_deleted=is_deleted)
+
+    def _settle(self, pending: Pending, done: Published) -> None:
+        """Put the old bytes back if the site does not build with the new ones; what has not been told is still waited for."""
+        key, texts, now = pending.key, self._texts, datetime.now(UTC)
+        with texts.lock:
+            if done.state == "back" and hash_of(texts.file(key)) == pending.hash:
+                made = texts.version(key, pending.version)
+                texts.put(key, pending.old)
+                texts.keep(key, pending.old or (made.data if made else b""), "undone", now)
+                texts.drop(key)
+                if made and pending.hash and key != FACTS_FILE:  # the facts have no unfinished copy
+                    texts.save(key, made.data, base=hash_of(pending.old), number=0, now=now)
+                log.event("a text was put back, for the site did not build with it", version=pending.version)
+            if done.state in ("live", "back"):
+                texts.settle(key)
 
     def undo(self, key: str, id: int) -> Published:
         """Take a change back, if it is the last.
@@ -158,11 +215,7 @@ class Publisher:
             raise TextError("This was changed again since, so it cannot be undone here. Look at the earlier versions.")
         earlier = self._before(versions)
         if not earlier:
-            # It was new: the text stays here, unfinished.
-            done = self.publish(key, b"", "undone")
-            if done.state != "back":
-                self._texts.save(key, versions[0].data, base="", number=0, now=datetime.now(UTC))
-            return done
+            return self.publish(key, b"", "undone", kept=versions[0].data)  # it was new
         return self.publish(key, earlier.data, "undone")
 
     @staticmethod
@@ -180,11 +233,7 @@ class Publisher:
             LinkedError: if others link to it.
         """
         self.refuse_if_linked(key)
-        data = self._texts.file(key)
-        done = self.publish(key, b"", "deleted")
-        if done.state != "back":
-            self._texts.save(key, data, base="", number=0, now=datetime.now(UTC), is_deleted=True)
-        return done
+        return self.publish(key, b"", "deleted", kept=self._texts.file(key))
 
     def take_off(self, key: str) -> Published:
         """Make a text a draft, whose words stay.
@@ -194,11 +243,7 @@ class Publisher:
         """
         self.refuse_if_linked(key)
         draft, working = edited(self._texts.file(key), {"Status": "draft"}), self._texts.working(key)
-        done = self.publish(key, draft, "taken off")
-        if working and done.state != "back":
-            data, now = edited(working.data, {"Status": "draft"}), datetime.now(UTC)
-            self._texts.save(key, data, base=hash_of(draft), number=working.number, now=now)
-        return done
+        return self.publish(key, draft, "taken off", kept=edited(working.data, {"Status": "draft"}) if working else b"")
 
     def refuse_if_linked(self, key: str) -> None:
         """Raise what links to a text, for it would lead nowhere."""
@@ -216,21 +261,32 @@ class Publisher:
         if linkers:
             raise LinkedError(linkers)
 
-    def _wait(self, key: str, before: list[str], version: int, written: datetime) -> Published:
-        """Wait until the press has built the site with a file; a fault that was not told before is of this one."""
+    def _wait(self, pending: Pending) -> Published:
+        """Wait until the press has told of a file."""
         end = time.monotonic() + LIVE_SECONDS
         while time.monotonic() < end:
-            status = self._status()
-            if not status.watching:
-                return Published("later", version)
-            if status.built > _stamp(written):
-                seconds = (datetime.fromisoformat(status.finished) - written).total_seconds()
-                return Published("live", version, max(0.01, seconds))
-            if status.failed > _stamp(written) and status.faults:
-                ours = [fault for fault in status.faults if fault not in before or f"{key}.md" in fault]
-                return Published("back" if ours else "held", version, faults=ours or status.faults)
+            if not self._status().watching:
+                return Published("later", pending.version)
+            if done := self._told(pending):
+                return done
             time.sleep(LOOK_SECONDS)
-        return Published("soon", version)
+        return Published("soon", pending.version)
+
+    def _told(self, pending: Pending) -> Published | None:
+        """Return what the press tells of a file; a fault that was not told before is of this one, if it came soon after."""
+        status, written, version = self._status(), pending.written, pending.version
+        if status.built > _stamp(written):
+            seconds = (datetime.fromisoformat(status.finished) - written).total_seconds()
+            return Published("live", version, max(0.01, seconds))
+        if status.failed > _stamp(written) and status.faults:
+            is_late = status.failed > _stamp(written + timedelta(seconds=LIVE_SECONDS))
+            ours = [fault for fault in status.faults if self._is_of(pending, fault, is_late=is_late)]
+            return Published("back" if ours else "held", version, faults=ours or status.faults)
+        return None
+
+    def _is_of(self, pending: Pending, fault: str, *, is_late: bool) -> bool:
+        is_named = self._texts.place(pending.key) in fault
+        return is_named or not (is_late or fault[:FAULT_LENGTH] in {known[:FAULT_LENGTH] for known in pending.faults})
 
 
 def is_new(key: str) -> bool:

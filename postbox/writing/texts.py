@@ -4,6 +4,7 @@ The file in ``content/`` is the truth. A working copy lies in the desk's own fol
 from; nothing unfinished is ever in ``content/``. Every text found in a file or written to one stays as a version.
 """
 
+import json
 import os
 import re
 import sqlite3
@@ -12,15 +13,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from postbox.store.database import connect, sync, transaction
-from postbox.writing.text_file import TEXT_BYTES, TextError, hash_of
+from contract import atomic
+from contract.facts import FILE as FACTS_FILE
+from postbox.store.database import connect, transaction
+from postbox.writing.text_file import TEXT_BYTES, TextError, TextFile, hash_of, read
 
 KEY = re.compile(r"(articles|pages)/(?!\.)[\w.-]{1,120}(/(?!\.)[\w.-]{1,120}){0,3}")
 NEW = re.compile(r"articles/new-[0-9a-f]{12}|pages/new-[0-9a-f]{12}")
 FOLDERS = ("articles", "pages")
+FAULTS, FAULT_LENGTH = 100, 200  # that are remembered of before a change, and of how many characters
 FILES = 20_000  # that are looked at
 VERSIONS = 200  # of a text that are kept
 MIGRATIONS = [
@@ -42,7 +46,17 @@ MIGRATIONS = [
         why TEXT NOT NULL
     ) STRICT;
     CREATE INDEX version_by_key ON version (key, id)
+    """,
     """
+    CREATE TABLE pending (
+        key TEXT PRIMARY KEY,
+        old BLOB NOT NULL,
+        hash TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        written TEXT NOT NULL,
+        faults TEXT NOT NULL
+    ) STRICT
+    """,
 ]
 
 
@@ -70,12 +84,31 @@ class Version:
     why: str
 
 
+@dataclass(frozen=True)
+class Pending:
+    """A file that was written, of which the press has not told yet: what stood there before, and the hash of what stands now.
+
+    ``version`` is what was written, ``faults`` is what was wrong with the site before.
+    """
+
+    key: str
+    old: bytes
+    hash: str
+    version: int
+    written: datetime
+    faults: list[str]
+
+
 class Texts:
-    """Articles and pages by their key: the path below ``content/`` without its end, like ``articles/shoes``."""
+    """Articles and pages by their key: the path below ``content/`` without its end, like ``articles/shoes``.
+
+    The facts of the site are one more, by the name of their file.
+    """
 
     def __init__(self, content: Path, desk: Path) -> None:
         """Open or make ``texts.sqlite`` in the desk's folder; whoever compares before a change holds the ``lock`` for both."""
         self._content, self.lock = content, threading.RLock()
+        self._headers: dict[str, tuple[tuple[int, ...], TextFile]] = {}
         self._connection = connect(desk / "texts.sqlite", MIGRATIONS)
 
     @contextmanager
@@ -97,9 +130,20 @@ class Texts:
         Raises:
             TextError: if that is no key.
         """
+        return self._content / self.place(key)
+
+    @staticmethod
+    def place(key: str) -> str:
+        """Return the path of a text's file below the content folder.
+
+        Raises:
+            TextError: if that is no key.
+        """
+        if key == FACTS_FILE:
+            return key
         if not KEY.fullmatch(key) or ".." in key:
             raise TextError("there is no such text")
-        return self._content / f"{key}.md"
+        return f"{key}.md"
 
     def file(self, key: str) -> bytes:
         """Return the file of a text, empty for none; no link is followed.
@@ -112,14 +156,30 @@ class Texts:
         except (FileNotFoundError, NotADirectoryError):
             return b""
         except OSError as error:
-            raise TextError(f"{key}.md cannot be read: {error.strerror}") from None
+            raise TextError(f"{self.place(key)} cannot be read: {error.strerror}") from None
         with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise TextError(f"{key}.md is no ordinary file")
+                raise TextError(f"{self.place(key)} is no ordinary file")
             data = file.read(TEXT_BYTES + 1)
         if len(data) > TEXT_BYTES:
-            raise TextError(f"{key}.md has more than {TEXT_BYTES:,} bytes; it cannot be edited here")
+            raise TextError(f"{self.place(key)} has more than {TEXT_BYTES:,} bytes; it cannot be edited here")
         return data
+
+    def header(self, key: str) -> TextFile:
+        """Return the header of a text's file, without its text; of one that has not changed it is remembered.
+
+        Raises:
+            TextError: as ``file`` and ``read`` do.
+        """
+        with suppress(FileNotFoundError):
+            status = self.path(key).lstat()
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            known = self._headers.get(key)
+            if not known or known[0] != stamp:
+                known = self._headers[key] = stamp, TextFile(read(self.file(key)).fields, "")
+            return known[1]
+        self._headers.pop(key, None)
+        return TextFile({}, "")
 
     def all_keys(self) -> list[str]:
         """Return the keys of all files, at most ``FILES``."""
@@ -132,34 +192,17 @@ class Texts:
         return sorted(found)
 
     def put(self, key: str, data: bytes) -> datetime:
-        """Write the file of a text whole or not at all, or take it away if there is no ``data``; return when.
-
-        The time is that before the rename, for the press may have begun before this knows that the rename is done.
-        """
-        path = self.path(key)
+        """Write the file of a text whole or not at all, or take it away if there is no ``data``; return when."""
         with self.lock:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._drafted(path, data) if data else None
-            written = datetime.now(UTC)
-            if draft:
-                draft.replace(path)
-            else:
-                path.unlink(missing_ok=True)
-            sync(path.parent)
-        return written
+            return atomic.write(self.path(key), data or None)
 
-    @staticmethod
-    def _drafted(path: Path, data: bytes) -> Path:
-        draft = path.with_name(f".{path.name}.new")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
-            with suppress(FileNotFoundError):
-                os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        return draft
+    def put_picture(self, name: str, data: bytes) -> str:
+        """Put a picture among the images, where nothing publishes it but a text that shows it; return its place."""
+        with self.lock:
+            path = self._content / "images" / name
+            if not path.exists():  # its name tells its bytes
+                atomic.write(path, data)
+        return f"images/{name}"
 
     # Working copies
 
@@ -221,6 +264,31 @@ class Texts:
         with self.change() as connection:
             connection.execute("DELETE FROM working_copy WHERE key = ?", (key,))
             connection.execute("DELETE FROM version WHERE key = ?", (key,))
+            connection.execute("DELETE FROM pending WHERE key = ?", (key,))
+
+    # Files of which the press has not told yet
+
+    def expect(self, pending: Pending) -> None:
+        """Remember that a file is about to be written."""
+        faults = json.dumps([fault[:FAULT_LENGTH] for fault in pending.faults[:FAULTS]])
+        values = (pending.key, pending.old, pending.hash, pending.version, pending.written.isoformat(), faults)
+        with self.change() as connection:
+            connection.execute("INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def pending(self) -> dict[str, Pending]:
+        """Return what the press has not told of yet, by key."""
+        with self.lock:
+            rows = self._connection.execute("SELECT * FROM pending LIMIT ?", (FILES,)).fetchall()
+        made = {
+            row["key"]: {"written": datetime.fromisoformat(row["written"]), "faults": json.loads(row["faults"])}
+            for row in rows
+        }
+        return {row["key"]: Pending(**dict(row) | made[row["key"]]) for row in rows}
+
+    def settle(self, key: str) -> None:
+        """Forget that a file was written; the press has told of it, or it was not."""
+        with self.change() as connection:
+            connection.execute("DELETE FROM pending WHERE key = ?", (key,))
 
     def _working(self, condition: str, *values: object) -> Iterator[WorkingCopy]:
         with self.lock:

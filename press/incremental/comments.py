@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from contract.comment import Comment, CommentError, dumps, is_ours, read
+from contract.comment import Comment, CommentError, is_ours, read
 from contract.thread import Entry, Problem, gather, thread
 from press.incremental.cache import digest
 from press.incremental.parallel import Progress, on_every_core
@@ -65,9 +65,9 @@ class Conversation:
     """One article's conversation: yields its entries in reading order, and reads them when it is asked to."""
 
     def __init__(
-        self, known: Known, folder: str, names: tuple[str, ...], read: Callable[["Conversation"], list[Entry]]
+        self, known: Known, folder: str, files: dict[str, Stamp], read: Callable[["Conversation"], list[Entry]]
     ) -> None:
-        self.known, self.folder, self.names = known, folder, names
+        self.known, self.folder, self.files = known, folder, files
         self._read = read
 
     def __iter__(self) -> Iterator[Entry]:
@@ -79,7 +79,7 @@ class Conversation:
         return None if self.known.latest is None else datetime.fromtimestamp(self.known.latest, UTC)
 
 
-NOTHING_SAID = Conversation(Known(), "", (), lambda _: [])
+NOTHING_SAID = Conversation(Known(), "", {}, lambda _: [])
 
 
 class Conversations:
@@ -96,7 +96,7 @@ class Conversations:
         self._remembered = {id: Known(*known) for id, known in (state or {}).items()}  # type: ignore[arg-type]  # as ``state`` gave it
         self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
         self._strays: list[Problem] = []
-        self._comment = lru_cache(READ)(lambda path, _: read(path))
+        self._comment = lru_cache(READ)(lambda folder, name, _: read(root / folder / name))
         self._entries = lru_cache(HELD)(self._read_entries)
 
     def __getitem__(self, article: str) -> Conversation:
@@ -129,8 +129,8 @@ class Conversations:
         listed = [entry for entry in listed if is_ours(entry.name)]
         looks = {entry.name: self._look(entry.name) for entry in listed if entry.is_dir(follow_symlinks=False)}
         before, self._places = self._places, {}
-        for folder, (names, _, _) in looks.items():
-            for name in names:
+        for folder, (files, _, _) in looks.items():
+            for name in files:
                 self._places[name] = (*self._places.get(name, ()), folder)
         contested = {
             folder
@@ -161,66 +161,66 @@ class Conversations:
             if entry.name not in looks and (entry.is_symlink() or entry.name.endswith(".md"))
         ]
         astray += [path for folder, look in looks.items() for path in look[2]]
-        self._strays = gather(self._root, astray, {})[1]
+        self._strays = [problem for path in astray for problem in gather(self._root, path.parent, [path.name], {})[1]]
         return changed | gone
 
     def refresh(self, folder: str) -> set[str]:
         """Look at one folder; return the articles whose conversation has changed."""
-        names, stamp, deeper = self._look(folder)
-        known = set(self._found[folder].names) if folder in self._found else set()
-        moved = known ^ set(names)
-        if deeper or not names or any(self._places.get(name, (folder,)) != (folder,) for name in moved | set(names)):
+        files, stamp, deeper = self._look(folder)
+        known = self._found[folder].files.keys() if folder in self._found else set()
+        moved = files.keys() ^ known
+        if deeper or not files or any(self._places.get(name, (folder,)) != (folder,) for name in moved | files.keys()):
             return self.scan()  # rare: what is said here may bear on another folder
         for name in moved:
             self._places[name] = (folder,)
-            if name not in names:
+            if name not in files:
                 del self._places[name]
-        return {folder} if self._update(folder, names, stamp, anew=False) else set()
+        return {folder} if self._update(folder, files, stamp, anew=False) else set()
 
-    def _look(self, folder: str) -> tuple[tuple[str, ...], bytes, list[Path]]:
-        """Return the names of a folder's files, what tells that they are as they were, and the files that lie deeper."""
-        files, deeper = [], []
+    def _look(self, folder: str) -> tuple[dict[str, Stamp], bytes, list[Path]]:
+        """Return a folder's files by name, what tells that they are as they were, and the files that lie deeper."""
+        files: dict[str, Stamp] = {}
+        deeper: list[Path] = []
         try:
             for entry in os.scandir(self._root / folder):
                 if entry.is_dir(follow_symlinks=False):
                     deeper += sorted(path for path in Path(entry.path).rglob("*.md") if is_ours(path.name))
                 elif entry.name.endswith(".md") and is_ours(entry.name):
-                    files.append((entry.name, stamp_of(entry.stat(follow_symlinks=False))))
+                    files[entry.name] = stamp_of(entry.stat(follow_symlinks=False))
         except FileNotFoundError:  # gone in this moment; whoever took it away tells that too
-            return self._look(folder) if (self._root / folder).is_dir() else ((), b"", [])
-        files.sort()
-        return tuple(name for name, _ in files), digest(repr(files).encode()), deeper
+            return self._look(folder) if (self._root / folder).is_dir() else ({}, b"", [])
+        files = dict(sorted(files.items()))
+        return files, digest(repr(files).encode()), deeper
 
-    def _update(self, folder: str, names: tuple[str, ...], stamp: bytes, *, anew: bool) -> bool:
+    def _update(self, folder: str, files: dict[str, Stamp], stamp: bytes, *, anew: bool) -> bool:
         """Take what stands in a folder; tell whether anything shown of it has changed."""
         was = self._found.get(folder)
         known = was.known if was else self._remembered.get(folder)
         if known is None or anew or known.stamp != stamp:
-            known = self._learn(folder, names, stamp)
+            known = self._learn(folder, files, stamp)
         if was is None or was.known is not known:
-            self._found[folder] = Conversation(known, folder, names, self._entries)
+            self._found[folder] = Conversation(known, folder, files, self._entries)
         return was is None or was.known.digest != known.digest
 
     def _read_entries(self, conversation: Conversation) -> list[Entry]:
-        return list(thread(self._gather(conversation.folder, conversation.names)[0]))
+        return list(thread(self._gather(conversation.folder, conversation.files)[0]))
 
-    def _learn(self, folder: str, names: tuple[str, ...], stamp: bytes) -> Known:
-        return _known(stamp, *self._gather(folder, names))
+    def _learn(self, folder: str, files: dict[str, Stamp], stamp: bytes) -> Known:
+        return _known(stamp, *self._gather(folder, files))
 
-    def _gather(self, folder: str, names: tuple[str, ...]) -> tuple[list[Comment], list[Problem]]:
+    def _gather(self, folder: str, files: dict[str, Stamp]) -> tuple[list[Comment], list[Problem]]:
         taken: dict[str, str] = {}
-        for name in names:
+        for name in files:
             for other in self._places.get(name, ()):
-                if other < folder and self._stands(self._root / other / name):
+                if other < folder and self._stands(other, name):
                     taken.setdefault(Path(name).stem, other)
-        return gather(self._root, [self._root / folder / name for name in names], taken, self._read)
+        return gather(
+            self._root, self._root / folder, files, taken, lambda _, name: self._comment(folder, name, files[name])
+        )
 
-    def _read(self, path: Path) -> Comment:
-        return self._comment(path, stamp_of(path.lstat()))
-
-    def _stands(self, path: Path) -> bool:
+    def _stands(self, folder: str, name: str) -> bool:
         try:
-            return bool(self._read(path))
+            return bool(self._comment(folder, name, stamp_of((self._root / folder / name).lstat())))
         except (CommentError, OSError):
             return False
 
@@ -229,7 +229,7 @@ def _known(stamp: bytes, comments: list[Comment], problems: list[Problem]) -> Kn
     shown = [comment for comment in comments if not comment.removed]
     return Known(
         stamp,
-        digest(*(dumps(comment).encode() for comment in comments)),
+        digest(*(repr(vars(comment)).encode() for comment in comments)),
         len(shown),
         max((comment.date.timestamp() for comment in comments if comment.date), default=None),
         max((comment.date.timestamp() for comment in shown if comment.date), default=None),

@@ -4,6 +4,8 @@ What a template reads is found in its source, and what it reads is hashed; so no
 A page of which this cannot be said is rendered each time, and written where its bytes differ.
 """
 
+import os
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -114,14 +116,21 @@ class Pages:
 
     def _render_part(self, files: Sequence[str]) -> tuple[dict[str, PageRecord], dict[bytes, Any]]:
         """Render some pages; return their records, and what the cache is to keep."""
+        folders: set[str] = set()
         with self.cache.apart() as texts:
             for file in files:
                 try:
                     data = self.render(self.by_file[file])
                 except Exception as error:  # whatever a template raises is reported, with its place
                     raise BuildError(place_of(error)) from error
-                if data is not None:
-                    _write(self._staging / file, data)
+                if data is None:
+                    continue
+                path = f"{self._staging}/{file}"  # a Path costs as much as the page's own bytes
+                if (folder := os.path.dirname(path)) not in folders:  # noqa: PTH120
+                    folders.add(folder)
+                    os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                with open(path, "wb") as written:  # noqa: PTH123
+                    written.write(data)
         return {file: self.records[file] for file in files}, texts
 
     def render(self, page: Page) -> bytes | None:
@@ -130,7 +139,7 @@ class Pages:
         if self._is_current(file, inputs):
             return None
         stamp = self._stamp(file)
-        text = page.template.render(self.context | page.variables | {"output_file": file})
+        text = page.template.render(self._read_by(page))
         data, links = text.encode(), self._links(file, text)
         if stamp and stamp[0] == len(data) and (self._output / file).read_bytes() == data:
             self.take(file, PageRecord(inputs, stamp, links))
@@ -200,6 +209,12 @@ class Pages:
             digest(self._fingerprint, str(page.template.name).encode(), *known) if len(known) == len(values) else None
         )
 
+    def _read_by(self, page: Page) -> dict[str, Any]:
+        """Return what a template reads; to copy all of Pelican's settings for each page takes longer than many pages do."""
+        given = ChainMap({"output_file": page.file}, page.variables, self.context)
+        names = self._names(page.template)
+        return {name: given[name] for name in (given if names is None else (*names, "site")) if name in given}
+
     def _names(self, template: Template) -> list[str] | None:
         """Return what a template and those that it draws on read by name, but for the facts of the site."""
         if template.name not in self._reads:
@@ -248,14 +263,6 @@ class Pages:
                 known = [item for item in found if item is not None]
                 return digest(*known) if len(known) == len(found) else None
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
 
 
 def _has_links(file: str) -> bool:

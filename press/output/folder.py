@@ -6,6 +6,7 @@ import filecmp
 import os
 import re
 import shutil
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from press.errors import BuildError, shown
 from press.output.compression import copies_of, remove, replace
 
+LOOKS, LOOK_SECONDS = 100, 0.01
 SPARE = ".content-"  # begins the name of a folder beside the cache, with the texts of the last good run
 
 
@@ -26,6 +28,20 @@ def lock(folder: Path) -> contextlib.ExitStack:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BuildError(f"{shown(folder)}: another press works here; let it go on, or end it first") from None
+        return stack.pop_all()
+
+
+def watch_lock(path: Path) -> contextlib.ExitStack:
+    """Return what tells others that a press lives, until it is closed or dies; whoever looks holds the lock for a moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        stack.callback(os.close, descriptor)
+        for _ in range(LOOKS):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            time.sleep(LOOK_SECONDS)
         return stack.pop_all()
 
 

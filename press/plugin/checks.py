@@ -48,7 +48,8 @@ OURS |= {"appears", "language", "in_other_languages", "in_default_lang", "transl
 ORIGIN = re.compile(r"https://[a-z0-9][a-z0-9.-]*(?::\d{1,5})?|http://(?:localhost|127\.0\.0\.1)(?::\d{1,5})?")
 FRAMES = {"iframe", "frame", "object", "embed", "fencedframe"}
 ELSEWHERE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
-SUSPECT = re.compile(r"<(?!/|p>|li>|ul>|h\d|code|pre|em>|strong>)[a-z]", re.IGNORECASE)
+PLAIN = r"""/|p>|li>|[uo]l>|h\d|code|pre|em>|strong>|blockquote>|a href="(?:https?:|/|mailto:|\{)[^"<>]*">"""
+SUSPECT = re.compile(rf"<(?!{PLAIN})[a-z]", re.IGNORECASE)
 
 
 def check_settings(settings: dict[str, Any]) -> None:

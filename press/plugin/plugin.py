@@ -5,6 +5,7 @@ A file of a comment that breaks a rule is set aside with a line on standard erro
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader, Template
+from jinja2.runtime import Macro
 from pelican import signals
 from pelican.contents import Content
 from pelican.generators import ArticlesGenerator, Generator, PagesGenerator, StaticGenerator
@@ -20,8 +22,9 @@ from pelican.urlwrappers import Category
 from pelican.utils import set_date_tzinfo
 from pelican.writers import Writer
 
+from contract import atomic
 from contract.addresses import rooted
-from contract.manifest import dumps
+from contract.manifest import Site, dumps
 from contract.templates import prepare
 from press.assets import style
 from press.assets.images import Images
@@ -73,12 +76,25 @@ def _prepare_templates(generator: Generator) -> None:
         "feed_id": partial(feeds.feed_id, checks.feed_uuid(generator.settings)),
         "latest": feeds.latest,
         "feed_entries": feeds.FEED_ENTRIES,
+        "once": _once(),
     }
     generator.env.filters["absolute"] = feeds.absolute
     prepare(generator.env)
     generator.env.filters["rooted"] = rooted
     root = urlsplit(generator.settings["SITE_URL"]).path
     generator.env.template_class = type("Template", (_BelowRoot,), {"root": root})
+
+
+def _once() -> Callable[[Macro, Site, str], str]:
+    """Return what draws a macro for the first article and gives it to all: only the id in it differs."""
+    drawn: dict[Macro, str] = {}
+
+    def once(macro: Macro, site: Site, id: str) -> str:
+        if macro not in drawn:
+            drawn[macro] = macro(site, "{id}")
+        return drawn[macro].replace("{id}", id)
+
+    return once
 
 
 class _BelowRoot(Template):
@@ -253,8 +269,5 @@ def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
         for name, intake in names.items()
     }
     told = dumps(replace(site, conversations=context["conversations"], redirects={}))
-    path.parent.mkdir(parents=True, exist_ok=True)
     for name, text in (servers | {path.name: told}).items():
-        draft = path.with_name(f".{name}")
-        draft.write_text(text, "utf-8")
-        draft.replace(path.with_name(name))
+        atomic.write(path.with_name(name), text.encode(), is_durable=False)

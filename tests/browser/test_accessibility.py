@@ -162,6 +162,7 @@ def david(browser: Browser, house: House) -> Iterator[BrowserContext]:
         page = context.new_page()
         page.goto(f"/sign-in/{SignIn(house.settings.desk).issue(datetime.now(UTC))}")
         page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{house.desk}/")
         page.close()
         yield context
 
@@ -447,8 +448,8 @@ def test_nothing_moves_for_who_asked_for_no_motion(contexts: dict[str, BrowserCo
     with opened(contexts[who], house, at("/")) as page:
         page.emulate_media(reduced_motion="reduce")
         page.evaluate("addEventListener('pagereveal', (event) => { window.moved = Boolean(event.viewTransition) })")
-        page.locator(".brand").click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.locator(".brand").click()
 
         assert page.evaluate("() => document.getAnimations().length") == 0
         assert page.evaluate(
@@ -496,6 +497,7 @@ def opened(context: BrowserContext, house: House, state: State) -> Iterator[Page
     page.on("pageerror", lambda error: messages.append(str(error)))
     state(page, house)
     yield page
+    page.goto("about:blank")  # a page on its way to another may never close
     page.close()
     assert [message for message in messages if "Failed to load resource" not in message] == []
 

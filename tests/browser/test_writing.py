@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -184,6 +184,11 @@ def test_a_change_elsewhere_and_a_second_device_lose_nothing(
     expect(other.get_by_label("Text", exact=True)).to_have_value("In an editor.")
     other.get_by_role("link", name="Earlier versions").click()
     assert other.get_by_text("Put away").count() >= 2
+    other.locator("ol.log a").nth(1).click()
+    brought = (other.locator(".compared ins").first.text_content() or "").strip()
+    press(other, "Bring it back")
+    expect(other.get_by_label("Text", exact=True)).to_have_value(re.compile(re.escape(brought)))
+    expect(other.get_by_role("status").first).to_contain_text("Readers see it once you publish it.")
 
 
 SHIPPED = f"articles/{ARTICLE}"
@@ -253,6 +258,31 @@ def test_a_time_that_no_clock_shows_is_refused_and_one_to_come_holds_back(
         "It appears on Tuesday 1 December 2099, 07:00, London time."
     )
     assert b"Date: 2099-12-01 07:00\n" in (place.folder / f"content/articles/{slug}.md").read_bytes()
+
+
+def test_a_link_by_mail_signs_in_and_a_text_appears_by_itself(served: tuple[Place, str], browser: Browser) -> None:
+    place, address = served
+    mail, due = place.folder / "var/mail", datetime.now(UTC) + timedelta(seconds=5)
+    page = browser.new_page(
+        viewport={"width": 360, "height": 640}, base_url=f"http://127.0.0.1:{int(address.rpartition(':')[2]) + 1}"
+    )
+    place.article("due", Date=due.isoformat(timespec="seconds"))
+    page.goto("/write")
+    press(page, "Email me a link")
+    wait_until(lambda: bool(list(mail.glob("[!.]*.eml"))), "the mail is written")
+    sent = b"".join(path.read_bytes() for path in mail.glob("[!.]*.eml")).replace(b"=\n", b"").decode()
+    page.goto(re.findall(r"/sign-in/[\w.-]+", sent)[0])
+    page.get_by_role("button").click()
+
+    page.goto("/write")
+    line = page.get_by_role("listitem").filter(has_text="About due")
+    seen = line.text_content() or ""
+    wait_until(lambda: (place.output / "articles/due/index.html").exists(), "it has appeared")
+    page.reload()
+
+    assert "Appears on" in seen or datetime.now(UTC) > due
+    expect(line).to_contain_text("Published")
+    page.close()
 
 
 def test_an_address_that_changes_leads_on_and_a_text_that_is_linked_stays(

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -51,6 +52,15 @@ def told(numbers: Sequence[int]) -> None:
     raise ValueError(f"number {numbers[0]} is wrong")
 
 
+def waiting(numbers: Sequence[int]) -> None:
+    os.write(sys.stdout.fileno(), b"begun\n")
+    time.sleep(10 * PATIENCE)
+
+
+def wait_in_forks() -> object:
+    return list(on_every_core(waiting, range(100), AT_ONCE))
+
+
 def double_all() -> object:
     made = list(on_every_core(doubled_together, range(100), AT_ONCE))
     return [number for part, _ in made for number in part] == list(range(0, 200, 2)), len({pid for _, pid in made}) > 1
@@ -71,6 +81,17 @@ def test_the_work_comes_back_in_its_order_from_more_than_one_process() -> None:
 def test_what_is_raised_in_a_fork_is_raised_and_one_that_somebody_ends_is_an_error_and_no_wait() -> None:
     assert apart(tell_one).endswith("ValueError: number 0 is wrong\n")
     assert "BrokenProcessPool" in apart(end_one)
+
+
+def test_forks_end_with_a_process_that_is_killed() -> None:
+    command = [sys.executable, "-c", f"from {__name__} import {wait_in_forks.__name__} as wait; wait()"]
+    killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert killed.stdout
+    assert killed.stdout.readline()
+
+    killed.kill()
+
+    killed.communicate(timeout=PATIENCE)  # until nobody holds the pipe
 
 
 def test_a_process_with_threads_does_the_work_itself() -> None:
@@ -107,6 +128,7 @@ def command(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=10 * PATIENCE,
     )
 
 

@@ -479,7 +479,8 @@ def test_what_falls_due_broken_is_told_once_and_comes_when_it_is_mended(place: P
     assert len([line for line in said if "/nowhere/" in line]) == 1
 
 
-def test_the_command_watches_and_says_when_it_ends(place: Place) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_the_command_watches_and_is_known_to_have_ended_however_it_does(place: Place, number: int, code: int) -> None:
     (place.folder / "publishconf.py").write_bytes((ROOT / "publishconf.py").read_bytes())
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SITE_URL": SITE_URL}
     command = [sys.executable, "-m", "press", "watch"]
@@ -494,11 +495,11 @@ def test_the_command_watches_and_says_when_it_ends(place: Place) -> None:
             wait_for(lambda: "abcd" in state(place).live)
             assert 'id="comment-abcd"' in place.page(f"/{ARTICLE}")
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
             process.wait(SOON)
 
-    assert not state(place).watching
-    assert process.returncode == 0
+    assert (state(place).watching, state(place).killed) == (False, number == signal.SIGKILL)
+    assert process.returncode == code
 
 
 # The cache

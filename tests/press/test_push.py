@@ -1,5 +1,6 @@
 """What is printed goes where it is served: by the owner's commands, again until it has arrived, and told while it has not."""
 
+import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ import pytest
 
 from contract.manifest import BuildStatus
 from press.errors import BuildError
-from press.push import commands_of
+from press.push import Push, commands_of
 from tests.support.place import ARTICLE, Place, a_comment
 from tests.support.process import PATIENCE_SECONDS, run, wait_until
 
@@ -67,6 +68,20 @@ def test_what_is_printed_arrives_and_what_was_taken_off_is_told_until_it_has(sen
     down.unlink()
     wait_until(lambda: "Words to be taken off." not in served(sending), "the erasure has arrived")
     wait_until(lambda: not status(sending).erased_since, "that is told")
+
+
+def test_a_process_that_a_command_leaves_running_holds_up_no_push(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    push = Push([["sh", "-c", f"sleep 600 & echo $! > {left}; echo no host; exit 1"]], lambda _: None)
+    waiting = BuildStatus(unsent=1)
+    try:
+        push.turn(waiting, is_quiet=True)
+        wait_until(
+            lambda: push.turn(waiting, is_quiet=False) == {"push_fault": "sh: no host"}, "what it said last is told"
+        )
+    finally:
+        os.kill(int(left.read_text()), signal.SIGKILL)
+        push.close()
 
 
 @pytest.mark.parametrize(

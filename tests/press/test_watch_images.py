@@ -62,6 +62,14 @@ def test_a_photograph_that_is_broken_is_passed_on_for_the_build_to_tell(place: P
         assert broken in until(changes, broken)
 
 
+def test_a_folder_that_cannot_be_watched_is_told_and_not_waited_for(place: Place) -> None:
+    with (
+        pytest.raises(OSError, match="What changes cannot be watched"),
+        watching(place.folder / "nothing", place.folder / "theme", place.folder),
+    ):
+        pass
+
+
 def test_no_process_is_left_when_the_watch_ends(place: Place) -> None:
     with watching(place.folder / "content", place.folder / "theme", place.folder, place.folder / "cache"):
         a_photograph_of_a_phone(place)

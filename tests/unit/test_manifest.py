@@ -11,6 +11,7 @@ from jinja2 import DictLoader, UndefinedError
 
 from contract.manifest import BuildStatus, Conversation, dumps, load
 from contract.templates import day, environment
+from press.output.folder import watch_lock
 from tests.support.facts import a_site
 
 
@@ -124,7 +125,13 @@ def test_the_state_of_the_press_is_read_as_it_was_written(tmp_path: Path) -> Non
     )
     (tmp_path / "press.json").write_text(press.dumps(), "utf-8")
 
-    assert BuildStatus.load(tmp_path / "press.json") == press
+    assert BuildStatus.load(tmp_path / "press.json") == press  # of another machine there is no lock
+    (tmp_path / "press.lock").touch()
+    killed = BuildStatus.load(tmp_path / "press.json")
+    with watch_lock(tmp_path / "press.lock"):
+        assert BuildStatus.load(tmp_path / "press.json") == press
+    assert (killed.watching, killed.killed) == (False, True)
+    assert killed.wrong(tmp_path / "press.json", datetime.now(UTC)).startswith("it was killed")
 
 
 @pytest.mark.parametrize("text", [

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract import atomic
 from contract.comment import dumps, read
 from contract.thread import read_all
 from postbox.moderation import publisher
@@ -102,7 +103,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch, step: str) -> Iterator[None]:
             calls: Iterator[Callable[..., Any]] = iter([transaction, transaction, crash])
             patch.setattr(publisher, "transaction", lambda connection: next(calls)(connection))
         else:
-            patch.setattr({"write": publisher, "fsync": os}.get(step, Inbox), step, crash)
+            patch.setattr({"write": atomic, "fsync": os}.get(step, Inbox), step, crash)
         with pytest.raises(CrashError):
             yield
 
@@ -123,7 +124,10 @@ def test_a_crash_at_any_step_is_repaired_at_the_next_start_once(
 
 
 def test_a_file_appears_whole_and_leaves_no_draft_behind(tmp_path: Path) -> None:
-    publisher.write(tmp_path / "a" / "b.md", "Words\r\nand “quotes”\n")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/.b.md.new").symlink_to("elsewhere")  # as nobody but an enemy leaves one
+
+    atomic.write(tmp_path / "a" / "b.md", "Words\r\nand “quotes”\n".encode())
 
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.md"]
     assert (tmp_path / "a" / "b.md").read_bytes() == "Words\r\nand “quotes”\n".encode()

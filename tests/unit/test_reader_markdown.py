@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.reader_markdown import ELEMENTS, REL, render
+from contract.reader_markdown import _CLEANER, _MARKDOWN, ELEMENTS, REL, _plain, render
 
 MARKS = [
     *["*", "**", "_", "__", "`", "``", "```", "~~~", "> ", "- ", "1. ", "2) ", "# ", "| ", "---", "===", "    ", "\t"],
@@ -73,6 +73,21 @@ def test_no_word_is_lost(marks: list[str]) -> None:
 
     seen = html.text + "".join(attributes.get("href") or "" for _, attributes in html.elements)
     assert [word for word in words if word.casefold() not in seen.casefold()] == []
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["*", "**", " ", "\n", "\n\n", "a", "Words of", "3", ".", ")", "é", "½"]) | pieces).map(
+        "".join
+    )
+)
+def test_a_plain_text_is_what_the_parser_makes_of_it(text: str) -> None:
+    assert render(text) == _CLEANER.clean(_MARKDOWN.render(text))
+
+
+@pytest.mark.parametrize("text", ["One.", "“Two”, *three* and\n**four five**!\n\nSix: 7 – *8*."])
+def test_a_text_without_other_marks_takes_no_parser(text: str) -> None:
+    assert _plain(text)
 
 
 @pytest.mark.parametrize(("text", "html"), [

@@ -75,11 +75,13 @@ def test_whoever_is_not_signed_in_learns_how_to_be_and_nothing_else(
 @pytest.mark.parametrize("address", ["/", "/comment/0001", "/undo", "/sign-out"])
 def test_whoever_is_not_signed_in_decides_nothing(client: TestClient, settings: Settings, address: str) -> None:
     form = {"name": seen(settings, "0001"), "action": "remove", name_of(settings, send(settings)): "tick"}
+    form |= {"answer": "An hour’s <b>work</b>."}
     before = everything(settings)
 
     answer = client.post(address, data=form)
 
     assert answer.status_code == 401
+    assert '<p class="typed">An hour’s &lt;b&gt;work&lt;/b&gt;.</p>' in answer.text
     assert everything(settings) == before
 
 
@@ -673,7 +675,7 @@ def test_the_tasks_end_with_the_application(settings: Settings) -> None:
             during = len(asyncio.all_tasks())
         return during, len(asyncio.all_tasks())
 
-    assert asyncio.run(tasks()) == (4, 1)
+    assert asyncio.run(tasks()) == (5, 1)
 
 
 # Whatever a row holds

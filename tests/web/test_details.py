@@ -4,18 +4,20 @@ import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
 from contract import facts
 from contract.manifest import BuildStatus
-from postbox.desk import facts as details
 from postbox.desk.facts import edited
 from postbox.desk.sessions import SignIn
 from postbox.settings import Settings
+from postbox.writing import publisher
 from tests.support.desk import client, signed_in
 from tests.support.place import ROOT, Place
 from tests.support.process import serve
@@ -33,6 +35,12 @@ ODD = (
 def david(client: TestClient, settings: Settings) -> TestClient:
     shutil.copy(ROOT / "content/site.toml", settings.content)
     return signed_in(client, settings)
+
+
+def a_photograph() -> bytes:
+    made = BytesIO()
+    Image.new("RGB", (40, 30), "tan").save(made, "JPEG")
+    return made.getvalue()
 
 
 def fields(page: str) -> dict[str, str]:
@@ -85,7 +93,7 @@ def test_a_file_that_was_changed_meanwhile_is_not_overwritten(david: TestClient,
     assert answer.status_code == 409
     assert "The site says now: at noon" in answer.text
     assert 'value="Coach"' in answer.text
-    assert again.headers["location"] == "/details?flash=later"
+    assert again.headers["location"].startswith("/details?flash=later&undo=")
     assert (facts.loads(path.read_bytes())["hours"], facts.loads(path.read_bytes())["role"]) == ("", "Coach")
 
 
@@ -95,12 +103,43 @@ def test_a_fault_from_before_takes_back_nothing_that_may_mend_it(
     form = fields(david.get("/details").text)
     old = BuildStatus(watching=True, failed="2026-11-22T10:15:00.000000+00:00", faults=["PORTRAIT: it is no picture"])
     settings.site.with_name("press.json").write_text(old.dumps(), "utf-8")
-    monkeypatch.setattr(details, "LIVE_SECONDS", 0.2)
+    monkeypatch.setattr(publisher, "LIVE_SECONDS", 0.2)
 
     answer = david.post("/details", data=form | {"role": "Coach", "action": "publish"}, follow_redirects=False)
 
-    assert answer.headers["location"] == "/details?flash=soon"
+    assert answer.headers["location"].startswith("/details?flash=soon&")
     assert facts.loads((settings.content / "site.toml").read_bytes())["role"] == "Coach"
+
+
+def test_a_photograph_is_taken_and_a_change_is_undone_and_brought_back(david: TestClient, settings: Settings) -> None:
+    form, path = fields(david.get("/details").text), settings.content / "site.toml"
+    before, words = path.read_bytes(), {"role": "Coach", "action": "publish"}
+    files = {"picture": ("me.jpg", b"GIF89a, no photograph")}
+
+    refused = david.post("/details", data=form | words, files=files)
+    files["picture"] = ("me.jpg", a_photograph())
+    answer = david.post("/details", data=form | words, files=files, follow_redirects=False)
+
+    assert (refused.status_code, 'value="Coach"' in refused.text) == (422, True)
+    assert "Choose a photograph" in refused.text
+    portrait = facts.loads(path.read_bytes())["portrait"]
+    assert re.fullmatch(r"images/david-\w+\.jpg", portrait)
+    assert (settings.content / portrait).read_bytes() == a_photograph()
+    version = answer.headers["location"].partition("undo=")[2]
+    david.post("/details", data={"version": version, "action": "undo"})
+    assert path.read_bytes() == before
+    assert 'value="Coach"' in david.get("/details", params={"version": version}).text
+    assert david.get("/versions/site.toml", params={"id": version}).text.count("?id=") == 3
+    assert david.get("/write/site.toml").status_code == david.post("/write/site.toml", data=form).status_code == 404
+
+
+def test_words_of_somebody_who_is_not_signed_in_come_back(david: TestClient) -> None:
+    form = fields(david.get("/details").text)
+    david.cookies.clear()
+
+    answer = david.post("/details", data=form | {"role": "Coach", "action": "publish"}, files={"picture": b"x"})
+
+    assert (answer.status_code, '<p class="typed">Coach</p>' in answer.text) == (401, True)
 
 
 @pytest.mark.parametrize("spoil", [
@@ -141,16 +180,26 @@ def test_david_says_who_he_is_and_his_pages_show_it(served: tuple[Place, str], b
         page.get_by_role("link", name="Your details").click()
 
     page.get_by_label("What you are").fill("Movement coach" if scripts else "Coach")
+    if scripts:
+        page.get_by_label("Or choose one from this device").set_input_files(
+            {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": a_photograph()}
+        )
     page.get_by_role("button", name="Look at it").click()
     expect(page.get_by_role("complementary")).to_contain_text("oach")
     assert "oach" not in place.page("/contact/") or scripts
     page.get_by_role("button", name="Publish").click()
 
-    expect(page.get_by_role("status")).to_have_text("Published. Your pages show it now.")
+    expect(page.get_by_role("status")).to_contain_text("Published. Your pages show it now.")
     page.goto(f"{address}/contact/")
     expect(page.locator("body")).to_contain_text("Movement coach" if scripts else "Coach")
     text = (place.folder / "content/site.toml").read_text("utf-8").splitlines()
-    assert len(set(text) - set((ROOT / "content/site.toml").read_text("utf-8").splitlines())) == 1
+    assert len(set(text) - set((ROOT / "content/site.toml").read_text("utf-8").splitlines())) == 1 + scripts
+    if scripts:
+        assert re.search(r'<aside class="card[^>]*>\s*<picture', place.page("/"))
+        page.go_back()
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("status")).to_contain_text("Undone. Your pages show what they showed before.")
+        assert "Movement coach" not in place.page("/contact/")
     context.close()
 
 

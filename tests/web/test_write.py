@@ -1,9 +1,10 @@
 """Writing at the desk without JavaScript: every refusal gives every word back, and no file changes but by Publish."""
 
+import asyncio
 import html
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 from httpx2 import Response
 from PIL import Image
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from postbox.settings import Settings
+from postbox.web import uploads
 from postbox.writing.texts import Texts
 from tests.support.desk import a_client, signed_in
 
@@ -86,7 +89,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a picture of half a header": ({"picture": a_photograph()[:12], "alt": "A foot"}, 422, "a JPEG, PNG or WebP"),
     "too many pixels": ({"picture": HUGE, "alt": "A foot"}, 422, "50 is the most"),
     "too many bytes": ({"picture": a_photograph() + bytes(26 << 20), "alt": "A foot"}, 422, "more than 25 MB"),
-    "a press that does not run": ({"action": "look"}, 409, "the press does not run"),
+    "a press that does not run": ({"action": "look"}, 409, "the part that makes the pages does not run"),
     "another device": ({"number": "7"}, 409, "changed elsewhere meanwhile"),
     "a change in an editor": ({"base": "0" * 64}, 409, "changed elsewhere meanwhile"),
 }  # fmt: skip
@@ -109,31 +112,63 @@ def test_what_is_refused_says_why_and_gives_every_word_back(
     assert not list((settings.content / "images").glob("*"))
 
 
-def test_words_of_someone_who_is_not_signed_in_come_back_and_are_kept_nowhere(
-    author: TestClient, settings: Settings
-) -> None:
-    page = author.get(f"/write/{KEY}").text
-    author.cookies.clear()
+def a_part(name: str, value: bytes) -> bytes:
+    return b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name.encode(), value)
 
+
+def a_body(text: bytes = b"An hour's work.", *after: bytes) -> bytes:
+    """Return a form of a text as a browser sends it."""
+    parts = [a_part("title", b"Shoes & socks"), a_part("text", text), a_part("action", b"publish"), *after]
+    return b"".join(parts) + b"--x--\r\n"
+
+
+A_FILE = b'--x\r\nContent-Disposition: form-data; name="picture"; filename="a.jpg"\r\n\r\n%b\r\n'
+LONG = b"long words \xe2\x80\x99 " * (3 << 16)
+# What is sent, by whom: the status, what is told, and how its words come back.
+UNSAVED: dict[str, tuple[bytes, dict[str, str], int, str, str]] = {
+    "out": (a_body(), {"cookie": ""}, 401, "You’ve been signed out", "An hour's work."),
+    "out, with a picture": (a_body(b"Mine.", A_FILE % bytes(3 << 20)), {"cookie": ""}, 401, "signed out", "Mine."),
+    "of another site": (a_body(), {"sec-fetch-site": "cross-site"}, 403, "a page that isn’t the desk’s", "An hour's work."),
+    "of another site, as a script": (
+        a_body(), {"sec-fetch-site": "cross-site", "accept": "application/json"}, 403, "nothing of it was saved", "An hour's work."),
+    "words that are too long": (a_body(LONG), {}, 413, "longer than 2 MB", LONG[: (2 << 20) - 13].decode("utf-8", "ignore")),
+    "a picture before words, far too large": (
+        a_body(b"Mine.", A_FILE % bytes(70 << 20), a_part("summary", b"Behind.")), {}, 422, "more than 25 MB", "Mine."),
+    "cut off": (a_body()[:-60], {}, 400, "did not arrive whole", "An hour's work."),
+    "no UTF-8": (a_body(b"An h\xffur."), {}, 400, "did not arrive as they were typed", "An h\ufffdur."),
+    "too many fields": (a_body(b"Mine.", *[a_part("x", b"")] * 40), {}, 400, "more than 40 fields", "Mine."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "headers", "status", "told", "text"), UNSAVED.values(), ids=UNSAVED)
+def test_words_that_cannot_be_taken_come_back_in_a_form_and_are_kept_nowhere(
+    author: TestClient, settings: Settings, body: bytes, headers: dict[str, str], status: int, told: str, text: str
+) -> None:
     answer = author.post(
-        f"/write/{KEY}",
-        data=form(page) | {"text": "An hour's work.", "action": "publish"},
-        files={"picture": ("a.jpg", bytes(3 << 20))},
+        f"/write/{KEY}", content=body, headers={"content-type": "multipart/form-data; boundary=x"} | headers
     )
 
-    assert (answer.status_code, form(answer.text)["text"]) == (401, "An hour's work.")
-    assert (author.get("/write").status_code, author.get(f"/write/{KEY}").status_code) == (401, 401)
+    assert (answer.status_code, words_are_in(answer, told, "Shoes & socks", 'role="alert"')) == (status, True)
+    assert form(answer.text)["text"] == text
     assert Texts(settings.content, settings.desk).all_working() == []
     assert (settings.content / f"{KEY}.md").read_bytes() == FILE
 
 
-def test_a_form_of_another_site_writes_nothing(author: TestClient, settings: Settings) -> None:
-    answer = author.post(
-        f"/write/{KEY}", data={"text": "Theirs.", "action": "publish"}, headers={"sec-fetch-site": "cross-site"}
-    )
+def test_a_form_that_takes_too_long_gives_back_what_arrived(
+    author: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "BODY_SECONDS", 0.05)
 
-    assert answer.status_code == 403
-    assert Texts(settings.content, settings.desk).all_working() == []
+    async def slowly(_: Request) -> AsyncIterator[bytes]:
+        yield a_body()[:-30]
+        await asyncio.sleep(5)
+
+    monkeypatch.setattr(Request, "stream", slowly)
+
+    answer = author.post(f"/write/{KEY}", headers={"content-type": "multipart/form-data; boundary=x"})
+
+    assert (answer.status_code, words_are_in(answer, "took too long to arrive")) == (408, True)
+    assert form(answer.text)["text"] == "An hour's work."
 
 
 def test_a_text_changed_in_an_editor_is_not_published_over(author: TestClient, settings: Settings) -> None:
@@ -176,7 +211,7 @@ def test_an_unfinished_copy_is_not_lost_where_its_text_goes_off_the_site(
 
     assert words_are_in(
         author.get(answer.headers["location"]),
-        "Deleted." if action == "delete" else "It goes out when the press runs again.",
+        "Deleted." if action == "delete" else "It goes out when the part that makes the pages runs again.",
     )
     file = settings.content / f"{KEY}.md"
     assert (b"\r\nStatus: draft\r\n" in file.read_bytes()) if action == "take off" else not file.exists()
@@ -186,6 +221,43 @@ def test_an_unfinished_copy_is_not_lost_where_its_text_goes_off_the_site(
     if action == "delete":
         author.post(f"/write/{KEY}", data={"action": "restore"})
         assert file.read_bytes() == FILE
+
+
+def test_a_text_that_was_never_published_is_thrown_away_taken_back_and_deleted_for_good(
+    author: TestClient, settings: Settings
+) -> None:
+    key = author.post("/write", data={"kind": "articles"}).headers["location"].removeprefix("/write/")
+    send(author, key=key, title="Begun", text="Some words.")
+
+    send(author, "discard", key=key)
+
+    assert words_are_in(author.get("/write"), "Begun", "Thrown away")
+    assert "Some words." not in author.get(f"/write/{key}").text
+    author.post(f"/write/{key}", data={"action": "restore"})
+    assert form(author.get(f"/write/{key}").text)["text"] == "Some words."
+    send(author, "discard", key=key)
+    author.post(f"/write/{key}", data={"action": "delete for good"})
+    texts = Texts(settings.content, settings.desk)
+    assert (texts.working(key), texts.versions(key)) == (None, [])
+    assert "Begun" not in author.get("/write").text
+
+
+def test_a_page_of_a_text_reads_no_other_text_twice(author: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = author.post("/write", data={"kind": "articles"}).headers["location"]
+    author.get(key)
+    monkeypatch.setattr(Texts, "file", lambda _, key: b"" if "/new-" in key else pytest.fail(f"{key} was read"))
+
+    assert words_are_in(author.get(key), "Shoes", "Put the link into the text")
+
+
+def test_what_is_published_while_no_press_runs_goes_out_later(author: TestClient, settings: Settings) -> None:
+    answer = send(author, "publish", text="Mine.")
+
+    assert words_are_in(
+        author.get(answer.headers["location"]), "Published. It goes out when the part that makes the pages runs again."
+    )
+    assert (settings.content / f"{KEY}.md").read_bytes() == FILE.replace(b"Some words.", b"Mine.")
+    assert Texts(settings.content, settings.desk).pending()[KEY].old == FILE
 
 
 def test_a_text_that_is_linked_stays_until_the_link_is_gone(author: TestClient, settings: Settings) -> None:

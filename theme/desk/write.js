@@ -4,6 +4,7 @@
   "use strict";
   const PAUSE = 2000; // milliseconds after the last key
   const KEEPALIVE = 60000; // bytes that a browser sends when its page is gone
+  const PICTURE = 25 * 1024 * 1024; // bytes of the largest
   const form = document.querySelector("form.writing");
   const text = document.querySelector("#text");
   const told = document.querySelector("#autosave");
@@ -177,7 +178,16 @@
   const atCaret = (mark) => () => {
     if (text.selectionStart && !text.value.includes(mark)) text.setRangeText(`\n\n${mark}\n\n`, text.selectionEnd, text.selectionEnd, "end");
   };
-  document.querySelector("#picture")?.addEventListener("change", atCaret("[picture]"));
+  const picture = /** @type {HTMLInputElement} */ (document.querySelector("#picture"));
+  const hint = /** @type {HTMLElement} */ (document.querySelector("#picture-hint"));
+  const asked = hint.textContent;
+  picture.addEventListener("change", () => {
+    const isLarge = (picture.files?.[0]?.size || 0) > PICTURE;
+    hint.textContent = isLarge ? "This picture has more than 25 MB. Choose a smaller one." : asked;
+    hint.role = isLarge ? "alert" : null;
+    if (isLarge) picture.value = ""; // or every word would wait behind it
+    else atCaret("[picture]")();
+  });
   document.querySelector("#link")?.addEventListener("change", atCaret("[link]"));
 
   // Pasted text: headings, bold, italic, links, lists and quotations; the rest plain
