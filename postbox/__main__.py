@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -181,6 +182,25 @@ def _backup(settings: Settings) -> None:
     if sys.stdout.isatty():
         raise ValueError("a backup is no text for a terminal; send it to a file: backup >FILE.tar.gz")
     backup.write(settings, sys.stdout.buffer)
+
+
+@_command
+@click.argument("file", metavar="FILE", help="A database, like var/inbox/inbox.sqlite of a backup.")
+@click.option("--replace", is_flag=True, help="Also where there are comments, which are then gone.")
+def _load_inbox(settings: Settings, file: str, *, replace: bool) -> None:
+    """Put an inbox that was a file into PostgreSQL."""
+    if not settings.postgresql:
+        raise ValueError("POSTBOX_INBOX is not set; without PostgreSQL the file itself is the inbox, in var/inbox/")
+    from postbox.store.shared_inbox import SharedInbox
+
+    inbox = SharedInbox(settings, role="desk")
+    if not replace and inbox.one("SELECT 1 AS one FROM comment LIMIT 1"):
+        raise ValueError("there are comments in PostgreSQL already; say it again with --replace, and they are gone")
+    if not Path(file).is_file():
+        raise ValueError(f"{file} is not there")
+    comments = inbox.load(Path(file))
+    _moderation(settings)  # which erases again
+    _answer({"comments": comments})
 
 
 @_command
