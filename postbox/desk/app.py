@@ -75,6 +75,7 @@ def application(settings: Settings) -> Starlette:
     writing: list[tuple[str, *tuple[Handler, ...]]] = [
         ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", write.show, write.change), ("/versions/{key:path}", write.versions),
         ("/proof/{name}", write.proof_page), ("/images/{name}", write.image), ("/details", facts.show, facts.publish),
+        ("/{below:path}/images/{name}", write.image),  # in a page of a site below a path
     ]  # fmt: skip
     app = Starlette(
         routes=[
