@@ -157,7 +157,7 @@ def change(desk: DeskRequest) -> Response:
     except (TextError, OSError, sqlite3.Error) as error:
         if not isinstance(error, TextError):
             log.fault(error)
-        view = _typed(desk, key)
+        view = _typed(desk, key) if "text" in desk.form else _view(desk, key)  # a button alone sends no words
         view.status, view.problems = (409 if isinstance(error, TextError) else 503), {"": _sentence(error)}
         return _saved(desk, view) if wants_json else _page(desk, view)
 

@@ -14,12 +14,11 @@ from postbox import log
 from postbox.settings import Settings
 from postbox.store.database import TIMEOUT_SECONDS, connect, transaction
 from postbox.store.postgresql import Connection, migrate, owns
-from postbox.store.submissions import MIGRATIONS, Inbox, InboxError, Role, add_columns
+from postbox.store.submissions import MIGRATIONS, TABLES, Inbox, InboxError, Role, add_columns
 
 T = TypeVar("T")
 
-TABLES = ("comment", "revision", "subscription", "refused", "message", "event", "erasure")
-NUMBERED = ("event", "erasure")
+NUMBERED = ("event", "erasure")  # in the order in which they came
 COPIED_BYTES = 64 * 1024 * 1024  # of a row, to look at and leave out
 PORTION = 500  # rows in memory, where all are copied
 AGAIN_SECONDS = 1.0  # between two tries to connect
@@ -54,6 +53,7 @@ class SharedInbox(Inbox):
             InboxError: if the address names the other's role.
         """
         self._settings, self._wait, self._role = settings, wait_seconds, role
+        self.dropped = set()
         self._failure, self._again_at, self._sweep_at = "", 0.0, 0.0
         self._connect()
 
@@ -130,6 +130,10 @@ class SharedInbox(Inbox):
     def too_long(self) -> int:
         """No row is."""
         return 0
+
+    def overlong(self) -> set[str]:
+        """No table has a row that is."""
+        return set()
 
     def copy(self, path: Path) -> None:
         """Copy it as of one moment into a database of SQLite, the form of every backup."""

@@ -16,7 +16,8 @@ import psycopg
 from postbox.settings import Settings
 from postbox.store.handover import Sender
 from postbox.store.postgresql import Connection
-from postbox.store.shared_inbox import TABLES, SharedInbox
+from postbox.store.shared_inbox import SharedInbox
+from postbox.store.submissions import TABLES
 from tests.support.place import ROOT
 from tests.support.process import PATIENCE_SECONDS, wait_until
 
