@@ -77,7 +77,7 @@ class Cluster:
         """End it as a power cut would, and wait until its own processes have seen so."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         self.process.kill()
-        self.process.wait()
+        self.process.wait(PATIENCE_SECONDS)
         wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "PostgreSQL is gone")
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class Cluster:
     def owner(self, database: str) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
         """Connect as whoever may do anything."""
         address = f"postgresql://owner@/{database}?host={self._folder}"
-        with psycopg.connect(address, autocommit=True) as connection:
+        with psycopg.connect(address, autocommit=True, connect_timeout=PATIENCE_SECONDS) as connection:
             yield connection
 
     def fresh(self) -> Overrides:
