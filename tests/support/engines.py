@@ -45,8 +45,9 @@ class Cluster:
         self._folder = folder
         self._options = (*OPTIONS, f"fsync={'on' if is_durable else 'off'}")
         folder.chmod(0o755)  # services of users of their own reach the socket
-        self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-        if self._as:
+        self._as = ["setpriv", "--pdeathsig=QUIT"]  # so that it ends with whoever started it, however that ends
+        if os.getuid() == 0:
+            self._as += ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
             shutil.chown(folder, "postgres")
         data = [self._program("initdb"), "-D", str(folder / "data"), "-U", "owner", "-A", "trust", "-E", "UTF8"]
         subprocess.run(
