@@ -200,7 +200,9 @@ def _behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
     if not caddy:
         yield ours
         return
-    text = (ROOT / "online/Caddyfile").read_text("utf-8").replace("example.org", HOST).replace("/srv/site", str(site))
+    options, block = (ROOT / "online" / name for name in ("site-options.caddy", "site.caddy"))
+    text = block.read_text("utf-8").replace("example.org", HOST).replace("/srv/site/var/public", str(site))
+    text = f"{{\n\timport {options}\n}}\n{text.replace('/srv/site', str(site))}"
     (site / "Caddyfile").write_text(text)
     command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(site / "Caddyfile")]
     done = subprocess.run(command, capture_output=True, text=True)
