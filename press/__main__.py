@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pelican.settings import DEFAULT_CONFIG
@@ -21,11 +21,13 @@ from pelican.utils import slugify
 from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
 from press.incremental.parallel import Progress
-from press.proof import proving
 from press.push import Push, commands_of
-from press.watch import Watcher, watching
+
+if TYPE_CHECKING:
+    from press.watch import Watcher
 
 PROGRESS_SECONDS = 0.5
+PUSH_TRIES = 4  # of a command that sends once and ends: some 14 seconds of pauses
 START_SECONDS, LOOK_SECONDS = 30.0, 0.05  # for a server to listen, or to end
 
 
@@ -44,14 +46,40 @@ def main() -> None:
 
 @cli.command()
 def publish() -> None:
-    """Write the site for the address in SITE_URL into output/."""
+    """Write the site for the address in SITE_URL into output/, and send it with the commands in SITE_PUSH."""
     started = time.perf_counter()
     with contextlib.closing(Builder(Path("publishconf.py"), {}, progress=_progress())) as builder:
-        builder.build_all()
+        commands = commands_of(builder.push_commands)
+        try:
+            builder.build_all()
+        except BuildError:  # what was printed all the same, like an erasure, is sent
+            _send(builder, commands)
+            raise
         for line in builder.held_back:
             print(line)
+        seconds = time.perf_counter() - started
+        print(f"output/ holds the site for {os.environ['SITE_URL']}, built in {seconds:.2f} s", flush=True)
+        if not _send(builder, commands):
+            sys.exit(1)
     gc.freeze()  # on its way out Python would look through all of it once more
-    print(f"output/ holds the site for {os.environ['SITE_URL']}, built in {time.perf_counter() - started:.2f} s")
+
+
+def _send(builder: Builder, commands: list[list[str]]) -> bool:
+    """Send what was printed, in a few tries; tell whether it has arrived, and say why it has not."""
+    said: list[str] = []
+    with contextlib.closing(Push(commands, said.append)) as push:
+        for _ in range(PUSH_TRIES if commands and builder.state.unsent else 0):
+            if said:
+                print(said.pop(), file=sys.stderr, flush=True)
+            while not (ended := push.turn(builder.state, is_quiet=True)):
+                time.sleep(LOOK_SECONDS)
+            builder.tell(**ended)
+            if not said:
+                print("sent")
+                return True
+    if said:
+        print(f"Not sent: {builder.state.push_fault}. Correct that, then say it again.", file=sys.stderr)
+    return not said
 
 
 @cli.command()
@@ -60,6 +88,7 @@ def watch() -> None:
     with _watcher("publishconf.py", is_compressing=True) as (_, watcher):
         watcher.build_all()
         print("watching", flush=True)
+        _tell_systemd()
         watcher.run()
 
 
@@ -103,6 +132,13 @@ def article(title: str) -> None:
     except FileExistsError:
         sys.exit(f"{path} is there already; choose another title, or change that one")
     print(f"{path}: write it, then delete the line “Status: draft” to publish it")
+
+
+def _tell_systemd() -> None:
+    """Let what waits for the first build begin, where systemd has started this process (sd_notify(3))."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.sendto(b"READY=1", address.replace("@", "\0", 1))
 
 
 @contextlib.contextmanager
@@ -149,8 +185,11 @@ def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:
 
 
 @contextlib.contextmanager
-def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
+def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, "Watcher"]]:
     """Make a builder and what watches for it, until the process is told to end."""
+    from press.proof import proving  # a build needs none of these
+    from press.watch import Watcher, watching
+
     for number in (
         signal.SIGTERM,
         signal.SIGINT,

@@ -7,7 +7,7 @@ GET and HEAD change nothing; a decision is a POST that names the words it was ma
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ DELETIONS_SECONDS = 0.2
 PRESS_SECONDS = 1.0
 LOOK_SECONDS = 60.0
 LATE_SECONDS = 3600
+CANCEL_SECONDS = 0.5  # until a task that has not ended is told again
 DESK = "postbox_desk"  # the channel on which PostgreSQL tells of what has come
 
 
@@ -63,14 +64,18 @@ def application(settings: Settings) -> Starlette:
         for listener in listeners:
             await asyncio.to_thread(listener.close)
         context.wakeup.close()
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        working = set(tasks)
+        while (
+            working
+        ):  # one that gets an answer in that moment goes on (asyncio.wait_for before Python 3.12, in aiosmtplib too)
+            for task in working:
+                task.cancel()
+            _, working = await asyncio.wait(working, timeout=CANCEL_SECONDS)
 
     writing: list[tuple[str, *tuple[Handler, ...]]] = [
         ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", write.show, write.change), ("/versions/{key:path}", write.versions),
         ("/proof/{name}", write.proof_page), ("/images/{name}", write.image), ("/details", facts.show, facts.publish),
+        ("/{below:path}/images/{name}", write.image),  # in a page of a site below a path
     ]  # fmt: skip
     app = Starlette(
         routes=[

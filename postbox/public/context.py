@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -164,7 +163,7 @@ class IntakeContext:
         headers = site.headers | PRIVATE
         base = ""
         if site.is_apart:  # its pages lead to the site, and load nothing from there
-            site, base = replace(site, script="", icon="", portrait="", is_plain_host=False), site.url
+            site, base = site.elsewhere, site.url
 
         def draw() -> str:
             return rooted(self._theme.get_template(template).render(site=site, **values), base)

@@ -172,6 +172,11 @@ class Connection:
         return self._real.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
     @property
+    def server_version(self) -> str:
+        """The version of PostgreSQL, in words."""
+        return str(self._real.info.parameter_status("server_version"))
+
+    @property
     def is_closed(self) -> bool:
         """Whether it has ended, of itself or with the server."""
         return self._real.closed
@@ -181,10 +186,14 @@ class Connection:
         with self._asking():
             return self._real.execute(_translated(statement), [_storable(value) for value in values] or None)
 
-    def notified(self, seconds: float) -> bool:
-        """Wait so long at most for what this connection listens to; return whether anything came."""
+    def fileno(self) -> int:
+        """Return what is ready to read once something comes, for ``select``."""
+        return self._real.fileno()
+
+    def notified(self) -> bool:
+        """Take what has come of what this connection listens to; return whether anything has."""
         with self._asking():
-            return any(True for _ in self._real.notifies(timeout=seconds, stop_after=1))
+            return bool([*self._real.notifies(timeout=0)])
 
     def close(self) -> None:
         """End it."""

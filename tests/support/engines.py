@@ -1,6 +1,7 @@
 """Both engines of an inbox: a PostgreSQL of the test session's own, empty for each test that asks."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from postbox.store.handover import Sender
 from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import SharedInbox
 from postbox.store.submissions import TABLES
+from tests.support.place import ROOT
 from tests.support.process import PATIENCE_SECONDS, wait_until
 
 Overrides = dict[str, str]
@@ -31,9 +33,9 @@ OPTIONS = (
     "shared_buffers=16MB",
     "log_min_messages=fatal",
 )
-DATABASE = "inbox"
+DATABASE = "postbox"
 EMPTIED = (*TABLES, "site_file", "published", "rate")
-ROLES = "CREATE ROLE postbox_desk LOGIN; CREATE ROLE postbox_intake LOGIN"
+MADE = re.compile(r"^```sql\n(.*?)^```", re.DOTALL | re.MULTILINE)  # by who runs PostgreSQL, as the page says
 
 
 class Cluster:
@@ -42,6 +44,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         """Make and start it; root's is run by Debian's user postgres, for initdb refuses root."""
         self._folder = folder
+        folder.chmod(0o755)  # services of users of their own reach the socket
         self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
         if self._as:
             shutil.chown(folder, "postgres")
@@ -53,9 +56,10 @@ class Cluster:
 
     def prepare(self) -> None:
         """Make the roles, and the inbox that each test finds empty."""
+        [page] = MADE.findall((ROOT / "docs/publishing.md").read_text("utf-8"))
         with self.owner("postgres") as owner:
-            owner.execute(ROLES)
-            owner.execute(f"CREATE DATABASE {DATABASE} OWNER postbox_desk TEMPLATE template0".encode())
+            for statement in page.split(";"):
+                owner.execute(statement.encode())
         SharedInbox(Settings(**self.settings())).connection.close()  # type: ignore[arg-type]  # two texts
 
     def start(self) -> None:
