@@ -32,12 +32,12 @@ from intake import (
     SLOT,
     BenchError,
     Service,
-    _behind_caddy,
-    _environment,
-    _free_port,
-    _ours,
-    _running,
-    _site,
+    behind_caddy,
+    built,
+    environment_of,
+    free_port,
+    running,
+    serve_ours,
 )
 
 CONNECTIONS = 64
@@ -78,11 +78,11 @@ def main() -> None:
 def _measure() -> dict[str, Any]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder, contextlib.ExitStack() as running:
-        site = _site(Path(folder))
+        site = built(Path(folder))
         page = brotli.compress((site / "output/index.html").read_bytes())
         (site / "output/index.html.br").write_bytes(page)
-        ours = running.enter_context(_ours(site, POSTBOX_PROXY="127.0.0.1"))
-        front = running.enter_context(_behind_caddy(site, ours))
+        ours = running.enter_context(serve_ours(site, POSTBOX_PROXY="127.0.0.1"))
+        front = running.enter_context(behind_caddy(site, ours))
         plain = running.enter_context(_plain(Path(folder), page))
         storms = [_storm("a plain file", plain), _storm("the front page", front.port)]
         with _comments(front) as comments:
@@ -124,9 +124,9 @@ def _plain(folder: Path, data: bytes) -> Iterator[int]:
     """Send a file of these bytes by a Caddy that knows nothing else; give its port."""
     (folder / "plain").mkdir()
     (folder / "plain/index.html").write_bytes(data)
-    port = _free_port()
+    port = free_port()
     command = ["caddy", "file-server", "--root", str(folder / "plain"), "--listen", f"127.0.0.1:{port}"]
-    with _running(command, folder, _environment(HOME=str(folder)), port, log="plain.log"):
+    with running(command, folder, environment_of(HOME=str(folder)), port, log="plain.log"):
         yield port
 
 

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -144,13 +145,16 @@ def _forget(settings: Settings, who: str, *, yes: bool) -> None:
 
 @_command
 @click.argument("who", metavar="WHO", required=False, help=f"{_WHOSE} Without it, every comment.")
-def _export(settings: Settings, who: str | None) -> None:
+@click.option("--messages", is_flag=True, help="Every message from the contact form instead, with how to answer it.")
+def _export(settings: Settings, who: str | None, *, messages: bool) -> None:
     """Print as JSON all that is kept about a person, or every comment in the exchange format, one a line."""
     from postbox.privacy import exchange, subject_access
 
     moderation = _moderation(settings)
+    if who and messages:
+        raise ValueError("--messages prints everybody's; leave out WHO, or --messages")
     if not who:
-        for line in exchange.lines(moderation):
+        for line in exchange.messages(moderation) if messages else exchange.lines(moderation):
             print(_plain_json(line))
     elif who in (theirs := subject_access.find(moderation, who)).comments:
         _answer(subject_access.about_comment(moderation, who), is_json=True)
@@ -184,6 +188,25 @@ def _backup(settings: Settings) -> None:
     if sys.stdout.isatty():
         raise ValueError("a backup is no text for a terminal; send it to a file: backup >FILE.tar.gz")
     backup.write(settings, sys.stdout.buffer)
+
+
+@_command
+@click.argument("file", metavar="FILE", help="A database, like var/inbox/inbox.sqlite of a backup.")
+@click.option("--replace", is_flag=True, help="Also where there are comments, which are then gone.")
+def _load_inbox(settings: Settings, file: str, *, replace: bool) -> None:
+    """Put an inbox that was a file into PostgreSQL."""
+    if not settings.postgresql:
+        raise ValueError("POSTBOX_INBOX is not set; without PostgreSQL the file itself is the inbox, in var/inbox/")
+    from postbox.store.shared_inbox import SharedInbox
+
+    inbox = SharedInbox(settings, role="desk")
+    if not replace and inbox.one("SELECT 1 AS one FROM comment LIMIT 1"):
+        raise ValueError("there are comments in PostgreSQL already; say it again with --replace, and they are gone")
+    if not Path(file).is_file():
+        raise ValueError(f"{file} is not there")
+    comments = inbox.load(Path(file))
+    _moderation(settings)  # which erases again
+    _answer({"comments": comments})
 
 
 @_command

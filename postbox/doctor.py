@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,8 @@ def checks(settings: Settings, *, mail: bool = False) -> Iterator[Finding]:
     yield _public("desk", f"{settings.desk_url}/", (200, 303, 401), "no-store")
     yield from started(settings, seconds=0)
     yield _printed(BuildStatus.load(settings.site.with_name(STATUS_FILE)))
+    if settings.postgresql:
+        yield _inbox(settings)
     yield from _mail(settings, site, mail=mail)
     yield from _rights(settings)
     if site.keep_backup_days:
@@ -152,6 +155,21 @@ def _printed(status: BuildStatus) -> Finding:
     return Finding(
         "texts", wrong or "all are printed", wrong and "Mend that at the desk; journalctl -u site-press says more"
     )
+
+
+def _inbox(settings: Settings) -> Finding:
+    """Ask PostgreSQL as the desk does; nothing is made there."""
+    from postbox.store.postgresql import Connection, owns
+
+    cure = f"Correct POSTBOX_INBOX in {SECRETS}, then systemctl restart site-desk"
+    try:
+        with contextlib.closing(Connection(settings.postgresql, wait_seconds=PATIENCE_SECONDS)) as connection:
+            is_desks, version = owns(connection), connection.server_version
+    except sqlite3.Error as error:
+        return Finding("inbox", str(error), cure)
+    if not is_desks:
+        return Finding("inbox", "the role of POSTBOX_INBOX does not own the database", cure)
+    return Finding("inbox", f"PostgreSQL {version} answers")
 
 
 def _mail(settings: Settings, site: Site, *, mail: bool) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pelican.settings import DEFAULT_CONFIG
@@ -21,9 +21,10 @@ from pelican.utils import slugify
 from press.builder import PREVIEW, Builder
 from press.errors import BuildError, place_of
 from press.incremental.parallel import Progress
-from press.proof import proving
 from press.push import Push, commands_of
-from press.watch import Watcher, watching
+
+if TYPE_CHECKING:
+    from press.watch import Watcher
 
 PROGRESS_SECONDS = 0.5
 PUSH_TRIES = 4  # of a command that sends once and ends: some 14 seconds of pauses
@@ -184,8 +185,11 @@ def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:
 
 
 @contextlib.contextmanager
-def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, Watcher]]:
+def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, "Watcher"]]:
     """Make a builder and what watches for it, until the process is told to end."""
+    from press.proof import proving  # a build needs none of these
+    from press.watch import Watcher, watching
+
     for number in (
         signal.SIGTERM,
         signal.SIGINT,

@@ -22,14 +22,15 @@ from pelican.contents import Article
 from contract import atomic, manifest
 from press.errors import BuildError, origin, place_of, refuse, shown
 from press.incremental.cache import Cache, version_of
-from press.incremental.comments import Conversations
+from press.incremental.comments import Conversations, Stamp, stamp_of
 from press.incremental.pages import PageRecord, Pages
 from press.incremental.parallel import Progress
 from press.output.compression import Compressor, replace
 from press.output.folder import files_below, is_same, lock, move, output_of, sweep, watch_lock
 from press.output.links import PageLinks, dead_links
-from press.plugin.facts import set_conversation
+from press.plugin.facts import now_in, set_conversation
 from press.plugin.run import content_of, fingerprint_of, run, settings_of
+from press.plugin.snapshot import key_of, take
 
 PREVIEW: dict[str, Any] = {
     "PREVIEW": True,
@@ -96,7 +97,6 @@ class Builder:
         self._pages: Pages | None = None
         self._articles: dict[str, Article] = {}
         self._has_lost_ids = self._has_news = False
-        self._lost_words: set[bytes] = set()  # keys in the cache
         self._printed = set(self._conversations.keys)  # of the words on the pages
 
     def build_all(self) -> None:
@@ -152,16 +152,21 @@ class Builder:
             pages = Pages(output, Path(staging), fingerprint, self._records, self._cache, self._progress)
             changed = {"PRESS": pages, "CONVERSATIONS": self._conversations, "PATH": str(content or settings["PATH"])}
             changed |= {"OUTPUT_PATH": staging, "SITE_JSON": str(Path(staged, facts.name))}
-            run(settings | changed, fingerprint, self._cache)
+            key = b"" if content else key_of(settings, fingerprint)
+            known = self._snapshot(key, settings, pages)
+            run(settings | changed, fingerprint, self._cache, known)
             made = set(files_below(Path(staging)))
             for file in made - pages.records.keys():
                 pages.read(file, Path(staging, file))
             refuse(_dead(settings, pages.links, pages, made | pages.files))
             move(Path(staging), output, pages.files)
             pages.settle(made)
-            for path in sorted(Path(staged).iterdir()):
-                if not is_same(path, facts.parent / path.name):  # or a web server would read its file again
-                    path.replace(facts.parent / path.name)
+            told = {path.name: path for path in Path(staged).iterdir()}
+            for name, path in sorted(told.items()):
+                if not is_same(path, facts.parent / name):  # or a web server would read its file again
+                    path.replace(facts.parent / name)
+        if key and not known:
+            self._keep_snapshot(key, settings, pages, told)
         if self._compressor:
             self._compressor.add(sorted(made | pages.files))
         self._pages, self._records, self._sources = pages, pages.records, pages.sources
@@ -173,6 +178,29 @@ class Builder:
         pages_made = [pages.by_file[file] for file in made & pages.by_file.keys()]
         rendered = {page.variables["article"].id for page in pages_made if "article" in page.variables}
         return [a.id for a in sorted(visible, key=lambda a: a.updated, reverse=True) if a.id in rendered]
+
+    def _snapshot(self, key: bytes, settings: dict[str, Any], pages: Pages) -> bytes:
+        """Return the snapshot of a run that would be this one, if all that it made stands, and take note of that; or nothing."""
+        if not key or not (kept := self._cache.get(key)):
+            return b""
+        data, due, files, told, sources, live = kept
+        if due and due <= now_in(settings).timestamp():
+            return b""
+        if any(pages.stamp(file) != stamp for file, stamp in files.items()) or _stamps(settings, told) != told:
+            return b""
+        for file in files:
+            pages.take(file, self._records[file]) if file in self._records else pages.files.add(file)
+        pages.sources |= sources
+        self._cache.live |= {key, *live}
+        return bytes(data)
+
+    def _keep_snapshot(self, key: bytes, settings: dict[str, Any], pages: Pages, told: Iterable[str]) -> None:
+        if data := take(pages):
+            due, live = pages.context["due"], [*self._cache.live]
+            files = {file: pages.stamp(file) for file in pages.files - pages.by_file.keys()}
+            kept = (data, due and due.timestamp(), files, _stamps(settings, told), pages.sources, live)
+            self._cache.put(key, kept)
+            self._cache.live.add(key)
 
     # What a new comment changes
 
@@ -187,7 +215,6 @@ class Builder:
         for id in looked_at & self._articles.keys():
             article, conversation = self._articles[id], self._conversations[id]
             if article.conversation.known.digest != conversation.known.digest:
-                self._lost_words |= {*article.conversation.known.keys} - {*conversation.known.keys}
                 set_conversation(article, conversation)
                 self._good.forget(article)
                 changed.add(id)
@@ -263,11 +290,6 @@ class Builder:
         self._has_news = True
         return True
 
-    def forget(self) -> None:
-        """Take the words of comments that have gone or changed out of the cache; an erased one may not stay in it."""
-        if self._lost_words:
-            self._save()
-
     def check(self, *, again: bool = False) -> None:
         """Check that nothing links to a comment that has gone; its page is written without it all the same.
 
@@ -340,8 +362,6 @@ class Builder:
         }
 
     def _save(self) -> None:
-        self._cache.live -= self._lost_words
-        self._cache.live |= set(self._conversations.keys)
         self._cache.state = {
             "output": str(Path(self._settings["OUTPUT_PATH"]).absolute()),
             "records": {
@@ -354,7 +374,12 @@ class Builder:
         self._cache.save()
         self._cache.state = {}
         self._has_news = False
-        self._lost_words = set()
+
+
+def _stamps(settings: dict[str, Any], names: Iterable[str]) -> dict[str, Stamp | None]:
+    """Return the stamps of what was handed to others."""
+    paths = {name: Path(settings["SITE_JSON"]).with_name(name) for name in names}
+    return {name: stamp_of(path.stat()) if path.is_file() else None for name, path in paths.items()}
 
 
 def _now() -> str:

@@ -275,9 +275,8 @@ class Watcher:
         return has_rendered
 
     def _finish(self) -> None:
-        """Forget what has gone, and say what is wrong with the comments that have been rendered."""
+        """Say what is wrong with the comments that have been rendered."""
         try:
-            self._builder.forget()
             self._builder.check(again=LINKS in self._faults)
         except (BuildError, OSError) as error:
             self._fail(LINKS, error)

@@ -2,7 +2,7 @@
 
 Each value is found by the hash of what it was made of, and has a checksum of its own.
 A file that is missing, damaged or another version's is an empty one: nothing in it is ever needed, or believed.
-What is deleted is overwritten, and no journal keeps it: an erased comment may not stay here.
+What is deleted is overwritten, and no journal keeps it. A reader's words never come here.
 """
 
 import contextlib
@@ -28,8 +28,11 @@ PRAGMA journal_mode = MEMORY;
 PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS made (key BLOB PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL);
 """
-# Whose release may change what a text or a template becomes.
-LIBRARIES = ("pelican", "markdown", "markdown-it-py", "nh3", "jinja2", "lightningcss", "selectolax")
+# Whose release may change what a text, a template, an image or a file becomes.
+LIBRARIES = (
+    *("pelican", "markdown", "markdown-it-py", "nh3", "jinja2", "markupsafe", "lightningcss", "rjsmin", "selectolax"),
+    *("pillow", "pikepdf", "resvg-py", "uharfbuzz", "zlib-ng", "fontpkg-crimson-text"),
+)
 
 
 def digest(*parts: bytes) -> bytes:

@@ -31,7 +31,7 @@ def stamp_of(stat: os.stat_result) -> Stamp:
 
 
 def words_key(text: str) -> bytes:
-    """Return the key for what is made of a reader's words."""
+    """Return what tells a reader's words from any others."""
     return digest(b"comment", text.encode())
 
 
@@ -42,7 +42,7 @@ class Known:
     ``stamp`` is that of all its files, ``count`` how many comments there are to read.
     ``latest`` is the date of the latest comment, ``newest`` that of the latest to read (in seconds, or None),
     ``has_undated`` whether one to read has none.
-    ``words`` are the keys for what is made of their words, one after another.
+    ``words`` are the keys of their words, one after another.
     ``problems`` are the files set aside, by name, each with its cause.
     """
 
@@ -110,7 +110,7 @@ class Conversations:
 
     @property
     def keys(self) -> Iterator[bytes]:
-        """The keys for what is made of the words of each comment, those of an earlier process until they are looked at."""
+        """The keys of the words of each comment, those of an earlier process until they are looked at."""
         for known in (*self._remembered.values(), *(conversation.known for conversation in self._found.values())):
             yield from known.keys
 

@@ -26,12 +26,12 @@ INTERNALS = {
 
 def register() -> None:
     """Connect to Pelican; it calls this once for each build, and connecting twice is connecting once."""
-    signals.initialized.connect(_forget_articles)
+    signals.initialized.connect(forget_articles)
     signals.get_writer.connect(_use_writer)
     signals.article_generator_init.connect(_use_listings)
 
 
-def _forget_articles(pelican: Pelican) -> None:
+def forget_articles(pelican: Pelican | None = None) -> None:
     """Let go of the articles of earlier runs, which Pelican would hold for as long as the process lives."""
     for remembered in (Content.get_content, Content.get_summary):
         remembered.cache.clear()

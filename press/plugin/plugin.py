@@ -28,8 +28,6 @@ from contract.manifest import Site, dumps
 from contract.templates import prepare
 from press.assets import style
 from press.assets.images import Images
-from press.assets.og_image import SocialImages
-from press.assets.og_image import shown as shown_letters
 from press.errors import refuse, shown
 from press.incremental.comments import Conversations
 from press.incremental.parallel import on_every_core
@@ -47,7 +45,7 @@ UNUSED_TEMPLATES = {f"{name}.html": "" for name in ("author", "category", "perio
 def register() -> None:
     """Connect to Pelican; it calls this once for each build."""
     signals.readers_init.connect(_use_reader)
-    signals.generator_init.connect(_prepare_templates)
+    signals.generator_init.connect(prepare_templates)
     signals.article_generator_context.connect(_complete_header)
     signals.page_generator_context.connect(_hold_back)
     signals.article_generator_pretaxonomy.connect(_sort_articles)
@@ -67,7 +65,7 @@ def _use_reader(readers: Readers) -> None:
     readers.reader_classes = {"static": BaseReader, **dict.fromkeys(MarkdownReader.file_extensions, MarkdownReader)}
 
 
-def _prepare_templates(generator: Generator) -> None:
+def prepare_templates(generator: Generator) -> None:
     """Load templates from this theme alone; Pelican would take a missing one from its own without a word."""
     templates = FileSystemLoader(Path(generator.theme, "templates"))
     generator.env.loader = ChoiceLoader([templates, DictLoader(UNUSED_TEMPLATES)])
@@ -186,7 +184,7 @@ def _add_facts(generators: list[Generator]) -> None:
     facts.set_facts(settings, visible)
     checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
     facts.set_neighbours(listed)
-    _add_conversations(settings, visible)
+    add_conversations(settings, visible)
     if settings["SOCIAL_IMAGES"]:
         _add_social_images(generator, visible)
 
@@ -202,7 +200,7 @@ def _add_facts(generators: list[Generator]) -> None:
     context["comment_entries"] = Newest(listed)
 
 
-def _add_conversations(settings: dict[str, Any], articles: list[Content]) -> None:
+def add_conversations(settings: dict[str, Any], articles: list[Content]) -> None:
     conversations = settings.get("CONVERSATIONS") or Conversations(Path(settings["PATH"], "comments"))
     conversations.scan()
     for problem in conversations.problems:
@@ -212,11 +210,14 @@ def _add_conversations(settings: dict[str, Any], articles: list[Content]) -> Non
 
 
 def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) -> None:
-    images, name = generator.context["images"], shown_letters(generator.settings["SITENAME"])
+    from press.assets import og_image  # with libraries that a run without Pelican needs not
+
+    images, name = generator.context["images"], og_image.shown(generator.settings["SITENAME"])
     ground = generator.env.get_template("social.svg").render(light=images.light, site_name=name)
-    social = SocialImages(images, ground)
+    social = og_image.SocialImages(images, ground)
     titles = list(dict.fromkeys(article.title for article in articles))
     missing = social.missing(titles)
+    social.draw_all(missing[:1])  # with the ground, which every fork would draw again
     for part in on_every_core(social.draw_all, missing, SOCIAL_IMAGES_AT_ONCE):  # into the folder of images
         if "PRESS" in generator.settings:
             generator.settings["PRESS"].progress("drawing social images", len(part), len(missing))

@@ -68,6 +68,7 @@ class MarkdownReader(BaseReader):  # type: ignore[misc]  # Pelican ships no type
         folders = [Path(self.settings["PATH"], path) for kind in FOLDERS.values() for path in self.settings[kind]]
         paths = sorted(str(path) for folder in folders for path in folder.rglob("*.md") if is_ours(path.name))
         cache: Cache = self.settings["PRESS"].cache
+        self._parser()  # or every fork would make one
         for known in on_every_core(self._parse_all, paths, AT_ONCE):
             self.settings["PRESS"].progress("reading texts", len(known), len(paths))
             for key, value in known.items():

@@ -21,9 +21,9 @@ from contract.reader_markdown import render
 from contract.templates import reader_html
 from press.errors import BuildError, place_of, refuse, warnings
 from press.incremental.cache import Cache, digest
-from press.incremental.comments import words_key
 from press.incremental.parallel import cores
 from press.output.folder import SPARE, link
+from press.plugin import snapshot
 from press.plugin.reader import FOLDERS, MarkdownReader
 
 HELD = 1_000  # texts of readers, each on a page and then in a feed
@@ -91,43 +91,34 @@ def fingerprint_of(settings: dict[str, Any], config: Path, version: bytes) -> by
     return digest(version, told.encode(), *(part for path in files for part in (path.name.encode(), path.read_bytes())))
 
 
-def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache) -> None:
+def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache, known: bytes = b"") -> None:
     """Run Pelican; what it only logs is a fault too, for it would leave the page out and call that a success.
 
-    ``fingerprint`` is the hash of what every page hangs on.
+    ``fingerprint`` is the hash of what every page hangs on; with the snapshot of a run, if it is ``known``, Pelican need not run.
 
     Raises:
         BuildError: with everything that is wrong.
     """
     settings = settings | {
         "PLUGINS": [*settings["PLUGINS"], "press.plugin.hooks"],
-        "JINJA_FILTERS": settings["JINJA_FILTERS"] | {"reader_html": partial(reader_html, render=_remembered(cache))},
+        "JINJA_FILTERS": settings["JINJA_FILTERS"]
+        | {"reader_html": partial(reader_html, render=functools.lru_cache(HELD)(render))},
         "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"]
         | {"bytecode_cache": _Compiled(fingerprint, cache), "auto_reload": False},  # each run loads them anew
     }
     with warnings(settings) as faults:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                if cache.is_empty and cores() > 1:
-                    MarkdownReader(settings).read_ahead()
-                Pelican(settings).run()
+                if known:
+                    snapshot.restore(known, settings, settings["PRESS"])
+                else:
+                    if cache.is_empty and cores() > 1:
+                        MarkdownReader(settings).read_ahead()
+                    Pelican(settings).run()
             settings["PRESS"].render_all()
         except Exception as error:  # whatever a template, a plugin or an article raises is reported, with its place
             faults.append(place_of(error))
     refuse(faults)
-
-
-def _remembered(cache: Cache) -> Any:
-    """Return what makes HTML of a reader's words, once."""
-
-    @functools.lru_cache(HELD)
-    def remembered(text: str) -> str:
-        key = words_key(text)
-        if (html := cache.get(key)) is None:
-            cache.put(key, html := render(text))
-        return str(html)
-
-    return remembered
 
 
 class _Compiled(BytecodeCache):

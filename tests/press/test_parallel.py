@@ -146,7 +146,6 @@ def test_a_site_drawn_on_every_core_is_that_of_plain_pelican_and_kept_for_the_ne
     cache = (many.folder / "var/press/cache").read_bytes()
     for number in range(MANY):
         assert f"<p>Some words about <em>{number}</em>.</p>".encode() in cache
-        assert f"<p>Words <em>{number}</em>.</p>".encode() in cache
 
 
 def test_a_template_that_fails_for_one_of_many_articles_is_told_with_its_place(many: Place) -> None:

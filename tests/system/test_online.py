@@ -3,15 +3,22 @@
 import os
 import re
 import shutil
+import signal
+import sqlite3
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from postbox.settings import Settings, variable
+from postbox.store.submissions import Inbox
+from tests.support.engines import KEY, Cluster
 from tests.support.machine import (
     SERVICES,
     Machine,
@@ -23,7 +30,7 @@ from tests.support.machine import (
     open_for_all,
 )
 from tests.support.place import ARTICLE, ROOT
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, free_port, wait_until
 
 pytestmark = needs_root
 
@@ -250,6 +257,71 @@ def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None
         assert new.as_user("site-desk", f"{texts}print(texts.working(key).data)").stdout == "b'Half'\n"
 
 
+@contextmanager
+def several(machine: Machine, postgresql: Cluster) -> Iterator[None]:
+    """Let desk and intake share an inbox in PostgreSQL, each in its own role."""
+    postgresql.fresh()
+    files = {role: machine.root / f"etc/site/{role}.env" for role in ("desk", "intake")}
+    before = {role: file.read_text() for role, file in files.items()}
+    for role, file in files.items():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        told = {variable(name): value.replace("@/", ":secret@/") for name, value in postgresql.settings(role).items()}
+        file.write_text(before[role] + "".join(f"{name}='{value}'\n" for name, value in told.items()))
+    yield
+    for role, file in files.items():
+        file.write_text(before[role])
+
+
+def test_a_backup_is_brought_back_into_postgresql(machine: Machine, postgresql: Cluster) -> None:
+    def reads(client: httpx2.Client, *addresses: str) -> list[int]:
+        wait_until(lambda: client.get("/healthz").status_code == 200, "the desk has handed over")
+        return [client.get(address).status_code for address in addresses]
+
+    with several(machine, postgresql):
+        with open_for_all(machine) as ports, reader(ports) as client:
+            reads(client)
+            before = client.post("/comments", data=a_comment("Before the backup.")).headers["location"]
+            archive = Path(machine.run(commands("A backup by hand")).strip())
+            after = client.post("/comments", data=a_comment("After the backup.")).headers["location"]
+
+        machine.run(f"online/restore {archive}")
+
+        with open_for_all(machine) as ports, reader(ports) as client:
+            assert reads(client, before, after) == [200, 404]
+        assert not any("secret" in log.read_text() for log in machine.root.glob("site-*.log"))
+        assert not [*(machine.site / "var/inbox").glob("inbox.sqlite*")]
+
+
+def opens(port: int, role: str, password: str) -> str:
+    """Open the inbox at a port in a role; return why it cannot be, or nothing."""
+    address = f"postgresql://postbox_{role}:{password}@127.0.0.1:{port}/postbox"
+    try:
+        return "" if Inbox.open(Settings(postgresql=address, inbox_key=KEY)).size() == 0 else "it is not empty"
+    except sqlite3.Error as error:
+        return str(error)
+
+
+def test_the_container_of_postgresql_makes_its_roles_once_and_asks_for_their_passwords(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        shutil.chown(folder, "postgres")
+        script = (ROOT / "online/postgresql").read_text().replace("/var/lib/postgresql/site", f"{folder}/site")
+        port = free_port()
+        passwords = {"DESK_PASSWORD": "desk1", "INTAKE_PASSWORD": "intake1"}
+        environment = {"PATH": "/usr/bin:/bin", "PGPORT": f"{port}"} | passwords
+        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "/bin/sh", "-c", script]
+        for _ in range(2):
+            with (tmp_path / "log").open("w") as log:
+                process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+            try:
+                wait_until(lambda: opens(port, "desk", "desk1") == "", "PostgreSQL answers")
+                assert opens(port, "intake", "intake1") == ""
+                for role in ("desk", "intake"):
+                    assert "password authentication failed" in opens(port, role, "wrong")
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait(PATIENCE_SECONDS)
+
+
 def test_an_archive_that_is_not_whole_changes_nothing(machine: Machine) -> None:
     archive = Path(machine.run("online/backup").strip())
     archive.write_bytes(archive.read_bytes()[:-20_000])
@@ -324,7 +396,8 @@ def test_the_steps_of_the_image_make_a_site_that_each_container_runs() -> None:
         (new.root / "etc/site/site.env").write_text(
             new.here("".join(f"{name}={value}\n" for name, value in known.items()))
         )
-        (new.root / "etc/site/desk.env").write_text("")
+        for role in ("desk", "intake"):
+            (new.root / f"etc/site/{role}.env").write_text("")
         for name in SERVICES:  # which another test holds to what the containers are
             new.run(f"mkdir -p /etc/systemd/system/site-.service.d; cp online/{name}.service /etc/systemd/system/")
         new.run("cp online/site-.service.d/every.conf /etc/systemd/system/site-.service.d/")
@@ -353,6 +426,8 @@ def test_a_container_is_what_the_service_is(name: str) -> None:
     [told] = re.findall(r"^ReadWritePaths=(.*)$", unit, re.MULTILINE)
     press = {f"/srv/site/var/{folder}" for folder in ("public", "site", "press", "proofs")}
     assert writable == (press if name == "press" else set(told.split()))
+    shared = (ROOT / "online/compose.postgresql.yaml").read_text("utf-8")
+    assert ("postbox_" + name in shared) == (name != "press")
     [command] = re.findall(r"command: (.*)", block)
     assert f"ExecStart=/srv/site/{command}\n" in unit
     assert f"User={re.findall(r'user: (.*)', block)[0]}\n" in unit
