@@ -215,6 +215,11 @@ def test_with_nginx_the_certificate_comes_first_and_is_renewed(machine: Booted, 
     posts = f"{POST} --write-out '%{{http_code}}\\n' --output /dev/null https://example.org/comments --data comment"
     said = machine.run(f"systemctl restart site-intake & for i in 1 2 3 4; do {posts}=Through$i; done; wait")
     assert said.split() == ["303"] * 4
+    receipt = machine.run(f"{POST} --write-out '%{{redirect_url}}' https://example.org/comments --data comment=Last")
+    machine.run(f"curl --silent --fail --output /dev/null {receipt}")
+    secret = receipt.rpartition("/")[2]
+    assert machine.run(f"! journalctl --no-pager | grep --fixed-strings {secret}") == ""
+    assert machine.run(f"! grep --recursive --fixed-strings {secret} /var/log/nginx") == ""
     machine.run(
         "echo \"POSTBOX_SMTP='smtp://localhost:25'\nPOSTBOX_MAIL_FROM='site@example.org'\nPOSTBOX_MAIL_TO='you@example.net'\" >>/etc/site/desk.env"
     )
