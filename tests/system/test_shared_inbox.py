@@ -454,7 +454,10 @@ def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Setting
     file.connection.execute("UPDATE revision SET body = ? WHERE comment = ?", ("x" * 500_000, ids[1]))
     file.connection.execute("UPDATE comment SET article = CAST(x'ff00' AS TEXT) WHERE id = ?", (ids[2],))
 
+    open_since, before = Inbox.open(desk), Inbox.open(desk).file
     comments = SharedInbox(desk).load(tmp_path / "inbox.sqlite")
+    open_since.check()
 
     assert comments == 3
+    assert open_since.file != before, "so that the desk erases again"
     assert {revision.id for revision in Inbox.open(desk).everything()} == {ids[0], ids[2]}
