@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -190,6 +191,32 @@ def test_the_desk_does_without_postgresql_and_takes_the_inbox_again_once_that_is
     assert "My answer." in refused.text
     assert "start PostgreSQL there" in health.text
     assert not any("secret" in answer.text for answer in (away, refused, health))
+
+
+def test_a_decision_stands_that_postgresql_did_not_hear_of_and_the_inbox_follows(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, postgresql: Cluster
+) -> None:
+    id, set_state = send(desk, body="Waits."), Inbox.set_state
+    with proxy(postgresql.socket) as between:
+        address = f"postgresql://postbox_desk@127.0.0.1:{between.port}/postbox"
+        moderation = Moderation.open(replace(desk, postgresql=address))
+        [item] = moderation.review.queue()
+
+        def cut(*arguments: Any) -> None:
+            between.cut()
+            set_state(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Inbox, "set_state", cut)
+            moderation.approve(item.name, who="David", now=NOW)
+        published = (desk.comments / ARTICLE / f"{id}.md").read_text("utf-8")
+        not_yet = [revision.state for revision in Inbox.open(desk).revisions(id)]
+        between.resume()
+        Moderation.open(desk)
+
+    assert "Waits." in published
+    assert not_yet == ["waiting"]
+    assert [revision.state for revision in Inbox.open(desk).revisions(id)] == ["published"]
 
 
 def test_connections_that_the_server_has_ended_are_made_again_unnoticed(
