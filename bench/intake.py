@@ -136,7 +136,7 @@ def _measure_attack(senders: int) -> dict[str, Any]:
         tempfile.TemporaryDirectory(dir=FOLDER) as folder,
         ProcessPoolExecutor(max_workers=1, mp_context=spawn) as client,
         serve_ours(site := built(Path(folder)), POSTBOX_PROXY="127.0.0.1") as ours,
-        _behind_caddy(site, ours) as service,
+        behind_caddy(site, ours) as service,
     ):
         alone = loaded(client, service, HONEST, first=0, seconds=ATTACK_SECONDS)
         counts = spawn.Array("i", 2)
@@ -194,13 +194,15 @@ async def _slow_senders(service: Service, senders: int, counts: Any) -> None:
 
 
 @contextlib.contextmanager
-def _behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
+def behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
     """Put the web server in front as online/ has it, but for its port and its certificates."""
     caddy = shutil.which("caddy")
     if not caddy:
         yield ours
         return
-    text = (ROOT / "online/Caddyfile").read_text("utf-8").replace("example.org", HOST).replace("/srv/site", str(site))
+    options, block = (ROOT / "online" / name for name in ("site-options.caddy", "site.caddy"))
+    text = block.read_text("utf-8").replace("example.org", HOST).replace("/srv/site/var/public", str(site))
+    text = f"{{\n\timport {options}\n}}\n{text.replace('/srv/site', str(site))}"
     (site / "Caddyfile").write_text(text)
     command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(site / "Caddyfile")]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -208,11 +210,11 @@ def _behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
         raise BenchError(f"Caddy refuses its configuration: {done.stderr.strip()}")
     config = json.loads(done.stdout.replace("127.0.0.1:8000", f"127.0.0.1:{ours.port}")) | {"admin": {"disabled": True}}
     [server] = config["apps"]["http"]["servers"].values()
-    port = _free_port()
+    port = free_port()
     server |= {"listen": [f"127.0.0.1:{port}"], "automatic_https": {"disable": True}}
     (site / "caddy.json").write_text(json.dumps(config))
-    run, environment = [caddy, "run", "--config", str(site / "caddy.json")], _environment(HOME=str(site))
-    with _running(run, site, environment, port, log="caddy.log"):
+    run, environment = [caddy, "run", "--config", str(site / "caddy.json")], environment_of(HOME=str(site))
+    with running(run, site, environment, port, log="caddy.log"):
         yield dataclasses.replace(ours, name="our intake behind Caddy", port=port, host=HOST)
 
 
@@ -308,7 +310,7 @@ def built(folder: Path) -> Path:
     for name in ("pelicanconf.py", "publishconf.py"):
         shutil.copy(ROOT / name, site)
     command = [sys.executable, "-m", "press", "publish"]
-    environment = _environment(SITE_URL="https://feet.example")
+    environment = environment_of(SITE_URL="https://feet.example")
     done = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise BenchError(f"the site could not be built: {done.stderr.strip()}")
@@ -317,13 +319,13 @@ def built(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def serve_ours(site: Path, *, log: str = "log", **more: str) -> Iterator[Service]:
-    port = _free_port()
+    port = free_port()
     raised = {"POSTBOX_RATE_SENDER": str(MAX_POSTS), "POSTBOX_RATE_OVERALL": str(MAX_POSTS)}
     inbox = site / "var" / "inbox"
     shutil.rmtree(inbox, ignore_errors=True)
     command = [sys.executable, "-m", "postbox", "intake"]
     fields = {"article": ARTICLE, "name": "Tom", "comment": f"{WORDS} {SLOT}"}
-    with _running(command, site, _environment(POSTBOX_PORT=str(port), **raised, **more), port, log=log) as pid:
+    with running(command, site, environment_of(POSTBOX_PORT=str(port), **raised, **more), port, log=log) as pid:
         yield Service(
             name="our intake",
             port=port,
@@ -339,14 +341,14 @@ def serve_ours(site: Path, *, log: str = "log", **more: str) -> Iterator[Service
 
 @contextlib.contextmanager
 def serve_peer(commands: Path, folder: Path) -> Iterator[Service]:
-    port = _free_port()
+    port = free_port()
     folder.mkdir()
     database = folder / "comments.db"
     settings = folder / "isso.cfg"
     settings.write_text(f"[general]\ndbpath = {database}\nhost = http://127.0.0.1:{port}\n[guard]\nenabled = false\n")
     command = [str(commands / "gunicorn"), "-w", "4", "--preload", "-b", f"127.0.0.1:{port}", "isso.run"]
     fields = {"author": "Tom", "text": f"{WORDS} {SLOT}", "title": "Big toe and glutes"}
-    with _running(command, folder, _environment(ISSO_SETTINGS=str(settings)), port) as pid:
+    with running(command, folder, environment_of(ISSO_SETTINGS=str(settings)), port) as pid:
         yield Service(
             name="Isso",
             port=port,
@@ -361,7 +363,7 @@ def serve_peer(commands: Path, folder: Path) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def _running(
+def running(
     command: list[str], folder: Path, environment: dict[str, str], port: int, *, log: str = "log"
 ) -> Iterator[int]:
     """Start a server, wait until it listens, and end it: this process and no other."""
@@ -385,12 +387,12 @@ def _running(
             process.wait()
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment_of(**more: str) -> dict[str, str]:
     """Return this process's environment without settings of a postbox that someone runs here."""
     return {name: value for name, value in os.environ.items() if not name.startswith("POSTBOX_")} | more
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
