@@ -26,6 +26,7 @@ from postbox.moderation.service import Moderation
 from postbox.privacy import backup
 from postbox.public import app as intake
 from postbox.settings import Settings, read
+from postbox.store import shared_inbox
 from postbox.store.handover import Receiver, Sender
 from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import SharedInbox
@@ -473,6 +474,24 @@ def test_a_backup_is_the_same_on_either_engine_and_comes_back_without_what_was_e
     assert [revision.body for revision in Inbox.open(desk).everything() if revision.body] == [revision.body]
     assert two[0].get(f"/comments/receipt/{receipt}").status_code == 200
     sent(two[1], comment="After it all.")
+
+
+def test_a_backup_keeps_nobody_who_writes_waiting(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shared_inbox, "PORTION", 2)
+    for number in range(5):
+        add(Inbox.open(desk), NOW, body=f"{number}", key=b"%d" % number)
+    add_columns = shared_inbox.add_columns
+
+    def meanwhile(copy: sqlite3.Connection) -> None:
+        add_columns(copy)
+        add(Inbox.open(desk, wait_seconds=0.1), NOW, body="Meanwhile.", key=b"meanwhile")
+
+    monkeypatch.setattr(shared_inbox, "add_columns", meanwhile)
+    Inbox.open(desk).copy(tmp_path / "inbox.sqlite")
+
+    assert {"0", "1", "2", "3", "4"} <= {revision.body for revision in Inbox(tmp_path).waiting()}
 
 
 def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Settings, tmp_path: Path) -> None:
