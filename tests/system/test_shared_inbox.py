@@ -30,7 +30,7 @@ from postbox.store import shared_inbox
 from postbox.store.handover import Receiver, Sender
 from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import SharedInbox
-from postbox.store.submissions import Inbox
+from postbox.store.submissions import Inbox, add_columns
 from postbox.store.unit_of_work import Store
 from tests.support.commands import done, fault
 from tests.support.desk import a_client, send, signed_in
@@ -482,7 +482,6 @@ def test_a_backup_keeps_nobody_who_writes_waiting(
     monkeypatch.setattr(shared_inbox, "PORTION", 2)
     for number in range(5):
         add(Inbox.open(desk), NOW, body=f"{number}", key=b"%d" % number)
-    add_columns = shared_inbox.add_columns
 
     def meanwhile(copy: sqlite3.Connection) -> None:
         add_columns(copy)
