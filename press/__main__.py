@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pelican.settings import DEFAULT_CONFIG
-from pelican.utils import slugify
-
-from press.builder import PREVIEW, Builder
-from press.errors import BuildError, place_of
-from press.incremental.parallel import Progress
 
 if TYPE_CHECKING:
+    from press.builder import Builder
+    from press.incremental.parallel import Progress
     from press.watch import Watcher
 
 PROGRESS_SECONDS = 0.5
@@ -36,6 +32,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run one command; a fault is said on standard error, with status 1."""
+    gc.disable()  # a run has it off until its end, and what it imports stays too
+    from press.errors import BuildError, place_of
+
     try:
         cli(prog_name="press")
     except (BuildError, OSError) as error:
@@ -45,6 +44,8 @@ def main() -> None:
 @cli.command()
 def publish() -> None:
     """Write the site for the address in SITE_URL into output/."""
+    from press.builder import Builder
+
     started = time.perf_counter()
     with contextlib.closing(Builder(Path("publishconf.py"), {}, progress=_progress())) as builder:
         builder.build_all()
@@ -67,6 +68,8 @@ def watch() -> None:
 @click.option("--port", default="8000", help="8000 unless told")
 def serve(port: str) -> None:
     """Serve the site on this machine, drafts included, and rebuild it on every change."""
+    from press.builder import PREVIEW
+
     number = _free_port(port)
     site_url = f"http://localhost:{number}"
     print("Building the site …", file=sys.stderr, flush=True)
@@ -83,6 +86,9 @@ def serve(port: str) -> None:
 @click.argument("title")
 def article(title: str) -> None:
     """Begin an article: a draft with its header, in content/articles/."""
+    from pelican.settings import DEFAULT_CONFIG
+    from pelican.utils import slugify
+
     title = " ".join(title.split())
     slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
     if not slug:
@@ -149,9 +155,10 @@ def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:
 
 
 @contextlib.contextmanager
-def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, "Watcher"]]:
+def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple["Builder", "Watcher"]]:
     """Make a builder and what watches for it, until the process is told to end."""
-    from press.proof import proving  # a build needs none of these
+    from press.builder import Builder
+    from press.proof import proving
     from press.push import Push, commands_of
     from press.watch import Watcher, watching
 
@@ -175,7 +182,7 @@ def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> 
                 yield builder, Watcher(builder, changes, content / "comments", say, push)
 
 
-def _progress() -> Progress:
+def _progress() -> "Progress":
     """Return what says on a terminal what a long build is doing, for whoever waits."""
     doing, done, shown = "", 0, time.monotonic()
 

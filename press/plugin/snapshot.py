@@ -23,10 +23,8 @@ from press.incremental.pages import Page, Pages
 from press.plugin import plugin
 from press.plugin.hooks import Listing, forget_articles
 
-TEXTS, TEXT_BYTES = (
-    (".md", ".toml"),
-    1 << 20,
-)  # known by their bytes, for an editor can be quicker than a clock; others by their stamps
+# Known by their bytes, for an editor can be quicker than a file's clock; others are known by their stamps.
+TEXTS, TEXT_BYTES = (".md", ".toml"), 1 << 20
 # What the context is asked for beside what templates read.
 ASKED = {"site", "due", "held_back", "articles", "hidden_articles", "drafts"}
 # Of a text: what belongs to one process, and what depends on comments.
