@@ -55,16 +55,18 @@ clean: ## delete what was made, but not what readers sent
 lint: .venv/tests
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports
 
-# What the tests of the pages run on. Root on Debian has it installed, with a font as wide as those of phones and the web
-# servers that only root's tests start, and is told what before it is; others are told what is missing, but for
-# Playwright's browser, which lies in their own folder.
-TOOLS = chromium java npm psql caddy nginx
+# What the tests of the pages run on. Root on Debian has it installed, with a font as wide as those of phones and what
+# only root's tests start: web servers, an authority for certificates and a machine that boots. Root is told what before it
+# is; others are told what is missing, but for Playwright's browser, which lies in their own folder.
+TOOLS = chromium java npm psql caddy nginx certbot pebble rsync curl systemd-nspawn
+PACKAGES = fonts-liberation libnginx-mod-http-brotli-static postgresql python3-venv
 bench screenshot: TOOLS = chromium
+bench screenshot: PACKAGES = fonts-liberation
 tools: .venv/tests
 	@$(foreach tool,$(TOOLS),command -v $(tool) >/dev/null || set -- "$$@" $(tool);) \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		dpkg -s fonts-liberation >/dev/null 2>&1 || set -- "$$@" fonts-liberation; \
-		packages="$$(echo "$$*" | sed 's/java/default-jre-headless/; s/npm/nodejs npm/; s/psql/postgresql/')"; \
+		for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || set -- "$$@" $$package; done; \
+		packages="$$(echo "$$*" | sed 's/java/default-jre-headless/; s/npm/nodejs npm/; s/psql/postgresql/; s/systemd-nspawn/systemd-container/')"; \
 		[ -z "$$packages" ] || { echo "apt-get installs: $$packages"; apt-get -qq update && apt-get -qq install -y --no-install-recommends $$packages >/dev/null; }; \
 	else \
 		case "$$*" in *chromium*) $(BIN)/playwright install chromium ;; esac; \

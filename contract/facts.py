@@ -38,6 +38,11 @@ class Fact:
     refusal: str = ""
 
     @property
+    def is_sentence(self) -> bool:
+        """Whether its value may be a whole sentence, of which its author wants to see both ends."""
+        return self.length >= 200 and not self.refusal
+
+    @property
     def setting(self) -> str:
         """What Pelican's settings call it."""
         return self.name.upper()

@@ -136,6 +136,11 @@ class Site:
         return self.intake if self.is_apart else f"{self.url}{self.intake}"
 
     @property
+    def elsewhere(self) -> "Site":
+        """The facts for a page on another origin, which loads nothing of the site's."""
+        return replace(self, script="", icon="", portrait="", is_plain_host=False)
+
+    @property
     def page_policy(self) -> str:
         """The policy as it stands in a page; there frame-ancestors means nothing (W3C, Content Security Policy, 3.3)."""
         return re.sub("; frame-ancestors [^;]*", "", self.headers["Content-Security-Policy"])

@@ -106,7 +106,7 @@ def move(
     """
     reader, prefix = source
     report, folder = Report(is_dry), Uploads(uploads, site)
-    index = Index(site, prefix, datetime.now(UTC), Addresses(folder.fetch))
+    index = Index(site, prefix, datetime.now(UTC), Addresses(folder.fetch, folder.faults))
     for record in _records(reader, files, "reading"):
         index.add(record)
     index.settle()

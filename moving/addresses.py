@@ -4,7 +4,7 @@ Nothing is fetched. A link into the old site that leads nowhere here becomes its
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import PurePosixPath
@@ -17,7 +17,7 @@ from bs4.element import Tag
 from contract.header import former
 from moving.records import Attachment
 
-IMAGES = (".jpg", ".jpeg", ".png", ".webp")
+IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 _DOCUMENTS = (
     ".pdf .txt .csv .doc .docx .xls .xlsx .ppt .pptx .odt .ods .odp .epub .zip .gpx .mp3 .m4a .ogg .wav .mp4 .webm .mov"
 )
@@ -39,6 +39,7 @@ class Addresses:
     """
 
     fetch: Fetch
+    faults: Mapping[str, str] = field(default_factory=dict)  # why a file is not to be had
     hosts: set[str] = field(default_factory=set)
     targets: dict[str, str] = field(default_factory=dict)
     attachments: dict[str, Attachment] = field(default_factory=dict)  # by address
@@ -148,7 +149,7 @@ class Addresses:
             if place and is_image(place)
             else "it is no photograph"
             if place
-            else "its file is not in --uploads"
+            else self.faults.get(file_key(address)) or "its file is not in --uploads"
             if self.is_own(host) or attachment
             else "it is on another site"
         )

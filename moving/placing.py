@@ -64,6 +64,8 @@ class Placing:
             key, name = file_key(attachment.url), PurePosixPath(attachment.url).name
             if key in self._uploads.used:
                 self._report.imported("file", stood=key in self._uploads.stood)
+                if remade := self._uploads.remade.get(key):
+                    self._report.changes.append(Line("file", attachment.place, name, remade))
             else:
                 reason = self._uploads.faults.get(key, "no text shows it")
                 self._report.leave_out("file", attachment.place, name, reason)

@@ -1,15 +1,19 @@
 """Command line: ``postbox COMMAND``. Each command loads what it needs itself, so that the intake cannot publish."""
 
+import asyncio
+import contextlib
 import functools
 import getpass
 import json
 import os
+import socket
 import sqlite3
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
     from postbox.moderation.service import Moderation
     from postbox.privacy.subject_access import DataSubject
+
+
+LAST_SECONDS = 0.3  # for whoever has been let in, and has not asked yet
 
 
 def main() -> None:
@@ -138,13 +145,16 @@ def _forget(settings: Settings, who: str, *, yes: bool) -> None:
 
 @_command
 @click.argument("who", metavar="WHO", required=False, help=f"{_WHOSE} Without it, every comment.")
-def _export(settings: Settings, who: str | None) -> None:
+@click.option("--messages", is_flag=True, help="Every message from the contact form instead, with how to answer it.")
+def _export(settings: Settings, who: str | None, *, messages: bool) -> None:
     """Print as JSON all that is kept about a person, or every comment in the exchange format, one a line."""
     from postbox.privacy import exchange, subject_access
 
     moderation = _moderation(settings)
+    if who and messages:
+        raise ValueError("--messages prints everybody's; leave out WHO, or --messages")
     if not who:
-        for line in exchange.lines(moderation):
+        for line in exchange.messages(moderation) if messages else exchange.lines(moderation):
             print(_plain_json(line))
     elif who in (theirs := subject_access.find(moderation, who)).comments:
         _answer(subject_access.about_comment(moderation, who), is_json=True)
@@ -178,6 +188,25 @@ def _backup(settings: Settings) -> None:
     if sys.stdout.isatty():
         raise ValueError("a backup is no text for a terminal; send it to a file: backup >FILE.tar.gz")
     backup.write(settings, sys.stdout.buffer)
+
+
+@_command
+@click.argument("file", metavar="FILE", help="A database, like var/inbox/inbox.sqlite of a backup.")
+@click.option("--replace", is_flag=True, help="Also where there are comments, which are then gone.")
+def _load_inbox(settings: Settings, file: str, *, replace: bool) -> None:
+    """Put an inbox that was a file into PostgreSQL."""
+    if not settings.postgresql:
+        raise ValueError("POSTBOX_INBOX is not set; without PostgreSQL the file itself is the inbox, in var/inbox/")
+    from postbox.store.shared_inbox import SharedInbox
+
+    inbox = SharedInbox(settings, role="desk")
+    if not replace and inbox.one("SELECT 1 AS one FROM comment LIMIT 1"):
+        raise ValueError("there are comments in PostgreSQL already; say it again with --replace, and they are gone")
+    if not Path(file).is_file():
+        raise ValueError(f"{file} is not there")
+    comments = inbox.load(Path(file))
+    _moderation(settings)  # which erases again
+    _answer({"comments": comments})
 
 
 @_command
@@ -277,6 +306,14 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
     """Serve until told to stop; a proxy's word is taken only where one is configured."""
     import uvicorn
 
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """Answer those who came in the last moment, and end."""
+            for server in self.servers:
+                server.close()
+            await asyncio.sleep(LAST_SECONDS)
+            await super().shutdown(sockets)
+
     from postbox import log
     from postbox.web import access_log
 
@@ -300,10 +337,16 @@ def _run(process: str, application: "Starlette", settings: Settings, host: str, 
     unnamed: dict[str, Any] = {"server_header": False, "date_header": False}
     ending: dict[str, Any] = {"timeout_graceful_shutdown": END_SECONDS}
     proxy: dict[str, Any] = {"proxy_headers": bool(settings.proxy), "forwarded_allow_ips": settings.proxy or None}
-    try:
-        uvicorn.run(watched, host=host, port=port, **quiet, **unnamed, **ending, **proxy)
-    except SystemExit as ended:  # it has statuses of its own, and has said why
-        sys.exit(bool(ended.code))
+    server = Server(uvicorn.Config(watched, host=host, port=port, **quiet, **unnamed, **ending, **proxy))
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):  # it has statuses of its own, and has said why
+        server.run(_held_open())
+    sys.exit(not server.started)
+
+
+def _held_open() -> list[socket.socket] | None:
+    """Return the socket that systemd keeps open while this process starts again, if it does (sd_listen_fds(3))."""
+    is_ours = os.environ.get("LISTEN_PID") == str(os.getpid())
+    return [socket.socket(fileno=3)] if is_ours else None
 
 
 if __name__ == "__main__":

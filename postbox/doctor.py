@@ -9,10 +9,11 @@ import http.client
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ PATIENCE_SECONDS = 10
 START_SECONDS = 60
 CERTIFICATE_DAYS = 14  # both web servers renew a month ahead
 BACKUP_HOURS = 30  # a night and some
+MOST_FAULTS = 5  # in a line
 BACKUPS, SECRETS = Path("/var/backups/site"), Path("/etc/site/desk.env")
 
 
@@ -57,13 +59,17 @@ def checks(settings: Settings, *, mail: bool = False) -> Iterator[Finding]:
         return
     desk = urlsplit(settings.desk_url).hostname or ""
     own = urlsplit(site.url).hostname or ""
-    for name in (own, f"www.{own}", desk):
+    fronts = (urlsplit(site.intake).hostname or "",) if site.is_apart else (own, f"www.{own}")
+    for name in (*fronts, desk):
         yield _name(name)
     yield _public("site", f"{site.url}/", (200,), "")
     if site.intake:
         yield _public("intake", f"{site.intake_url}/doctor", (404,), "no-store")
     yield _public("desk", f"{settings.desk_url}/", (200, 303, 401), "no-store")
     yield from started(settings, seconds=0)
+    yield _printed(BuildStatus.load(settings.site.with_name(STATUS_FILE)))
+    if settings.postgresql:
+        yield _inbox(settings)
     yield from _mail(settings, site, mail=mail)
     yield from _rights(settings)
     if site.keep_backup_days:
@@ -71,12 +77,15 @@ def checks(settings: Settings, *, mail: bool = False) -> Iterator[Finding]:
 
 
 def started(settings: Settings, seconds: float = START_SECONDS) -> Iterator[Finding]:
-    """Look whether intake, desk and press are alive, for so many seconds until they are."""
+    """Look whether intake, desk and press are alive, for so many seconds until they are.
+
+    A text that its author has still to mend is no fault of theirs, or no update would get through meanwhile.
+    """
     path = settings.site.with_name(STATUS_FILE)
     looks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("intake alive", lambda: _health(settings.host, settings.port)),
         ("desk alive", lambda: _health(settings.desk_host, settings.desk_port)),
-        ("press alive", lambda: _press(path)),
+        ("press alive", lambda: _press(path, settings.content)),
     )
     deadline = time.monotonic() + seconds
     for about, look in looks:
@@ -126,14 +135,41 @@ def _health(host: str, port: int) -> str:
     with contextlib.closing(http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)) as connection:
         try:
             connection.request("GET", "/healthz")
-            return "; ".join(json.loads(connection.getresponse().read())["wrong"])
+            wrong = json.loads(connection.getresponse().read())["wrong"]
+            return "; ".join(line for line in wrong if not line.startswith("press:"))
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             return f"port {port}: {error}"
 
 
-def _press(path: Path) -> str:
+def _press(path: Path, content: Path) -> str:
     status = BuildStatus.load(path)
-    return status.wrong(path, datetime.now(UTC)) if status.watching or status.killed else "it does not watch"
+    faults = [fault for fault in status.faults if f"{content.name}/" not in fault.split(": ")[0]]
+    found = replace(status, faults=faults).wrong(path, datetime.now(UTC))
+    return found if status.watching or status.killed else "it does not watch"
+
+
+def _printed(status: BuildStatus) -> Finding:
+    """Look at what the press could not print, or send to where the site is served."""
+    problem = status.push_problem(datetime.now(UTC))
+    wrong = "; ".join([*status.faults[:MOST_FAULTS], *([problem] if problem else [])])
+    return Finding(
+        "texts", wrong or "all are printed", wrong and "Mend that at the desk; journalctl -u site-press says more"
+    )
+
+
+def _inbox(settings: Settings) -> Finding:
+    """Ask PostgreSQL as the desk does; nothing is made there."""
+    from postbox.store.postgresql import Connection, owns
+
+    cure = f"Correct POSTBOX_INBOX in {SECRETS}, then systemctl restart site-desk"
+    try:
+        with contextlib.closing(Connection(settings.postgresql, wait_seconds=PATIENCE_SECONDS)) as connection:
+            is_desks, version = owns(connection), connection.server_version
+    except sqlite3.Error as error:
+        return Finding("inbox", str(error), cure)
+    if not is_desks:
+        return Finding("inbox", "the role of POSTBOX_INBOX does not own the database", cure)
+    return Finding("inbox", f"PostgreSQL {version} answers")
 
 
 def _mail(settings: Settings, site: Site, *, mail: bool) -> Iterator[Finding]:

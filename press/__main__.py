@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from press.watch import Watcher
 
 PROGRESS_SECONDS = 0.5
+PUSH_TRIES = 4  # of a command that sends once and ends: some 14 seconds of pauses
 START_SECONDS, LOOK_SECONDS = 30.0, 0.05  # for a server to listen, or to end
 
 
@@ -43,16 +44,46 @@ def main() -> None:
 
 @cli.command()
 def publish() -> None:
-    """Write the site for the address in SITE_URL into output/."""
+    """Write the site for the address in SITE_URL into output/, and send it with the commands in SITE_PUSH."""
     from press.builder import Builder
+    from press.errors import BuildError
+    from press.push import commands_of
 
     started = time.perf_counter()
     with contextlib.closing(Builder(Path("publishconf.py"), {}, progress=_progress())) as builder:
-        builder.build_all()
+        commands = commands_of(builder.push_commands)
+        try:
+            builder.build_all()
+        except BuildError:  # what was printed all the same, like an erasure, is sent
+            _send(builder, commands)
+            raise
         for line in builder.held_back:
             print(line)
+        seconds = time.perf_counter() - started
+        print(f"output/ holds the site for {os.environ['SITE_URL']}, built in {seconds:.2f} s", flush=True)
+        if not _send(builder, commands):
+            sys.exit(1)
     gc.freeze()  # on its way out Python would look through all of it once more
-    print(f"output/ holds the site for {os.environ['SITE_URL']}, built in {time.perf_counter() - started:.2f} s")
+
+
+def _send(builder: "Builder", commands: list[list[str]]) -> bool:
+    """Send what was printed, in a few tries; tell whether it has arrived, and say why it has not."""
+    from press.push import Push
+
+    said: list[str] = []
+    with contextlib.closing(Push(commands, said.append)) as push:
+        for _ in range(PUSH_TRIES if commands and builder.state.unsent else 0):
+            if said:
+                print(said.pop(), file=sys.stderr, flush=True)
+            while not (ended := push.turn(builder.state, is_quiet=True)):
+                time.sleep(LOOK_SECONDS)
+            builder.tell(**ended)
+            if not said:
+                print("sent")
+                return True
+    if said:
+        print(f"Not sent: {builder.state.push_fault}. Correct that, then say it again.", file=sys.stderr)
+    return not said
 
 
 @cli.command()
@@ -61,6 +92,7 @@ def watch() -> None:
     with _watcher("publishconf.py", is_compressing=True) as (_, watcher):
         watcher.build_all()
         print("watching", flush=True)
+        _tell_systemd()
         watcher.run()
 
 
@@ -109,6 +141,13 @@ def article(title: str) -> None:
     except FileExistsError:
         sys.exit(f"{path} is there already; choose another title, or change that one")
     print(f"{path}: write it, then delete the line “Status: draft” to publish it")
+
+
+def _tell_systemd() -> None:
+    """Let what waits for the first build begin, where systemd has started this process (sd_notify(3))."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.sendto(b"READY=1", address.replace("@", "\0", 1))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ GET and HEAD change nothing; a decision is a POST that names the words it was ma
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 DELETIONS_SECONDS = 0.2
 PRESS_SECONDS = 1.0
+LOOK_SECONDS = 60.0
 LATE_SECONDS = 3600
+CANCEL_SECONDS = 0.5  # until a task that has not ended is told again
 DESK = "postbox_desk"  # the channel on which PostgreSQL tells of what has come
 
 
@@ -49,21 +51,31 @@ def application(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = context.store
         worker = MailWorker(store, wait=context.wakeup.waiter())
-        works = (carry_out_deletions(context), follow_press(context), worker.run(), hourly(store))
+        works = (
+            carry_out_deletions(context),
+            follow_press(context),
+            look_into_inbox(context),
+            worker.run(),
+            hourly(store),
+        )
         tasks = [asyncio.create_task(work) for work in works]
         listeners = _listeners(context)
         yield
         for listener in listeners:
             await asyncio.to_thread(listener.close)
         context.wakeup.close()
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        working = set(tasks)
+        while (
+            working
+        ):  # one that gets an answer in that moment goes on (asyncio.wait_for before Python 3.12, in aiosmtplib too)
+            for task in working:
+                task.cancel()
+            _, working = await asyncio.wait(working, timeout=CANCEL_SECONDS)
 
     writing: list[tuple[str, *tuple[Handler, ...]]] = [
         ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", write.show, write.change), ("/versions/{key:path}", write.versions),
         ("/proof/{name}", write.proof_page), ("/images/{name}", write.image), ("/details", facts.show, facts.publish),
+        ("/{below:path}/images/{name}", write.image),  # in a page of a site below a path
     ]  # fmt: skip
     app = Starlette(
         routes=[
@@ -122,6 +134,12 @@ async def follow_press(context: DeskContext) -> None:
     """Finish or put back texts that were written before the press ran, or by a desk that was killed, until cancelled."""
     pause = partial(asyncio.sleep, PRESS_SECONDS)
     await _again_and_again(context.publisher.catch_up, pause, "A text could not be put back")
+
+
+async def look_into_inbox(context: DeskContext) -> None:
+    """See what an enemy may have laid where nobody reads, until cancelled."""
+    pause = partial(asyncio.sleep, LOOK_SECONDS)
+    await _again_and_again(context.look_for_overlong, pause, "The inbox could not be looked through")
 
 
 async def _again_and_again(work: Callable[[], None], pause: Callable[[], Awaitable[object]], told: str) -> None:

@@ -37,7 +37,18 @@ OUT_OF_DATE = "That page is out of date. Go back, reload it and try again."
 SHARED_SECONDS = 5.0  # between two looks at an inbox that tells of what has come
 INBOX_SECONDS = 0.4  # that a decision waits for another program that writes the inbox
 PER_PAGE = 20  # items of a list
-TYPED = ("answer", "reason", "comment")  # fields of the desk's forms that hold words, besides the facts
+TABLES = {
+    "comment": "comments", "revision": "comments", "message": "messages", "subscription": "email addresses",
+    "refused": "addresses that want no email", "event": "news", "erasure": "erasures",
+}  # of the inbox, in words  # fmt: skip
+TYPED = (
+    "answer",
+    "reason",
+    "comment",
+    "title",
+    "summary",
+    "text",
+)  # fields of the desk's forms that hold words, besides the facts
 
 
 class DeskContext:
@@ -55,6 +66,7 @@ class DeskContext:
         self._manifest = ManifestFile(settings.site)
         self._dressed: tuple[Site, Site] | None = None
         self._erased_again_in: tuple[int, int] | None = None
+        self._overlong: set[str] = set()
         try:
             self.catch_up()
         except (*INBOX_FAULTS, ValueError) as error:  # the desk starts whatever lies in the inbox; its task tries again
@@ -70,6 +82,16 @@ class DeskContext:
             if work.inbox.file != self._erased_again_in:
                 moderation.erase_again(now=self.clock())
                 self._erased_again_in = work.inbox.file
+
+    def look_for_overlong(self) -> None:
+        """See which tables of the inbox have a row longer than any of the intake's, whoever reads it or nobody."""
+        with self.store.unit() as work:
+            self._overlong = work.inbox.overlong()
+
+    @property
+    def overlong(self) -> set[str]:
+        """The tables of the inbox that have such a row, or had one that was dropped."""
+        return self._overlong | self.store.dropped
 
     def moderation(self, work: UnitOfWork) -> Moderation:
         """Return moderation within a unit of work."""
@@ -223,6 +245,12 @@ class DeskRequest:
         if number := work.inbox.too_long:
             notices.append(
                 f"Rows of the inbox set aside, for they are longer than anything the form takes: {number:,}."
+            )
+        if tables := self.context.overlong:
+            named = ", ".join(sorted({TABLES[name] for name in tables}))
+            notices.append(
+                f"The inbox has or had a row that is longer than anything the form takes, among its {named}. It is left"
+                " out, and everything else works. Ask whoever runs the site who can write to the inbox."
             )
         if number := len(work.decisions.to_apply()):
             notices.append(

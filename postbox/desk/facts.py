@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 import tomlkit
 from starlette.responses import Response
@@ -130,6 +131,11 @@ def _page(desk: DeskRequest, data: bytes, draft: Draft, *, flash: str = "", is_l
     shown: dict[str, Any] = {
         name: value for name, value in draft.values.items() if name not in ("sitename", "portrait")
     }
+    if draft.values["portrait"] != _values(data)["portrait"]:
+        name = draft.values["portrait"].removeprefix("images/")
+        shown["portrait"] = (
+            f'<img class="portrait" src="/images/{quote(name)}" alt="" width="96" height="96">' if name else ""
+        )
     values = {
         "facts": FACTS,
         "draft": draft,

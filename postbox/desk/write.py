@@ -157,7 +157,7 @@ def change(desk: DeskRequest) -> Response:
     except (TextError, OSError, sqlite3.Error) as error:
         if not isinstance(error, TextError):
             log.fault(error)
-        view = _typed(desk, key)
+        view = _typed(desk, key) if "text" in desk.form else _view(desk, key)  # a button alone sends no words
         view.status, view.problems = (409 if isinstance(error, TextError) else 503), {"": _sentence(error)}
         return _saved(desk, view) if wants_json else _page(desk, view)
 
@@ -173,6 +173,7 @@ def versions(desk: DeskRequest) -> Response:
         desk,
         "versions.html",
         200,
+        place="/details" if key == FACTS_FILE else "/write",
         back="/details" if key == FACTS_FILE else f"/write/{quote(key)}",
         key=key,
         items=items,
@@ -200,10 +201,12 @@ def proof_page(desk: DeskRequest) -> Response:
 def image(desk: DeskRequest) -> Response:
     """Show an image of a proof, whether it is published yet or not."""
     name = desk.request.path_params["name"]
-    path = desk.publisher.image(name) or desk.context.settings.output / "images" / Path(name).name
-    if not path.is_file():
-        raise Refused(404, "That picture is not here.")
-    return FileResponse(path, headers=desk.site.headers)
+    settings, bare = desk.context.settings, Path(name).name
+    drawn, own = (desk.publisher.image(name) or settings.output / "images" / bare), settings.content / "images" / bare
+    for path in (drawn, own):  # the author's own too, before anything is made of it
+        if path.is_file() and not path.is_symlink():
+            return FileResponse(path, headers=desk.site.headers)
+    raise Refused(404, "That picture is not here.")
 
 
 def script(desk: DeskRequest) -> Response:

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPResponseException
 from jinja2 import Environment
 
+from contract import atomic
 from contract.manifest import Site
 from postbox.email_address import named
 from postbox.mail.message import MailDraft, MailDraftError, compose, one_line
@@ -126,11 +127,9 @@ class Mailer:
     def _keep(self, draft: MailDraft, data: bytes) -> None:
         name = f"{self._clock().astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{draft.message_id.partition('@')[0]}.eml"
         path = self._settings.mail / name
-        part = path.with_name(f".{name}")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(path)
+            atomic.write(path, data, is_durable=False)
         except OSError as error:
             raise MailError(str(error)) from None
 

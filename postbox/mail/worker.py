@@ -5,6 +5,7 @@ under the same Message-ID. What a server does not take is tried again after grow
 """
 
 import asyncio
+import fcntl
 import logging
 import re
 import traceback
@@ -83,7 +84,18 @@ class MailWorker:
             await (self._wait if is_well else asyncio.sleep)(pause)
 
     async def send_due(self) -> bool:
-        """Take over every event and send what is due, until the server fails; return whether it did not."""
+        """Take over every event and send what is due, until the server fails; return whether it did not.
+
+        One process at a time: of two desks the other has nothing to do, and the system frees the lock of one that dies.
+        """
+        with (self._settings.desk / "mail.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return await self._send_all()
+
+    async def _send_all(self) -> bool:
         while True:
             while await self._in_unit(self._take_over):
                 pass

@@ -8,6 +8,7 @@ Names in it are::
     var/erased/log
 
 Sessions are not in it, and no word that was erased: the databases are copied without their free places.
+An inbox in PostgreSQL is in it in the same form, and with the same key: it can be brought back with PostgreSQL or without.
 The record of erasures is added to the one that is there, or bringing yesterday back would bring back what was erased today.
 """
 
@@ -38,6 +39,10 @@ def write(settings: Settings, file: BinaryIO) -> None:
         Moderation.open(settings).copy(folder)
         Texts(settings.content, settings.desk).copy(folder / "texts.sqlite")
         (folder / "inbox.sqlite").chmod(0o660)  # or the intake cannot write what is brought back
+        if settings.inbox_key:  # which then is in no file
+            key = folder / "inbox-key"
+            key.write_bytes(bytes.fromhex(settings.inbox_key))
+            key.chmod(0o640)
         for path, kept in (
             *_words(settings),
             ("content/comments", folder / "comments"),

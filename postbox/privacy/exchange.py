@@ -1,13 +1,15 @@
-"""Export of every comment in the exchange format (``contract.exchange``), for another site or another system.
+"""Export of every comment in the exchange format (``contract.exchange``), for another site or another system; and of messages.
 
 Published comments, places that removed ones keep, and new comments that wait. A change that waits is not among them:
 it belongs to its writer's private link, which does not move. A file that cannot be read is left out.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 
-from contract.comment import Comment, CommentError, read
+from contract.comment import DATE_FORMAT, Comment, CommentError, read
 from contract.exchange import Exchanged, dumps
 from postbox.moderation.service import Moderation
 
@@ -27,3 +29,12 @@ def lines(moderation: Moderation) -> Iterator[str]:
                 id=revision.id, article=revision.article, reply_to=revision.reply_to, date=date, **revision.words
             )
             yield dumps(Exchanged(comment, is_waiting=True, held=revision.held))
+
+
+def messages(moderation: Moderation) -> Iterator[str]:
+    """Yield a line of JSON for each message that is not deleted: its id, name, contact, body, date, state and held."""
+    for message in moderation.work.messages.everything():
+        if message.state != "deleted":
+            fields = asdict(message)
+            fields["date"] = fields.pop("received").strftime(DATE_FORMAT)
+            yield json.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False)

@@ -26,9 +26,7 @@ from postbox.web import health
 from postbox.web.forms import Refused, SameSite
 
 if TYPE_CHECKING:
-    from postbox.store.handover import Listener
-
-FIRST_SECONDS = 5.0  # for what the desk has handed over, before the first reader is answered
+    from postbox.store.handover import Copies
 
 
 class SiteReads(CORSMiddleware):
@@ -52,19 +50,20 @@ class SiteReads(CORSMiddleware):
 
 def application(settings: Settings) -> Starlette:
     """Return the intake as an ASGI application."""
-    settings, receiver = _with_copies(settings)
+    copies = _copies(settings)
+    settings = copies.settings if copies else settings
     context = IntakeContext(settings)
     comments, receipts = CommentPages(context), ReceiptPages(context)
     messages, subscriptions = MessagePages(context), SubscriptionPages(context)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        if receiver:
-            await asyncio.to_thread(receiver.start, wait_seconds=FIRST_SECONDS)
+        if copies:
+            await asyncio.to_thread(copies.start)
         yield
         await context.close()
-        if receiver:
-            await asyncio.to_thread(receiver.close)
+        if copies:
+            await asyncio.to_thread(copies.close)
 
     app = Starlette(
         routes=[
@@ -94,12 +93,10 @@ def application(settings: Settings) -> Starlette:
     return app
 
 
-def _with_copies(settings: Settings) -> "tuple[Settings, Listener | None]":
-    """Return the settings of an intake that shares its inbox, and who keeps its copies of what the desk hands over."""
+def _copies(settings: Settings) -> "Copies | None":
+    """Return what keeps an intake's copies of what the desk hands over, where the two share no folder."""
     if not settings.postgresql:
-        return settings, None
-    from postbox.store import handover
+        return None
+    from postbox.store.handover import Copies
 
-    settings = handover.copies(settings)
-    receiver = handover.Receiver(settings)
-    return settings, handover.Listener(settings, handover.PUBLIC, receiver.receive, seconds=handover.QUIET_SECONDS)
+    return Copies(settings)

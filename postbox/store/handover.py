@@ -3,12 +3,16 @@
 A comment that is gone leaves its row behind without content, so that an intake that was away takes it off too.
 """
 
+import hashlib
 import logging
 import os
+import select
+import shutil
+import socket
 import sqlite3
 import stat
+import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -21,22 +25,17 @@ from postbox import log
 from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.postgresql import Connection
+from postbox.store.tokens import new_id
 
 MAX_BYTES = 32 * 1024 * 1024  # of one file
 PORTION = 100  # comments in memory at a time
 LOOK_SECONDS = 1.0  # between two looks at the desk's files
 QUIET_SECONDS = 20.0  # until an intake looks without having been told
-ENDS_SECONDS = 0.5  # for a listener to see that it is to end
+FIRST_SECONDS = 5.0  # for what has been handed over, before the first reader is answered
 WAIT_SECONDS = 10.0  # for whoever holds the inbox
 LONGEST_PAUSE_SECONDS = 30.0
 PUBLIC = "postbox_public"  # the channel
 _Stamp = tuple[int, int]
-
-
-def copies(settings: Settings) -> Settings:
-    """Return the settings of an intake that reads its own copies of what the desk hands over."""
-    folder = settings.var / "copies"
-    return replace(settings, content=folder, var=folder)
 
 
 class Sender:
@@ -52,6 +51,8 @@ class Sender:
         changed = [path for path, stamp in found.items() if self._known.get(path) != stamp]
         gone = self._known.keys() - found.keys()
         is_first = not self._known
+        if is_first:
+            changed = _differing(connection, changed)  # so that a desk that starts holds nobody up
         if not (changed or gone or is_first):
             return
         with transaction(cast("sqlite3.Connection", connection)):
@@ -135,13 +136,16 @@ class Listener:
 
     def start(self, *, wait_seconds: float = 0) -> None:
         """Begin, and wait so long at most until it is done once."""
+        self._ending, self._ended = socket.socketpair()
         self._thread.start()
         self._is_done.wait(wait_seconds)
 
     def close(self) -> None:
         """End it with what it is at."""
         self._is_ended.set()
-        self._thread.join()
+        self._ended.close()
+        self._thread.join(LONGEST_PAUSE_SECONDS)
+        self._ending.close()
 
     def _run(self) -> None:
         pause, logged = 1.0, ""
@@ -154,7 +158,7 @@ class Listener:
                         self._is_done.set()
                         pause, logged = 1.0, ""
                         self._wait(connection)
-            except (sqlite3.Error, OSError) as error:  # what does not answer now may later
+            except Exception as error:  # what does not answer now, or is not understood, may be later
                 if repr(error) != logged:
                     log.event("nothing is handed over", level=logging.WARNING, error=error, channel=self._channel)
                 logged = repr(error)
@@ -162,10 +166,43 @@ class Listener:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _wait(self, connection: Connection) -> None:
-        deadline = time.monotonic() + self._seconds
-        while (left := deadline - time.monotonic()) > 0 and not self._is_ended.is_set():
-            if connection.notified(min(left, ENDS_SECONDS)):
-                return
+        """Wait for a notification, the end, or the time."""
+        if not connection.notified():
+            select.select([connection.fileno(), self._ending.fileno()], [], [], self._seconds)
+            connection.notified()
+
+
+class Copies:
+    """An intake's own copies of what the desk hands over, in a folder for temporary files: at each start all come again."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Choose a folder, which is made at the start; ``settings`` are those of an intake that reads there."""
+        self._folder = Path(tempfile.gettempdir()) / f"postbox-{new_id()}"
+        self.settings = replace(settings, content=self._folder, var=self._folder)
+        self._listener = Listener(settings, PUBLIC, Receiver(self.settings).receive, seconds=QUIET_SECONDS)
+
+    def start(self) -> None:
+        """Begin to take them, and wait a moment for the first."""
+        self._folder.mkdir(mode=0o700)  # where another has made one of this name, it is refused
+        self._listener.start(wait_seconds=FIRST_SECONDS)
+
+    def close(self) -> None:
+        """End with what it is at, and take them away."""
+        self._listener.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _differing(connection: Connection, paths: list[Path]) -> list[Path]:
+    """Leave out the comments that are there as they are."""
+    query = "SELECT article, id, md5(content) AS digest FROM published WHERE content IS NOT NULL"
+    there = {(row["article"], row["id"]): row["digest"] for row in connection.execute(query)}
+    return [path for path in paths if path.suffix != ".md" or there.get((path.parent.name, path.stem)) != _digest(path)]
+
+
+def _digest(path: Path) -> str | None:
+    with suppress(OSError):
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return None
 
 
 def _newest(connection: Connection) -> int:

@@ -172,6 +172,11 @@ class Connection:
         return self._real.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
     @property
+    def server_version(self) -> str:
+        """The version of PostgreSQL, in words."""
+        return str(self._real.info.parameter_status("server_version"))
+
+    @property
     def is_closed(self) -> bool:
         """Whether it has ended, of itself or with the server."""
         return self._real.closed
@@ -181,10 +186,14 @@ class Connection:
         with self._asking():
             return self._real.execute(_translated(statement), [_storable(value) for value in values] or None)
 
-    def notified(self, seconds: float) -> bool:
-        """Wait so long at most for what this connection listens to; return whether anything came."""
+    def fileno(self) -> int:
+        """Return what is ready to read once something comes, for ``select``."""
+        return self._real.fileno()
+
+    def notified(self) -> bool:
+        """Take what has come of what this connection listens to; return whether anything has."""
         with self._asking():
-            return any(True for _ in self._real.notifies(timeout=seconds, stop_after=1))
+            return bool([*self._real.notifies(timeout=0)])
 
     def close(self) -> None:
         """End it."""
@@ -213,12 +222,13 @@ def migrate(connection: Connection, reader_fields: Iterable[str]) -> None:
     Raises:
         sqlite3.DatabaseError: if that is not so, or the schema is a newer version's.
     """
+    fields = set(reader_fields)
+    if _version(connection) == len(SCHEMA) and fields <= _fields(connection):
+        return  # without a lock, which every reader would wait for
     if not owns(connection):
-        if _version(connection) != len(SCHEMA):
-            raise sqlite3.OperationalError(
-                "the tables of POSTBOX_INBOX are not those of this version; start the desk first, whose role owns the database"
-            )
-        return
+        raise sqlite3.OperationalError(
+            "the tables of POSTBOX_INBOX are not those of this version; start the desk first, whose role owns the database"
+        )
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE SCHEMA IF NOT EXISTS postbox")
@@ -228,7 +238,7 @@ def migrate(connection: Connection, reader_fields: Iterable[str]) -> None:
         for number, statements in enumerate(SCHEMA[version:], version + 1):
             connection.execute(statements)
             connection.execute("INSERT INTO schema_version VALUES (?)", (number,))
-        for name in reader_fields:
+        for name in sorted(fields):
             connection.execute(f"ALTER TABLE revision ADD COLUMN IF NOT EXISTS {name} long_text NOT NULL DEFAULT ''")
         connection.execute("COMMIT")
     except BaseException:
@@ -242,6 +252,13 @@ def owns(connection: Connection) -> bool:
     query = "SELECT pg_has_role(datdba, 'USAGE') AS owns FROM pg_database WHERE datname = current_database()"
     row = connection.execute(query).fetchone()
     return bool(row and row["owns"])
+
+
+def _fields(connection: Connection) -> set[str]:
+    query = (
+        "SELECT attname AS name FROM pg_attribute WHERE attrelid = 'postbox.revision'::regclass AND NOT attisdropped"
+    )
+    return {row["name"] for row in connection.execute(query)}
 
 
 def _version(connection: Connection) -> int:

@@ -1,5 +1,6 @@
 """Inbox in PostgreSQL, shared by the intakes of several machines and by one desk."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -9,14 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from contract.comment import READER_FIELDS
+from postbox import log
 from postbox.settings import Settings
 from postbox.store.database import TIMEOUT_SECONDS, connect, transaction
 from postbox.store.postgresql import Connection, migrate, owns
-from postbox.store.submissions import MIGRATIONS, Inbox, InboxError, Role, add_columns
+from postbox.store.submissions import MIGRATIONS, TABLES, Inbox, InboxError, Role, add_columns
 
 T = TypeVar("T")
 
-TABLES = ("comment", "revision", "subscription", "refused", "message", "event", "erasure")
+NUMBERED = ("event", "erasure")  # in the order in which they came
+COPIED_BYTES = 64 * 1024 * 1024  # of a row, to look at and leave out
 PORTION = 500  # rows in memory, where all are copied
 AGAIN_SECONDS = 1.0  # between two tries to connect
 SWEEP_SECONDS = 10.0
@@ -50,6 +53,7 @@ class SharedInbox(Inbox):
             InboxError: if the address names the other's role.
         """
         self._settings, self._wait, self._role = settings, wait_seconds, role
+        self.dropped = set()
         self._failure, self._again_at, self._sweep_at = "", 0.0, 0.0
         self._connect()
 
@@ -127,6 +131,10 @@ class SharedInbox(Inbox):
         """No row is."""
         return 0
 
+    def overlong(self) -> set[str]:
+        """No table has a row that is."""
+        return set()
+
     def copy(self, path: Path) -> None:
         """Copy it as of one moment into a database of SQLite, the form of every backup."""
         with closing(connect(path, MIGRATIONS)) as target, transaction(target), transaction(self.connection):
@@ -139,6 +147,38 @@ class SharedInbox(Inbox):
                 while portion := rows.fetchmany(PORTION):
                     values = [[row[name] for name in names] for row in portion]
                     target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
+
+    def load(self, path: Path) -> int:
+        """Take the rows of a copy instead of those that are there, in one transaction; return how many comments there are then.
+
+        The copy is a database of SQLite, of either engine and any version. What breaks a rule of the tables was never of our
+        writing, and is left out.
+        """
+        with closing(connect(path, MIGRATIONS)) as source, transaction(self.connection):
+            source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, COPIED_BYTES)
+            source.text_factory = lambda data: data.decode("utf-8", "replace")
+            add_columns(source)
+            self.run(f"TRUNCATE {', '.join(TABLES)}")
+            for table in TABLES:
+                names = [
+                    row["name"] for row in source.execute(f"PRAGMA table_info({table})") if row["name"] != "sequence"
+                ]
+                columns, marks = ", ".join(names), ", ".join("?" * len(names))
+                query = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # our own names
+                order = "ORDER BY sequence" if table in NUMBERED else ""
+                for row in source.execute(f"SELECT {columns} FROM {table} {order}"):  # noqa: S608  # our own names
+                    self._load_row(table, query, row)
+            found = self.one("SELECT count(*) AS size FROM comment")
+        return int(found["size"]) if found else 0
+
+    def _load_row(self, table: str, query: str, row: sqlite3.Row) -> None:
+        self.run("SAVEPOINT one")
+        try:
+            self.run(query, *row)
+        except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+            self.run("ROLLBACK TO one")
+            log.event("a row is left out", level=logging.WARNING, table=table, error=error)
+        self.run("RELEASE one")
 
     @property
     def _has_ended(self) -> bool:

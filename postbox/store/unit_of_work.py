@@ -86,6 +86,7 @@ class Store:
         self._lock = threading.Lock()
         self._idle: list[UnitOfWork] = []
         self.set_aside = ""
+        self.dropped: set[str] = set()  # tables of the inbox that had a row longer than any of the intake's
         self.held_until = 0.0  # by the monotonic clock: the inbox was found held by another program
         self._look_at = 0.0
         with suppress(*INBOX_FAULTS):  # the unit below says what is wrong
@@ -118,5 +119,6 @@ class Store:
             yield work
         finally:
             work.rollback()
+            self.dropped |= work.inbox.dropped
             with self._lock:
                 self._idle.append(work)

@@ -9,18 +9,21 @@ class Wakeup:
     """Wakes every task that waits for it, or is about to."""
 
     def __init__(self, quiet_seconds: float | None = None) -> None:
-        """Let a task look ``quiet_seconds`` after the last time where nobody says that there is something; without, as often as it asks."""
+        """Let a task look ``quiet_seconds`` after the last time where nobody has woken it; without, whenever it asks."""
         self._quiet = quiet_seconds
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def waiter(self) -> Callable[[float], Awaitable[None]]:
-        """Return what a task of the running loop waits with, for so many seconds at most."""
-        event = asyncio.Event()
+        """Return what a task of the running loop waits with, for the seconds that it gives or until it is woken."""
+        if not self._quiet:
+            return asyncio.sleep
+        quiet, event = self._quiet, asyncio.Event()
         self._waiting.append((asyncio.get_running_loop(), event))
 
-        async def wait(seconds: float) -> None:
+        async def wait(_seconds: float) -> None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), self._quiet or seconds)
+                async with asyncio.timeout(quiet):  # wait_for of Python 3.11 can lose a cancellation (bpo-37658)
+                    await event.wait()
             event.clear()
 
         return wait

@@ -57,7 +57,7 @@ def route(settings: Settings, **more: Callable[[], State]) -> Route:
 def inbox(inbox: Inbox, folder: Path) -> State:
     """Tell how an inbox stands that its process has opened."""
     oldest = inbox.one("SELECT min(received) AS received FROM revision WHERE state = 'waiting'")
-    events = inbox.one("SELECT count(*) AS size FROM (SELECT 1 FROM event LIMIT ?) AS some", MAX_EVENTS)
+    events = inbox.one("SELECT count(*) AS size FROM (SELECT 1 FROM event LIMIT ?) AS counted", MAX_EVENTS)
     state = {
         "waiting": inbox.size(),
         "oldest_seconds": _age(oldest["received"] if oldest else None),

@@ -166,17 +166,17 @@ class Publisher:
 
     def catch_up(self) -> None:
         """Finish or put back what was written while no press ran, or by a process that ended before the press had told."""
-        for key, pending in self._texts.pending().items():
-            if key in self._waiting:
-                continue
+        for key in self._texts.pending():
             with self._texts.lock:
-                is_written = hash_of(self._texts.file(key)) == pending.hash
-                if not is_written:  # not yet when the process ended, or another since
+                pending = self._texts.pending().get(key)
+                if not pending or key in self._waiting:
+                    continue
+                if hash_of(self._texts.file(key)) != pending.hash:  # not yet when the process ended, or another since
                     self._texts.settle(key)
                     continue
                 self._keep_whole(pending)
-            if done := self._told(pending):
-                self._settle(pending, done)
+                if done := self._told(pending):
+                    self._settle(pending, done)
 
     def _keep_whole(self, pending: Pending) -> None:
         """Do what a process that ended between a file and its unfinished copy had left to do."""

@@ -17,9 +17,11 @@ from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+from contract import documents
 from contract.addresses import TAG
+from contract.documents import FileError
 from press.assets import files, svg
-from press.assets.files import FileError, shown
+from press.assets.files import shown
 from press.assets.raster import Raster, RasterError, is_raster
 from press.assets.svg import SvgError
 from press.output import tables
@@ -170,10 +172,10 @@ class Images:
 
     def _document(self, path: Path, data: bytes, place: str) -> Path:
         """Return a document or a recording without its metadata; that it keeps them is added to ``notes``."""
-        name = f"{name_hash(files.RECIPE + data)}{path.suffix.lower()}"
+        name = f"{name_hash(documents.RECIPE + data)}{path.suffix.lower()}"
         if self.has(name):
             return self.cache / name
-        cleaned = files.clean(path, data)
+        cleaned = documents.clean(shown(path), data)
         if cleaned is None:
             cause = "is published with what it may say of who made it; only pictures, PDF, MP4, MP3 and plain text are cleaned"
             self.notes.append(f"{place}: {shown(path)} {cause}")

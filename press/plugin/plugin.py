@@ -265,10 +265,14 @@ def _write_facts(generator: ArticlesGenerator, writer: Writer) -> None:
     names = dict.fromkeys(("caddy", "nginx"), site.intake_path)
     if site.is_apart:
         names |= dict.fromkeys(("talk-caddy", "talk-nginx"), site.intake)
-    servers = {
+    written = {
         f"{name}.conf": generator.env.get_template(f"{name}.txt").render(site=replace(site, intake=intake))
         for name, intake in names.items()
     }
-    told = dumps(replace(site, conversations=context["conversations"], redirects={}))
-    for name, text in (servers | {path.name: told}).items():
+    if site.is_apart:  # whose host shows these, with all that they lead to on the site
+        for name in ("404", "502"):
+            page = generator.env.get_template(f"{name}.html").render(site=site.elsewhere)
+            written[f"talk-{name}.html"] = rooted(page, site.origin)
+    written[path.name] = dumps(replace(site, conversations=context["conversations"], redirects={}))
+    for name, text in written.items():
         atomic.write(path.with_name(name), text.encode(), is_durable=False)

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import io
 import json
-import shutil
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -59,16 +59,19 @@ def settings_of(config: Path, overrides: dict[str, Any]) -> dict[str, Any]:
 def content_of(settings: dict[str, Any], texts: dict[str, str]) -> Iterator[Path]:
     """Make a content folder with these articles and pages, by their path, beside the images and files that there are now."""
     content = Path(settings["PATH"])
-    folders = [str(content / path) for kind in FOLDERS.values() for path in settings[kind]]
-
-    def left_out(folder: str, names: list[str]) -> list[str]:
-        if Path(folder) == content:
-            return ["comments"]
-        return [name for name in names if name.endswith(".md") and folder.startswith(tuple(folders))]
-
+    folders = tuple(str(content / path) for kind in FOLDERS.values() for path in settings[kind])
     with tempfile.TemporaryDirectory(prefix=SPARE, dir=Path(settings["PRESS_CACHE"]).parent) as made:
         copy = Path(made, "content").absolute()
-        shutil.copytree(content, copy, symlinks=True, ignore=left_out, copy_function=link)
+        for place, inner, files in os.walk(content):
+            if Path(place) == content:
+                inner[:] = [name for name in inner if name != "comments"]
+            target = copy / Path(place).relative_to(content)
+            target.mkdir()  # without the rights of its model: systemd lets no service set the bit of a group
+            for path in (Path(place, name) for name in (*inner, *files)):
+                if path.is_symlink():
+                    (target / path.name).symlink_to(path.readlink())
+                elif path.is_file() and not (path.suffix == ".md" and place.startswith(folders)):
+                    link(path, target / path.name)
         for name, text in texts.items():
             file = copy / name
             file.parent.mkdir(parents=True, exist_ok=True)

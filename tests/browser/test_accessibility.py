@@ -287,6 +287,9 @@ WRITE: dict[str, State] = {
     "page": at("/write/pages/new-ba9876543210"), "saved": written("Save", title="Shoes", text="Words."),
     "errors of a text": written("Publish", title="", slug="A B", when="2027-03-28T01:30"), "long words": written("Save", title=LONG_WORD[:200], text=LONG_WORD),
     "conflict": written("Save", "articles/wide", number="9", text=LONG_WORD), "earlier versions": at("/versions/articles/rich"),
+    "thrown away": written("Throw it away", "articles/new-0123456789ac", title="Begun", text="Words."),
+    "text thrown away": at("/write/articles/new-0123456789ac"), "details published": at("/details?flash=live&undo=1"),
+    "earlier details": at("/versions/site.toml"),
 }  # fmt: skip
 DESK: dict[str, State] = WRITE | {
     "queue": at("/"), "queue, all ticked": at("/?tick=all"), "published": at("/published"), "log": at("/log"),

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from postbox.desk.sessions import SignIn
+from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from tests.support.desk import send
 from tests.support.place import ARTICLE, ROOT
@@ -67,6 +68,31 @@ class Phone:
 
     def row(self, author: str) -> Locator:
         return self.page.locator(".row").filter(has=self.page.get_by_role("heading", name=author))
+
+
+JOINED, STACKED = "👩‍" * 1000 + "👩", "a" + "\N{COMBINING GRAVE ACCENT}" * 3999
+
+
+def test_what_a_reader_writes_stays_in_its_box_on_every_page_of_the_desk(
+    david: Phone, served: tuple[Settings, str]
+) -> None:
+    settings, page = served[0], david.page
+    ids = [send(settings, author=words[:79], body=words) for words in (JOINED, STACKED)]
+    mailed = link_in_mail(settings, STACKED[:50])
+    addresses = ["/", "/?tick=all", "/published", "/log", *(f"/comment/{id}" for id in ids), mailed]
+
+    widths = {}
+    for address in addresses:
+        page.goto(address)
+        page.evaluate("() => { for (const box of document.querySelectorAll('details')) box.open = true }")
+        widths[address] = page.evaluate("() => document.documentElement.scrollWidth")
+    page.goto("/")
+    heights = [button.bounding_box() for button in page.get_by_role("button", name=re.compile(" selected$")).all()]
+
+    assert widths == dict.fromkeys(addresses, 360)
+    assert len({box["height"] for box in heights if box}) == 1  # none of them wraps
+    for id in ids:
+        Moderation.open(settings).forget(id, who="David", now=datetime.now(UTC))
 
 
 def link_in_mail(settings: Settings, words: str) -> str:

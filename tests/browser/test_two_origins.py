@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from contract.manifest import BuildStatus
+from postbox.desk.sessions import SignIn
 from tests.support.intake import running
 from tests.support.place import Place, a_place
+from tests.support.process import PATIENCE_SECONDS, free_port, listens, run, wait_until
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -104,3 +108,37 @@ def test_the_policy_in_the_page_keeps_a_form_from_going_elsewhere(browser: Brows
 
     assert page.url == f"{origins[0]}/contact/"
     page.close()
+
+
+def test_a_text_is_looked_at_at_the_desk_as_it_will_be_below_the_path(browser: Browser, place: Place) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    place.image("images/sand.png", size=(400, 300))
+    press = run(place, "press", "watch", SITE_URL="https://name.github.io/site", SITE_INTAKE="")
+    desk = run(place, "postbox", "desk", POSTBOX_DESK_PORT=str(port), POSTBOX_DESK_URL=address)
+    try:
+        wait_until(
+            lambda: listens(port) and BuildStatus.load(place.folder / "var/site/press.json").watching, "both run"
+        )
+        page = browser.new_page()
+        page.goto(f"{address}/sign-in/{SignIn(place.folder / 'var/desk').issue(datetime.now(UTC))}")
+        page.get_by_role("button").click()
+        page.goto(f"{address}/write")
+        page.get_by_role("button", name="New article").click()
+        for label, words in (("Title", "Shoes"), ("Summary", "In short.")):
+            page.get_by_label(label).fill(words)
+        page.get_by_label("Text", exact=True).fill("![A foot on sand](/images/sand.png)\n\n[Way](/contact/)")
+        page.get_by_role("button", name="Look at it").click()
+
+        proof = page.frame_locator("iframe")
+        expect(proof.get_by_role("heading", name="Shoes")).to_be_visible(timeout=60_000)
+        picture = proof.get_by_role("img", name="A foot on sand")
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("image => image.naturalWidth") > 0
+        expect(proof.get_by_role("link", name="Way")).to_have_attribute("href", "/site/contact/")
+        page.close()
+    finally:
+        for process in (press, desk):
+            process.terminate()
+            process.communicate(timeout=PATIENCE_SECONDS)

@@ -306,6 +306,19 @@ def pages_of_the_desk(place: Place) -> Iterator[tuple[str, str]]:
             yield f"desk-write-{what}", david.post(f"/write/{new}", data=sent).text
         yield "desk-write-conflict", david.post(f"/write/articles/{key}", data=texts | {"slug": "", "when": ""}).text
         yield "desk-write-signed-out", TestClient(david.app).post(f"/write/{new}", data=texts).text
+        yield (
+            "desk-write-foreign",
+            david.post(f"/write/{new}", data=texts, headers={"sec-fetch-site": "cross-site"}).text,
+        )
+        yield (
+            "desk-write-thrown",
+            david.post(f"/write/{new}", data=texts | {"slug": "", "when": "", "action": "discard"}).text,
+        )
+        yield "desk-write-thrown-one", david.get(f"/write/{new}").text
+        yield "desk-out-with-words", TestClient(david.app).post("/", data={"answer": "Thank you & <b>."}).text
+        yield "desk-details-done", david.get("/details?flash=live&undo=1").text
+        yield "desk-details-look", david.post("/details", data={"action": "look", "portrait": "images/no.jpg"}).text
+        yield "desk-details-versions", david.get("/versions/site.toml").text
         yield "desk-waiting", david.get(f"/comment/{held}").text
         yield "desk-error", david.post(f"/comment/{held}", data={"action": "publish and answer", "name": name}).text
         yield "desk-done", david.post(f"/comment/{held}", data={"action": "spam", "name": name, "back": "/"}).text

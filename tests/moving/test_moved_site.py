@@ -1,7 +1,10 @@
 """A site that was moved in: it builds at once at its old address, and every old address leads on."""
 
+import io
 import re
+from typing import Any
 
+import pikepdf
 import pytest
 from PIL import Image
 
@@ -24,18 +27,48 @@ def publish(old: OldSite) -> None:
     )
 
 
+def a_pdf(**options: Any) -> bytes:
+    made = io.BytesIO()
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.save(made, **options)
+    return made.getvalue()
+
+
+def pixels(size: int, kind: str) -> bytes:
+    made = io.BytesIO()
+    Image.effect_noise((size, size), 200).save(made, kind)
+    return made.getvalue()
+
+
+# What the press refuses, or might.
+ODD = {
+    "plan.pdf": a_pdf(),
+    "broken.pdf": b"%PDF-1.4\nbroken",
+    "locked.pdf": a_pdf(encryption=pikepdf.Encryption(owner="a", user="b")),
+    "broken.mp4": b"\0\0\0\x0cftypisom" + b"\0\0\0\x99moov" + bytes(8),
+    "step.gif": pixels(8, "GIF"),
+    "broken.gif": b"GIF89a",
+    "large.png": pixels(8, "PNG") + bytes(26 << 20),
+}
+
+
 @pytest.fixture
 def moved(old: OldSite) -> OldSite:
     """A blog with all that a build could stumble over, brought in and built."""
     uploads = old.folder / "uploads/2012/03"
     uploads.mkdir(parents=True)
     Image.new("RGB", (8, 6), "tan").save(uploads / "foot.jpg")
+    for name, data in ODD.items():
+        (uploads / name).write_bytes(data)
     where = f"{OLD}/wp-content/uploads/2012/03/foot.jpg"
+    odd = "".join(f' <a href="{where.replace("foot.jpg", name)}">{name}</a>' for name in ODD)
     body = (
         f'<img src="{where}" alt=""> <img src="{where}?w=3" alt="A foot"> <a href="{OLD}/2012/03/feet/#comment-8">Feet</a>'
         f' <a href="{OLD}/gone/">gone</a> <a href="#top">top</a> <a href="https://a.example/{{x}}">x</a>'
         ' <p style="color: red">{filename}/x <iframe src="https://v.example/1"></iframe><script>alert(1)</script></p>'
         ' <figure><img src="https://elsewhere.example/a.jpg"><figcaption>Far</figcaption></figure>\n\n<ul><li><pre>a\n\n&lt;b&gt;</pre></li></ul>'
+        + odd
     )
     items = [
         an_item(
@@ -72,6 +105,8 @@ def test_a_site_moved_in_builds_at_once_and_shows_what_was_public_alone(moved: O
     shoes = (output / "articles/shoes/index.html").read_text()
     assert 'href="/articles/feet/#comment-8"' in shoes
     assert 'alt="A foot"' in shoes
+    shown = [name for name in ODD if re.search(rf'href="/(files|images)/[^"]+">{name}<', shoes)]
+    assert shown == ["plan.pdf", "broken.pdf", "locked.pdf", "step.gif"]
     assert 'id="comment-8"' in (output / "articles/feet/index.html").read_text()
     assert (output / "about/index.html").exists()
     assert not any("secret" in path.name for path in output.rglob("*"))

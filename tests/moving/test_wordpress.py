@@ -372,13 +372,19 @@ def test_images_come_from_the_folder_of_uploads_in_their_own_size_with_words(old
         Image.new("RGB", (8, 6), "tan").save(uploads / name)
     (uploads / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
     (uploads / "notes.pdf").write_bytes(b"%PDF")
+    (uploads / "broken.mp4").write_bytes(b"\0\0\0\x0cftypisom" + b"\0\0\0\x99moov" + bytes(8))
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("tan", "teal")]
+    frames[0].save(uploads / "step.GIF", save_all=True, append_images=frames[1:], comment=b"taken at home")
     where = f"{OLD}/wp-content/uploads/2012/03"
     body = (
         f'<a href="{where}/foot.jpg"><img src="{where}/foot-300x200.jpg?w=300" alt=""></a>\n\n<img src="{where}/toe.png">\n\n'
         f'<img src="{where}/broken.jpg" alt="Broken"> <img src="{where}/lost.jpg" alt="Lost">'
         f' <img src="https://elsewhere.example/x.jpg" alt="Far"> <a href="{where}/notes.pdf">Notes</a>'
+        f' <a href="{where}/broken.mp4">Film</a>\n\n<img src="{where}/step.GIF" alt="A step">'
     )
     files = [
+        a_file(13, f"{where}/step.GIF"),
+        a_file(14, f"{where}/broken.mp4"),
         a_file(10, f"{where}/foot.jpg", alt="A foot"),
         a_file(11, f"{where}/toe.png", title="IMG_1234"),
         a_file(12, f"{where}/unused.jpg"),
@@ -386,18 +392,28 @@ def test_images_come_from_the_folder_of_uploads_in_their_own_size_with_words(old
 
     report = old.move("wordpress", old.export(a_wxr(an_item(body=body), *files)), "--uploads", "uploads")
 
+    [gif] = [
+        path.relative_to(old.folder / "content").as_posix() for path in old.folder.rglob("content/images/**/step*")
+    ]
     assert old.body() == (
         "![A foot]({static}/images/2012/03/foot.jpg)\n\n[toe.png]({static}/images/2012/03/toe.png)\n\n"
         "Broken Lost [Far](https://elsewhere.example/x.jpg) [Notes]({static}/files/2012/03/notes.pdf)"
+        f" Film\n\n![A step]({{static}}/{gif})"
     )
-    assert counts(report, "file") == (3, 2, 0, 1)
+    assert counts(report, "file") == (5, 3, 0, 2)
+    with Image.open(old.folder / "content" / gif) as picture:
+        assert (picture.format, picture.size, picture.info) == ("PNG", (8, 6), {})
     reasons = [line["text"].partition(":")[0] for line in report["changes"]]
     assert reasons == [
+        "link made words",
         "image made link, as it has no text alternative",
-        "image made words, as its file is not in --uploads",
+        "image made words, as it is no picture",
         "image made words, as its file is not in --uploads",
         "image made link, as it is on another site",
+        "a GIF that moves, of which the first picture is shown",
     ]
+    again = old.move("wordpress", old.export(a_wxr(an_item(body=body), *files)), "--uploads", "uploads")
+    assert again["counts"]["file"]["already_here"] == 3
 
 
 def test_a_file_outside_the_folder_of_uploads_is_not_copied(old: OldSite) -> None:

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from contract.manifest import BuildStatus
+from press import push
+from press.__main__ import PUSH_TRIES, cli
 from press.errors import BuildError
 from press.push import Push, commands_of
-from tests.support.place import ARTICLE, Place, a_comment
+from tests.support.place import ARTICLE, ROOT, Place, a_comment
 from tests.support.process import PATIENCE_SECONDS, run, wait_until
 
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
@@ -21,13 +24,18 @@ rm -rf coming && cp -a output coming && rm -rf served && mv coming served
 """
 
 
-@pytest.fixture
-def sending(place: Place) -> Iterator[Place]:
-    """A site whose press watches and sends, while the host is away."""
+def a_host(place: Place) -> None:
+    """Put a command that sends, while the host is away."""
     script = place.folder / "send"
     script.write_text(SEND)
     script.chmod(0o755)
     (place.folder / "down").touch()
+
+
+@pytest.fixture
+def sending(place: Place) -> Iterator[Place]:
+    """A site whose press watches and sends, while the host is away."""
+    a_host(place)
     press = run(place, "press", "watch", SITE_URL="https://feet.example", SITE_PUSH="true; ./send")
     yield place
     press.send_signal(signal.SIGTERM)
@@ -82,6 +90,52 @@ def test_a_process_that_a_command_leaves_running_holds_up_no_push(tmp_path: Path
     finally:
         os.kill(int(left.read_text()), signal.SIGKILL)
         push.close()
+
+
+@pytest.fixture
+def once(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A site that is published by hand, and tried again at once."""
+    a_host(place)
+    (place.folder / "publishconf.py").write_bytes((ROOT / "publishconf.py").read_bytes())
+    monkeypatch.chdir(place.folder)
+    monkeypatch.setenv("SITE_URL", "https://feet.example")
+    monkeypatch.setattr(push, "RETRY", 0.0)
+    return place
+
+
+def publish(monkeypatch: pytest.MonkeyPatch, commands: str) -> Result:
+    monkeypatch.setenv("SITE_PUSH", commands)
+    return CliRunner().invoke(cli, ["publish"])
+
+
+def test_publishing_by_hand_sends_too_and_its_status_tells(once: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = publish(monkeypatch, "echo tried; ./send")
+
+    assert ended.exit_code == 1
+    assert ended.output.count("not sent: send: cannot reach https://…@host.example/; tried again") == PUSH_TRIES - 1
+    assert "Not sent: send: cannot reach https://…@host.example/. Correct that, then say it again." in ended.output
+    assert (status(once).unsent, served(once)) == (1, "")
+
+    ended = publish(monkeypatch, "sh -c 'ls tried && rm down; touch tried'; ./send")  # it comes back at the second try
+
+    assert (ended.exit_code, ended.output.splitlines()[-1]) == (0, "sent"), ended.output
+    assert (status(once).unsent, status(once).push_fault) == (0, "")
+    assert served(once) == once.page(f"articles/{ARTICLE}/")
+
+
+def test_words_taken_off_are_sent_though_an_article_is_wrong(once: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = once.comment(a_comment(body="Words to be taken off."))
+    (once.folder / "down").unlink()
+    publish(monkeypatch, "./send")
+    assert "Words to be taken off." in served(once)
+    file.unlink()
+    once.article("second", Staus="draft")
+
+    ended = publish(monkeypatch, "./send")
+
+    assert isinstance(ended.exception, BuildError)
+    assert "Words to be taken off." not in served(once)
+    assert status(once).erased_since == ""
 
 
 @pytest.mark.parametrize(

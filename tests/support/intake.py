@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -56,6 +56,19 @@ def browser(app: Starlette, address: str = "192.0.2.1") -> TestClient:
 
 
 @pytest.fixture
+def started() -> Iterator[Callable[[Settings], Starlette]]:
+    """What starts an intake, which runs until the test is over."""
+    with ExitStack() as running:
+
+        def start(settings: Settings) -> Starlette:
+            app = application(settings)
+            running.enter_context(browser(app))
+            return app
+
+        yield start
+
+
+@pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
     """A browser on a running intake."""
     with browser(application(settings)) as client:
@@ -98,7 +111,7 @@ def running(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], int]]
     process = subprocess.Popen(
         [sys.executable, "-m", "postbox", "intake"],
         cwd=settings.var.parent,
-        env=environment(settings),
+        env=environment(settings, TMPDIR=str(settings.var.parent)),
         stderr=subprocess.PIPE,
     )
     try:

@@ -10,12 +10,13 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tests.support.process import PATIENCE_SECONDS, free_port, listens, wait_unt
 SERVICES = ("site-press", "site-intake", "site-desk")
 TOOLS = ("systemd-sysusers", "systemd-tmpfiles", "setpriv", "git", "make", "dpkg", "caddy")
 PACKAGES = ("base-files", "systemd", "caddy", "nginx-common")  # whose own folders and files a machine begins with
+BROTLI = Path("/etc/nginx/modules-enabled/50-mod-http-brotli-static.conf")  # of nginx, a package of its own
 PLACES = "srv/site|etc/|var/lib/site|var/backups|var/www|var/log"
 MISSING = [tool for tool in TOOLS if not shutil.which(tool)]
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -59,7 +61,7 @@ class Machine:
         self.link = self.authority = ""
         self._packages()
         self._tools()
-        self._repository()
+        make_repository(root / "repository", self.here)
 
     def here(self, text: str) -> str:
         """Return a text with the machine's paths in place of a real one's."""
@@ -98,7 +100,7 @@ class Machine:
     def packages(self) -> None:
         """Put an interpreter that every user can run, with the packages of this one, where make would install them."""
         base = next(path for path in (sys._base_executable, "/usr/bin/python3") if is_for_all(path))  # type: ignore[attr-defined]  # CPython's, for venv
-        subprocess.run([base, "-m", "venv", "--without-pip", self.site / ".venv"], check=True)
+        subprocess.run([base, "-m", "venv", "--without-pip", self.site / ".venv"], check=True, timeout=60)
         [folder] = (self.site / ".venv/lib").glob("python*/site-packages")
         (folder / "ours.pth").write_text(sysconfig.get_path("purelib"))
         (self.site / ".venv/site").touch()
@@ -108,7 +110,8 @@ class Machine:
         """Put a certificate where certbot would, of an authority of the tests' own."""
         authority, folder = trustme.CA(), self.root / "etc/letsencrypt/live/site"
         self.authority = authority.cert_pem.bytes().decode()
-        issued = authority.issue_cert("feet.example", "www.feet.example", "desk.feet.example", "127.0.0.1")
+        names = ("feet.example", "www.feet.example", "desk.feet.example", "talk.feet.example", "127.0.0.1")
+        issued = authority.issue_cert(*names)
         folder.mkdir(parents=True)
         issued.private_key_pem.write_to_path(str(folder / "privkey.pem"))
         for part in issued.cert_chain_pems:
@@ -147,9 +150,12 @@ class Machine:
         return found
 
     @contextmanager
-    def service(self, name: str, **more: str) -> Iterator[Path]:
-        """Run a service as systemd would, but for what only systemd can keep from it; give the file of its log."""
-        unit, log = self.unit(name), self.root / f"{name}.log"
+    def service(self, name: str, held: socket.socket | None = None, **more: str) -> Iterator[Path]:
+        """Run a service as systemd would, but for what only systemd can keep from it; give the file of its log.
+
+        ``held`` is the socket that its own unit holds open.
+        """
+        unit, log, notify = self.unit(name), self.root / f"{name}.log", self.root / f"{name}.notify"
         environment = dict(
             setting.split("=", 1)
             for file in unit["EnvironmentFile"]
@@ -160,31 +166,41 @@ class Machine:
             "env": environment | more,
             **self.user(unit["User"][0]),
         }
-        with log.open("a") as output:
-            for command in unit.get("ExecStartPre", []):
-                started = subprocess.run(
-                    command.split(), stdout=output, stderr=output, timeout=60, check=False, **options
-                )
-                assert not started.returncode, log.read_text()
-            process = subprocess.Popen(unit["ExecStart"][0].split(), stdout=output, stderr=output, **options)
-        try:
-            yield log
-            assert process.poll() is None, log.read_text()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE_SECONDS)
+        command = unit["ExecStart"][0].split()
+        if held:
+            start = f'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@" 3<&{held.fileno()}'
+            command, options["pass_fds"] = ["/bin/bash", "-c", start, "bash", *command], [held.fileno()]
+        with log.open("a") as output, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            if unit.get("Type") == ["notify"]:
+                notify.unlink(missing_ok=True)
+                ready.bind(str(notify))
+                ready.settimeout(60)
+                notify.chmod(0o666)
+                options["env"]["NOTIFY_SOCKET"] = str(notify)
+            process = subprocess.Popen(command, stdout=output, stderr=output, **options)
+            try:
+                assert unit.get("Type") != ["notify"] or ready.recv(100) == b"READY=1", log.read_text()
+                yield log
+                assert process.poll() is None, log.read_text()
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(PATIENCE_SECONDS)
 
     def _packages(self) -> None:
         """Make the folders that Debian's packages own, and the files of web servers; nothing else stands there."""
         self.root.mkdir()
         for package in PACKAGES:
-            listed = subprocess.run(["dpkg", "-L", package], capture_output=True, text=True, check=False).stdout
+            listed = subprocess.run(
+                ["dpkg", "-L", package], capture_output=True, text=True, timeout=60, check=False
+            ).stdout
             for path in map(Path, listed.split("\n")[:-1]):
                 place = self.root / path.relative_to("/")
                 if path.is_dir() and not path.is_symlink():
                     place.mkdir(parents=True, exist_ok=True)
                 elif path.is_relative_to("/etc/caddy") or path.is_relative_to("/etc/nginx"):
                     shutil.copy(path, place)
+        if BROTLI.exists():
+            shutil.copy(BROTLI, self.root / "etc/nginx/modules-enabled")
         (self.root / "bin").mkdir(exist_ok=True)
 
     def _tools(self) -> None:
@@ -206,17 +222,22 @@ exec setpriv --reuid "$({lookup.replace("NUMBER", "3")})" --regid "$({lookup.rep
             (self.root / "bin" / name).write_text(f"#!/bin/sh\n{lines}\n")
             (self.root / "bin" / name).chmod(0o755)
 
-    def _repository(self) -> None:
-        """Make a repository of the files as they are now, the machine's paths in those of online/."""
-        copy = self.root / "repository"
-        made = (".git", ".venv", "node_modules", "var", "output")
-        shutil.copytree(ROOT, copy, ignore=lambda folder, names: made if Path(folder) == ROOT else ["__pycache__"])
-        for file in (copy / "online").rglob("*"):
-            if file.is_file() and file.name != "tmpfiles.conf":  # its tool is told of the root
-                file.write_text(self.here(file.read_text("utf-8")), "utf-8")
-        git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(copy)]
-        for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "The site"]):
-            subprocess.run([*git, *arguments], check=True)
+
+def make_repository(copy: Path, here: Callable[[str], str]) -> None:
+    """Make a repository of the files as they are now, what ``here`` makes of them in place of those of online/."""
+    made = (".git", ".venv", "node_modules", "var", "output")
+    shutil.copytree(ROOT, copy, ignore=lambda folder, names: made if Path(folder) == ROOT else ["__pycache__"])
+    for file in (copy / "online").rglob("*"):
+        if file.is_file() and file.name != "tmpfiles.conf":  # its tool is told of the root
+            file.write_text(here(file.read_text("utf-8")), "utf-8")
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "The site"]):
+        git(copy, *arguments)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a repository of the tests' own."""
+    command = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(folder), *arguments]
+    subprocess.run(command, check=True, timeout=60)
 
 
 def is_for_all(python: str) -> bool:
@@ -224,7 +245,7 @@ def is_for_all(python: str) -> bool:
     code = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     nobody: dict[str, Any] = {"user": 64_104, "group": 64_104, "extra_groups": []}
     try:
-        return subprocess.run([python, "-c", code], cwd="/", env={}, check=False, **nobody).returncode == 0
+        return subprocess.run([python, "-c", code], cwd="/", env={}, timeout=60, check=False, **nobody).returncode == 0
     except OSError:
         return False
 
@@ -249,23 +270,26 @@ def installed() -> Iterator[Machine]:
 
 
 @contextmanager
-def proxied(machine: Machine, server: str, port: int, ports: dict[str, int]) -> Iterator[Path]:
-    """Run a web server with the configuration that is installed for it; give the file of what it logs.
+def proxied(
+    machine: Machine, server: str, port: int, ports: dict[str, int], config: Path | None = None
+) -> Iterator[Path]:
+    """Run a web server with the configuration that is installed for it, or another; give the file of what it logs.
 
     ``ports`` are those of intake and desk, by the ones that they have in earnest.
     """
     folder = Path(tempfile.mkdtemp(dir=machine.root))
     os.chown(folder, 64_105, 64_105)
-    log, config = folder / "log", folder / "config"
-    made = (_caddy if server == "caddy" else _nginx)(machine, folder, port)
+    log, file = folder / "log", folder / "config"
+    installed = machine.root / ("etc/caddy/Caddyfile" if server == "caddy" else "etc/nginx/conf.d/site.conf")
+    made = (_caddy if server == "caddy" else _nginx)(machine, config or installed, folder, port)
     for theirs, ours in ports.items():
         made = made.replace(f"127.0.0.1:{theirs}", f"127.0.0.1:{ours}")
-    config.write_text(made)
+    file.write_text(made)
     if server == "caddy":
-        command = ["caddy", "run", "--config", str(config)]
+        command = ["caddy", "run", "--config", str(file)]
         options: dict[str, Any] = {"user": 64_105, "group": 64_105, "extra_groups": []}
     else:
-        command, options = [str(NGINX), "-p", str(folder), "-e", "stderr", "-c", str(config)], {}
+        command, options = [str(NGINX), "-p", str(folder), "-e", "stderr", "-c", str(file)], {}
     environment = {"HOME": str(folder), "PATH": "/usr/bin"}
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env=environment, **options)
@@ -278,10 +302,10 @@ def proxied(machine: Machine, server: str, port: int, ports: dict[str, int]) -> 
         process.wait(PATIENCE_SECONDS)
 
 
-def _caddy(machine: Machine, folder: Path, port: int) -> str:
+def _caddy(machine: Machine, file: Path, folder: Path, port: int) -> str:
     """Return the configuration of a Caddy without certificates, at one port."""
-    file = machine.root / "etc/caddy/Caddyfile"
-    adapted = subprocess.run(["caddy", "adapt", "--config", file], capture_output=True, text=True, check=False)
+    command = ["caddy", "adapt", "--config", str(file), "--adapter", "caddyfile"]
+    adapted = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert adapted.returncode == 0, adapted.stderr
     config = json.loads(adapted.stdout) | {"admin": {"disabled": True}}
     servers = config["apps"]["http"]["servers"]
@@ -291,17 +315,17 @@ def _caddy(machine: Machine, folder: Path, port: int) -> str:
     return json.dumps(config)
 
 
-def _nginx(machine: Machine, folder: Path, port: int) -> str:
+def _nginx(machine: Machine, file: Path, folder: Path, port: int) -> str:
     """Return the configuration of an nginx with a certificate, at one port; it redirects from another."""
-    site = (machine.root / "etc/nginx/conf.d/site.conf").read_text()
-    generated = machine.site / "var/site/nginx.conf"
-    site = site.replace(f"include {generated}*;", machine.here(generated.read_text()))
+    made = re.compile(rf"include ({machine.root}\S+)\*;")
+    site = made.sub(lambda found: machine.here(Path(found[1]).read_text()), file.read_text())
     site = re.sub(r"listen \[::\].*", "", site).replace("listen 443", f"listen 127.0.0.1:{port}")
     site = site.replace("listen 80", f"listen 127.0.0.1:{free_port()}")
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    modules = BROTLI.read_text().replace("modules/", "/usr/lib/nginx/modules/") if "brotli_static" in site else ""
     return (
-        f"daemon off; pid {folder}/pid; events {{}} http {{ {temporary} access_log {folder}/access;"
+        f"{modules}daemon off; pid {folder}/pid; events {{}} http {{ {temporary} access_log {folder}/access;"
         f" include {machine.root}/etc/nginx/mime.types; default_type application/octet-stream;\n{site}\n}}"
     )
 
@@ -312,9 +336,11 @@ def open_for_all(machine: Machine, **more: str) -> Iterator[dict[str, int]]:
     port = free_port()
     with ExitStack() as running:
         environment = {"POSTBOX_PORT": str(port), "POSTBOX_DESK_PORT": str(port + 1)} | more
-        for service in SERVICES:
-            running.enter_context(machine.service(service, **environment))
-        wait_until(lambda: listens(port) and listens(port + 1), "intake and desk listen")
+        for service, number in zip(SERVICES, (0, port, port + 1), strict=True):
+            held = running.enter_context(socket.create_server(("127.0.0.1", number))) if number else None
+            running.enter_context(machine.service(service, held, **environment))
+        for number in (port, port + 1):  # the socket holds this until they listen
+            httpx2.get(f"http://127.0.0.1:{number}/healthz", timeout=PATIENCE_SECONDS)
         yield {"8000": port, "8001": port + 1}
 
 

@@ -17,7 +17,7 @@ from postbox.store.submissions import Inbox
 from tests.support.engines import Overrides
 from tests.support.facts import a_site
 from tests.support.place import ARTICLE, ROOT
-from tests.support.store import KEYS, NOW, Clock, a_submission, add
+from tests.support.store import KEYS, NOW, Clock, a_submission, add, dump
 
 SITE = a_site(author="David")
 
@@ -206,6 +206,6 @@ def assert_page_and_inbox_agree(settings: Settings) -> None:
 
 
 def everywhere(settings: Settings) -> bytes:
-    """Return the bytes of every file there is, what lies beside the databases included."""
-    folder = settings.var.parent
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    """Return the bytes of every file there is, what lies beside the databases included, and of PostgreSQL's rows."""
+    folder, rows = settings.var.parent, dump(settings) if settings.postgresql else []
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()) + "".join(rows).encode()

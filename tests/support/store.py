@@ -3,8 +3,11 @@
 import itertools
 import json
 import sqlite3
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from postbox.settings import Settings
@@ -111,11 +114,12 @@ def a_failed(settings: Settings, kind: str, about: str, error: str = "550 No suc
 
 
 def forge(settings: Settings, statement: str, *values: object) -> None:
-    """Write into the inbox what the intake never would; nothing there stops whoever has its rights."""
+    """Write into the inbox what the intake never would; of SQLite nothing stops whoever has its rights, PostgreSQL has rules."""
     inbox = Inbox.open(settings)
     for pragma in () if settings.postgresql else ("foreign_keys=OFF", "ignore_check_constraints=ON"):
         inbox.connection.execute(f"PRAGMA {pragma}")
-    inbox.connection.execute(statement, values)
+    with suppress(sqlite3.IntegrityError) if settings.postgresql else nullcontext():
+        inbox.connection.execute(statement, values)
 
 
 def revisions(settings: Settings) -> list[Revision]:
@@ -126,3 +130,14 @@ def revisions(settings: Settings) -> list[Revision]:
 def latest(settings: Settings, id: str) -> Revision:
     """Return the latest revision of a comment."""
     return Inbox.open(settings).revisions(id)[-1]
+
+
+def dump(settings: Settings) -> list[str]:
+    """Return all that the inbox holds, as SQL."""
+    inbox = Inbox.open(settings)
+    if not inbox.is_remote:
+        return list(inbox.connection.iterdump())
+    with tempfile.TemporaryDirectory() as folder:
+        inbox.copy(Path(folder) / "inbox.sqlite")
+        with closing(sqlite3.connect(Path(folder) / "inbox.sqlite")) as copy:
+            return list(copy.iterdump())

@@ -31,7 +31,7 @@ from tests.support.moderation import (
 )
 from tests.support.place import ARTICLE, ROOT
 from tests.support.process import environment
-from tests.support.store import forge
+from tests.support.store import a_message, forge
 
 Clock = Callable[[], datetime]
 
@@ -250,6 +250,17 @@ def test_the_export_has_all_that_is_kept_of_one_or_every_comment_without_an_addr
     assert [decision["action"] for decision in one["decisions"]] == ["publish"]
 
 
+def test_the_export_of_messages_has_each_with_its_way_to_answer_and_none_that_is_deleted(settings: Settings) -> None:
+    id, deleted = a_message(settings, body="May I\u2028come?"), a_message(settings, body="Gone.")
+    done(settings, "forget", deleted, "--yes")
+
+    [line] = done(settings, "export", "--messages").splitlines()
+
+    fields = json.loads(line)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", fields.pop("date"))
+    assert fields == {"id": id, "name": "Ann", "contact": "ann@example.org", "body": "May I\u2028come?", "state": "new"}
+
+
 def test_sign_in_prints_a_link_that_nobody_can_guess_and_no_two_are_alike(settings: Settings) -> None:
     link, other = done(settings, "sign-in").strip(), as_json(settings, "sign-in")["link"]
 
@@ -269,6 +280,7 @@ def test_sign_in_prints_a_link_that_nobody_can_guess_and_no_two_are_alike(settin
     (["show", "**"], "** is no comment here"),
     (["show", ""], " is no comment here"),
     (["show", "../../articles/x"], "../../articles/x is no comment here"),
+    (["export", "9999", "--messages"], "--messages prints everybody's; leave out WHO, or --messages"),
     (["export", "9999"], "nothing is kept about 9999"),
     (["approve", "9999.0123456789abcdef"], "9999 isn’t waiting: it was decided or deleted since you read it; `list` shows what does"),
     (["approve", "é"], "é isn’t waiting: it was decided or deleted since you read it; `list` shows what does"),

@@ -15,12 +15,15 @@ from postbox.settings import Settings
 from postbox.store.database import transaction
 from postbox.store.erasures import Erasures
 from postbox.store.messages import Messages
+from postbox.store.shared_inbox import SharedInbox
 from postbox.store.submissions import Inbox
 from postbox.store.subscriptions import Subscriptions
 from tests.support.commands import done
 from tests.support.intake import MESSAGE, application, browser, sent
 from tests.support.moderation import a_published, by, everywhere, file_of, published, the_one_waiting
 from tests.support.store import forge
+
+ON_BOTH_ENGINES = True
 
 Clock = Callable[[], datetime]
 
@@ -38,15 +41,23 @@ def back_up(settings: Settings) -> Path:
     """Copy what a backup holds, beside the place; return where."""
     backup = settings.var.parent.parent / "backup"
     for folder in WHAT_A_BACKUP_HOLDS:
-        shutil.copytree(settings.var.parent / folder, backup / folder)
+        if settings.postgresql and folder == "var/inbox":
+            (backup / folder).mkdir(parents=True)
+            Inbox.open(settings).copy(backup / folder / "inbox.sqlite")
+        else:
+            shutil.copytree(settings.var.parent / folder, backup / folder)
     return backup
 
 
 def restore(settings: Settings, *folders: str) -> None:
     """Put yesterday's folders in the place of today's."""
     for folder in folders or WHAT_A_BACKUP_HOLDS:
-        shutil.rmtree(settings.var.parent / folder)
-        shutil.copytree(settings.var.parent.parent / "backup" / folder, settings.var.parent / folder)
+        kept = settings.var.parent.parent / "backup" / folder
+        if settings.postgresql and folder == "var/inbox":
+            SharedInbox(settings).load(kept / "inbox.sqlite")
+        else:
+            shutil.rmtree(settings.var.parent / folder)
+            shutil.copytree(kept, settings.var.parent / folder)
 
 
 def start(settings: Settings, clock: Clock) -> Moderation:
@@ -289,7 +300,7 @@ def test_a_start_with_nothing_to_erase_changes_nothing(settings: Settings, clock
 
 @pytest.mark.parametrize("row", [
     "('comment', '0001')", "('comment', '../0001')", "('message', '0001')", "('subscription', CAST(x'ff' AS TEXT))",
-    "('message', 'x' || char(10) || 'comment 0001')", "('refused', 'nonsense')",
+    "('message', 'x\ncomment 0001')", "('refused', 'nonsense')",
 ])  # fmt: skip
 def test_a_forged_note_of_an_erasure_takes_no_comment_off_its_page(settings: Settings, clock: Clock, row: str) -> None:
     id = a_published(settings, clock, body="Kept.")

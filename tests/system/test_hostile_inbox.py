@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from postbox.desk import context
+from postbox.desk import app, context
 from postbox.mail.worker import MailWorker
 from postbox.settings import Settings
 from postbox.store import database, unit_of_work
@@ -65,6 +65,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look again at once, so that no test waits."""
     monkeypatch.setattr(unit_of_work, "LOOK_AGAIN_SECONDS", 0.2)
     monkeypatch.setattr(database, "STATEMENT_SECONDS", 0.5)
+    monkeypatch.setattr(app, "LOOK_SECONDS", 0.2)
 
 
 @pytest.fixture(params=["laid before it starts", "laid while it runs"])
@@ -112,6 +113,31 @@ def test_rows_of_an_enemy_leave_a_desk_that_serves_the_rest(settings: Settings, 
     assert told in pages["/"].text
     assert ASIDE in pages["/"].text or "Honest words." in pages["/"].text
     assert "Honest words." in after
+
+
+LONG = "replace(hex(zeroblob(1000000)), '0', 'x')"
+OVERLONG = {
+    "revision": f"UPDATE revision SET body = {LONG} WHERE author = 'Enemy'",
+    "comment": f"INSERT INTO comment (id, article, deletion) VALUES ({LONG}, 'x', 'delete')",
+    "message": f"INSERT INTO message (id, name, contact, body, received, held) VALUES ('m', '', '', {LONG}, '', '[]')",
+    "subscription": f"INSERT INTO subscription (comment, address, events) VALUES ('enemy', {LONG}, '')",
+    "refused": f"INSERT INTO refused VALUES (CAST({LONG} AS BLOB))",
+    "event": f"INSERT INTO event (kind, about) VALUES ('comment', {LONG})",
+    "erasure": f"INSERT INTO erasure (kind, about) VALUES ('message', {LONG})",
+}
+
+
+@pytest.mark.parametrize("table", OVERLONG)
+def test_a_row_that_is_too_long_is_told_at_the_desk_whatever_its_table(
+    settings: Settings, desk_under: Laid, table: str
+) -> None:
+    send(settings, author="Enemy", body="Mine.")
+    told = f"longer than anything the form takes, among its {context.TABLES[table]}."
+
+    with desk_under(lambda: forge(settings, OVERLONG[table])) as client:
+        wait_until(lambda: told in client.get("/").text, "it is told")
+
+        assert "Honest words." in client.get("/").text
 
 
 def _swap(settings: Settings, how: Callable[[str], object]) -> None:

@@ -733,6 +733,24 @@ def a_deliverer(settings: Settings) -> subprocess.Popen[str]:
     return process
 
 
+def test_two_desks_at_once_mail_nothing_twice(settings: Settings) -> None:
+    server, readers = Taking(delay=0.02), [f"r{number}@reader.example" for number in range(12)]
+    with running(server) as port:
+        settings = replace(settings, smtp=f"smtp://127.0.0.1:{port}")
+        house = House(settings)
+        for address in readers:
+            house.send(author="Tom", address=address)
+        desks = [a_deliverer(settings) for _ in range(2)]
+        try:
+            wait_for(lambda: len(re.findall(r"""INSERT INTO "outbox".*'confirm'.*'sent'""", kept(settings))) == 12)
+        finally:
+            for desk_process in desks:
+                desk_process.kill()
+                desk_process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert [to(server).count(address) for address in readers] == [1] * len(readers)
+
+
 @pytest.mark.slow
 def test_nothing_is_lost_to_kill_9_and_what_comes_twice_has_one_id(settings: Settings) -> None:
     class SlowToSay(Taking):

@@ -1,18 +1,24 @@
 """Commands of ``docs/publishing.md``, run as they stand on a machine that is a folder."""
 
-import json
 import os
 import re
 import shutil
+import signal
+import sqlite3
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from postbox.settings import Settings, variable
+from postbox.store.submissions import Inbox
+from tests.support.engines import KEY, Cluster
 from tests.support.machine import (
     SERVICES,
     Machine,
@@ -24,7 +30,7 @@ from tests.support.machine import (
     open_for_all,
 )
 from tests.support.place import ARTICLE, ROOT
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, free_port, wait_until
 
 pytestmark = needs_root
 
@@ -40,17 +46,16 @@ def reader(ports: dict[str, int]) -> httpx2.Client:
     return httpx2.Client(base_url=f"http://127.0.0.1:{ports['8000']}")
 
 
-def ports_of(ports: dict[str, int]) -> dict[str, str]:
-    """Return what tells a command the ports."""
-    return {"POSTBOX_PORT": str(ports["8000"]), "POSTBOX_DESK_PORT": str(ports["8001"])}
-
-
 def test_the_packages_are_debians() -> None:
-    [line] = [line for line in commands("as root:").splitlines() if line.startswith("apt-get")]
+    page = (ROOT / "docs/publishing.md").read_text("utf-8")
+    packages = {
+        word for line in re.findall("^apt-get install --yes (.*)$", page, re.MULTILINE) for word in line.split()
+    }
     if not list(Path("/var/lib/apt/lists").glob("*_Packages*")):
         pytest.skip("apt knows no packages here")
 
-    ended = subprocess.run([*line.split(), "--simulate"], capture_output=True, text=True, check=False)
+    command = ["apt-get", "install", "--yes", "--simulate", *packages]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert ended.returncode == 0, ended.stderr
 
@@ -59,10 +64,15 @@ def test_the_commands_end_with_services_and_a_link_to_the_desk(machine: Machine)
     asked = machine.asked()
 
     units_of_ours = f"{' '.join(SERVICES)} web-site@caddy.path backup-site.timer"
-    assert asked == ["daemon-reload", f"enable --quiet --now {units_of_ours}", "reload-or-restart caddy"]
+    sockets = "enable --quiet site-intake.socket site-desk.socket"
+    assert asked == ["daemon-reload", sockets, f"enable --quiet --now {units_of_ours}", "reload-or-restart caddy"]
     assert re.fullmatch(r"https://desk\.feet\.example/sign-in/[\w-]{43}", machine.link)
     units = {path.name for path in (machine.root / "etc/systemd/system").glob("*site*.*")}
-    ours = {path.name for kind in ("path", "service", "service.d", "timer") for path in ROOT.glob(f"online/*.{kind}")}
+    ours = {
+        path.name
+        for kind in ("path", "service", "service.d", "socket", "timer")
+        for path in ROOT.glob(f"online/*.{kind}")
+    }
     assert units == ours > {f"{name}.service" for name in SERVICES}
     assert stat.S_IMODE((machine.root / "etc/site/desk.env").stat().st_mode) == 0o600
     assert "example.org" not in (machine.root / "etc/site/site.env").read_text()
@@ -107,7 +117,9 @@ def test_what_another_has_written_is_left_alone(machine: Machine, path: str, the
 
 
 def test_an_interpreter_that_only_root_can_run_gives_way_to_debians(machine: Machine) -> None:
-    if subprocess.run(["/usr/bin/python3", "-c", "import ensurepip"], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["/usr/bin/python3", "-c", "import ensurepip"], check=False, capture_output=True, timeout=60
+    ).returncode:
         pytest.skip("there is no python3-venv of Debian's here")
     venv = machine.site / ".venv"
     kept = venv.rename(machine.root / "kept")
@@ -124,9 +136,11 @@ def test_an_interpreter_that_only_root_can_run_gives_way_to_debians(machine: Mac
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd itself looks at its units")
 def test_systemd_finds_no_fault_in_the_units(machine: Machine) -> None:
-    units = sorted((machine.root / "etc/systemd/system").glob("*.*[ehr]"))
+    units = sorted((machine.root / "etc/systemd/system").glob("*.*[ehrt]"))
 
-    ended = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert (ended.returncode, [line for line in ended.stderr.splitlines() if str(machine.root) in line]) == (0, [])
 
@@ -184,25 +198,6 @@ def test_a_user_cannot_even_read_what_is_anothers(machine: Machine, user: str, p
     assert "PermissionError" in ended.stderr
 
 
-def test_the_press_draws_what_the_desks_user_asks_for(machine: Machine) -> None:
-    request = {
-        "path": "articles/draft.md",
-        "text": "Title: Draft\nId: draft\nSlug: draft\nDate: 2026-11-20\nSummary: In short.\n\nUnfinished.",
-    }
-    proofs, name = machine.site / "var/proofs", "0" * 64
-    code = f"from pathlib import Path; p = Path('var/proofs/asked/.x'); p.write_text({json.dumps(request)!r}); p.replace(p.with_name('{name}.json'))"
-
-    with open_for_all(machine):
-        asked = machine.as_user("site-desk", code)
-        wait_until(lambda: (proofs / f"made/{name}.json").exists(), f"the press has drawn it {asked.stderr}")
-        wait_until(lambda: not [*(proofs / "asked").glob("*.json")], "the request is gone")
-
-    told = (proofs / f"made/{name}.json").read_text("utf-8")
-    taken = machine.as_user("site-desk", f"from pathlib import Path; Path('var/proofs/made/{name}.json').unlink()")
-    assert (proofs / f"made/{name}.html").exists(), told
-    assert (taken.returncode, taken.stderr) == (0, "")
-
-
 def test_a_backup_is_brought_back_while_another_was_written_since(machine: Machine) -> None:
     article = machine.site / WORDS / f"articles/{ARTICLE}.md"
     before_words = article.read_bytes()
@@ -219,7 +214,10 @@ def test_a_backup_is_brought_back_while_another_was_written_since(machine: Machi
     machine.run(f"online/restore {archive}")
 
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
-    assert machine.asked()[-2:] == [f"stop {' '.join(SERVICES)}", f"start {' '.join(SERVICES)}"]
+    assert machine.asked()[-2:] == [
+        f"stop site-intake.socket site-desk.socket {' '.join(SERVICES)}",
+        f"start {' '.join(SERVICES)}",
+    ]
     assert article.read_bytes() == before_words
     assert len([*archive.parent.glob("site-*.tar")]) == 2, "what stood there was kept too"
     with open_for_all(machine) as ports, reader(ports) as client:
@@ -259,6 +257,71 @@ def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None
         assert new.as_user("site-desk", f"{texts}print(texts.working(key).data)").stdout == "b'Half'\n"
 
 
+@contextmanager
+def several(machine: Machine, postgresql: Cluster) -> Iterator[None]:
+    """Let desk and intake share an inbox in PostgreSQL, each in its own role."""
+    postgresql.fresh()
+    files = {role: machine.root / f"etc/site/{role}.env" for role in ("desk", "intake")}
+    before = {role: file.read_text() for role, file in files.items()}
+    for role, file in files.items():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        told = {variable(name): value.replace("@/", ":secret@/") for name, value in postgresql.settings(role).items()}
+        file.write_text(before[role] + "".join(f"{name}='{value}'\n" for name, value in told.items()))
+    yield
+    for role, file in files.items():
+        file.write_text(before[role])
+
+
+def test_a_backup_is_brought_back_into_postgresql(machine: Machine, postgresql: Cluster) -> None:
+    def reads(client: httpx2.Client, *addresses: str) -> list[int]:
+        wait_until(lambda: client.get("/healthz").status_code == 200, "the desk has handed over")
+        return [client.get(address).status_code for address in addresses]
+
+    with several(machine, postgresql):
+        with open_for_all(machine) as ports, reader(ports) as client:
+            reads(client)
+            before = client.post("/comments", data=a_comment("Before the backup.")).headers["location"]
+            archive = Path(machine.run(commands("A backup by hand")).strip())
+            after = client.post("/comments", data=a_comment("After the backup.")).headers["location"]
+
+        machine.run(f"online/restore {archive}")
+
+        with open_for_all(machine) as ports, reader(ports) as client:
+            assert reads(client, before, after) == [200, 404]
+        assert not any("secret" in log.read_text() for log in machine.root.glob("site-*.log"))
+        assert not [*(machine.site / "var/inbox").glob("inbox.sqlite*")]
+
+
+def opens(port: int, role: str, password: str) -> str:
+    """Open the inbox at a port in a role; return why it cannot be, or nothing."""
+    address = f"postgresql://postbox_{role}:{password}@127.0.0.1:{port}/postbox"
+    try:
+        return "" if Inbox.open(Settings(postgresql=address, inbox_key=KEY)).size() == 0 else "it is not empty"
+    except sqlite3.Error as error:
+        return str(error)
+
+
+def test_the_container_of_postgresql_makes_its_roles_once_and_asks_for_their_passwords(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        shutil.chown(folder, "postgres")
+        script = (ROOT / "online/postgresql").read_text().replace("/var/lib/postgresql/site", f"{folder}/site")
+        port = free_port()
+        passwords = {"DESK_PASSWORD": "desk1", "INTAKE_PASSWORD": "intake1"}
+        environment = {"PATH": "/usr/bin:/bin", "PGPORT": f"{port}"} | passwords
+        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "/bin/sh", "-c", script]
+        for _ in range(2):
+            with (tmp_path / "log").open("w") as log:
+                process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+            try:
+                wait_until(lambda: opens(port, "desk", "desk1") == "", "PostgreSQL answers")
+                assert opens(port, "intake", "intake1") == ""
+                for role in ("desk", "intake"):
+                    assert "password authentication failed" in opens(port, role, "wrong")
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait(PATIENCE_SECONDS)
+
+
 def test_an_archive_that_is_not_whole_changes_nothing(machine: Machine) -> None:
     archive = Path(machine.run("online/backup").strip())
     archive.write_bytes(archive.read_bytes()[:-20_000])
@@ -290,25 +353,7 @@ def published(machine: Machine, path: str, old: str, new: str) -> None:
     file = machine.root / "repository" / path
     file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
     git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(machine.root / "repository")]
-    subprocess.run([*git, "commit", "-qam", f"More in {path}"], check=True)
-
-
-def test_an_update_brings_the_new_theme_and_keeps_settings_and_words(machine: Machine) -> None:
-    (machine.root / "etc/site/desk.env").write_text("POSTBOX_MAIL_TO='you@mail.example'\n")
-    article = machine.site / WORDS / f"articles/{ARTICLE}.md"
-    article.write_text(article.read_text("utf-8") + "\nWritten at the desk.\n", "utf-8")
-    published(machine, "theme/templates/404.html", "It may have moved.", "It has moved.")
-    machine.asked()
-
-    with open_for_all(machine) as ports:
-        said = machine.run(commands("An update"), **ports_of(ports))
-
-        assert machine.asked()[-1] == f"restart {' '.join(SERVICES)}"
-        assert "More in theme/templates/404.html" in said
-        assert "you@mail.example" in (machine.root / "etc/site/desk.env").read_text()
-        output = machine.site / "var/public/output"
-        wait_until(lambda: "It has moved." in (output / "404.html").read_text("utf-8"), "the press has seen it")
-        assert "Written at the desk." in (output / f"articles/{ARTICLE}/index.html").read_text("utf-8")
+    subprocess.run([*git, "commit", "-qam", f"More in {path}"], check=True, timeout=60)
 
 
 def test_git_pull_alone_publishes_while_the_press_watches(machine: Machine) -> None:
@@ -321,16 +366,51 @@ def test_git_pull_alone_publishes_while_the_press_watches(machine: Machine) -> N
         wait_until(lambda: "To the front page" in page.read_text("utf-8"), "the press has seen it")
 
 
-def test_a_version_that_does_not_start_gives_way_to_the_one_before(machine: Machine) -> None:
-    before = machine.run("git rev-parse HEAD")
-    published(machine, "postbox/__init__.py", '"""', "!!!")
+def test_nginx_sends_brotli_where_it_has_the_module(machine: Machine) -> None:
+    module = machine.root / "etc/nginx/modules-enabled/50-mod-http-brotli-static.conf"
+    machine.certificate()
+    told = []
+    for has_module in (True, False):
+        module.write_text("load_module x;\n") if has_module else module.unlink()
+        machine.run("online/install feet.example nginx")
+        told.append("brotli_static on;" in (machine.root / "etc/nginx/conf.d/site.conf").read_text())
+    (machine.root / "etc/nginx/conf.d/site.conf").unlink()
 
-    with open_for_all(machine) as ports:
-        said = machine.run("if online/update 2>&1; then exit 1; fi", **ports_of(ports))
+    assert told == [True, False]
 
-    assert "does not start; the version before runs again" in said
-    assert machine.run("git rev-parse HEAD") == before
-    published(machine, "postbox/__init__.py", "!!!", '"""')
+
+def test_the_steps_of_the_image_make_a_site_that_each_container_runs() -> None:
+    image = re.sub(r"\\\n", "", (ROOT / "online/Containerfile").read_text("utf-8"))
+    _, packages, prepare = re.findall(r"^RUN (.*)$", image, re.MULTILINE)
+    page = commands("With podman-compose")
+    compose = (ROOT / "online/compose.yaml").read_text("utf-8")
+    with new_machine() as new:
+        new.run(commands("as root:").partition("cd /srv/site")[0])  # as COPY does
+        new.packages()
+        new.run(f"{packages}\n{prepare}")
+        (new.root / "etc/site").mkdir()
+        settings = re.findall(
+            r"^  (\w+): (.+)$", compose.partition("x-environment")[2].partition("services:")[0], re.MULTILINE
+        )
+        known = {name: re.sub(r"\$\{SITE_HOST[^}]*\}", "feet.example", value) for name, value in settings}
+        (new.root / "etc/site/site.env").write_text(
+            new.here("".join(f"{name}={value}\n" for name, value in known.items()))
+        )
+        for role in ("desk", "intake"):
+            (new.root / f"etc/site/{role}.env").write_text("")
+        for name in SERVICES:  # which another test holds to what the containers are
+            new.run(f"mkdir -p /etc/systemd/system/site-.service.d; cp online/{name}.service /etc/systemd/system/")
+        new.run("cp online/site-.service.d/every.conf /etc/systemd/system/site-.service.d/")
+
+        with open_for_all(new) as ports, reader(ports) as client:
+            assert client.post("/comments", data=a_comment("In a container.")).status_code == 303
+            for line in page.splitlines()[1:]:
+                command = line.partition("site-desk ")[2]
+                link = new.run(f"set -a; . /etc/site/site.env; exec runuser -u site-desk -- {command}")
+            told = new.run("caddy adapt --config /etc/caddy/Caddyfile", SITE_HOST="feet.example")
+
+    assert re.fullmatch(r"https://desk\.feet\.example/sign-in/[\w-]{43}", link.strip())
+    assert {"feet.example", "www.feet.example", "desk.feet.example"} <= set(re.findall(r'"([a-z.]+\.example)"', told))
 
 
 @pytest.mark.parametrize("name", ["press", "intake", "desk"])
@@ -346,6 +426,8 @@ def test_a_container_is_what_the_service_is(name: str) -> None:
     [told] = re.findall(r"^ReadWritePaths=(.*)$", unit, re.MULTILINE)
     press = {f"/srv/site/var/{folder}" for folder in ("public", "site", "press", "proofs")}
     assert writable == (press if name == "press" else set(told.split()))
+    shared = (ROOT / "online/compose.postgresql.yaml").read_text("utf-8")
+    assert ("postbox_" + name in shared) == (name != "press")
     [command] = re.findall(r"command: (.*)", block)
     assert f"ExecStart=/srv/site/{command}\n" in unit
     assert f"User={re.findall(r'user: (.*)', block)[0]}\n" in unit

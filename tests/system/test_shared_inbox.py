@@ -1,6 +1,10 @@
 """Several intakes on one PostgreSQL: what is sent to one is at the other, and what a crash of any of them loses."""
 
+import os
+import shutil
 import sqlite3
+import subprocess
+import tarfile
 import traceback
 import urllib.error
 import urllib.parse
@@ -15,21 +19,26 @@ import pytest
 from starlette.testclient import TestClient
 
 from contract.manifest import dumps
+from postbox import doctor
 from postbox.desk.app import application as desk_application
 from postbox.moderation.service import Moderation
+from postbox.privacy import backup
 from postbox.public import app as intake
 from postbox.settings import Settings, read
-from postbox.store.handover import Receiver, Sender, copies
+from postbox.store.handover import Receiver, Sender
 from postbox.store.postgresql import Connection
+from postbox.store.shared_inbox import SharedInbox
 from postbox.store.submissions import Inbox
 from postbox.store.unit_of_work import Store
+from tests.support.commands import done, fault
+from tests.support.desk import a_client, send, signed_in
 from tests.support.engines import Cluster, as_intake, cluster, hand_over
 from tests.support.intake import FORM, application, browser, running, sent
 from tests.support.mail import SITE
 from tests.support.moderation import a_place
 from tests.support.pages import values
 from tests.support.place import ARTICLE, ROOT
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, free_port, listens, wait_until
 from tests.support.proxy import Proxy, proxy
 from tests.support.store import NOW, add
 
@@ -74,15 +83,17 @@ def two(desk: Settings) -> Iterator[list[TestClient]]:
 def away_from(desk: Settings, cluster: Cluster) -> Iterator[tuple[TestClient, Proxy]]:
     """Return a browser at an intake, and what stands between that and PostgreSQL."""
     with proxy(cluster.socket) as between:
-        address = f"postgresql://postbox_intake:secret@127.0.0.1:{between.port}/inbox"
+        address = f"postgresql://postbox_intake:secret@127.0.0.1:{between.port}/postbox"
         with browser(application(of_another(desk, "away", postgresql=address))) as reader:
             yield reader, between
 
 
-def post(port: int, body: str) -> bool:
+def post(port: int, body: str, **headers: str) -> bool:
     """Send a comment; tell whether it was acknowledged."""
     fields = FORM | {"comment": body, "name": "Tom"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/comments", urllib.parse.urlencode(fields).encode())
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/comments", urllib.parse.urlencode(fields).encode(), headers
+    )
     opener = urllib.request.build_opener(_Stay())
     try:
         opener.open(request, timeout=30)
@@ -150,6 +161,35 @@ def test_while_postgresql_is_away_words_stay_in_the_box_and_then_all_goes_on(
     assert "<strong>Look.</strong>" in previewed.text
     assert not any("secret" in answer.text for answer in (refused, changed, hidden, health))
     assert sorted(revision.body for revision in Inbox.open(desk).waiting()) == ["Away.", "Hello **you**."]
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_the_desk_does_without_postgresql_and_takes_the_inbox_again_once_that_is_back(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, postgresql: Cluster
+) -> None:
+    monkeypatch.setattr("postbox.store.unit_of_work.LOOK_AGAIN_SECONDS", 0)
+    id = send(settings, body="Waits.")
+    with proxy(postgresql.socket) as between:
+        address = f"postgresql://postbox_desk:secret@127.0.0.1:{between.port}/postbox"
+        there = replace(settings, postgresql=address)
+        with a_client(there) as client:
+            signed_in(client, there)
+            before = client.get("/")
+            between.cut()
+            away, refused = (
+                client.get("/"),
+                client.post(f"/comment/{id}", data={"action": "publish", "answer": "My answer."}),
+            )
+            health = client.get("/healthz")
+            between.resume()
+            wait_until(lambda: "Waits." in client.get("/").text, "the inbox is there again")
+
+    assert "Waits." in before.text
+    assert (away.status_code, "Waits." in away.text) == (200, False)
+    assert (refused.status_code, health.status_code) == (503, 503)
+    assert "My answer." in refused.text
+    assert "start PostgreSQL there" in health.text
+    assert not any("secret" in answer.text for answer in (away, refused, health))
 
 
 def test_connections_that_the_server_has_ended_are_made_again_unnoticed(
@@ -252,6 +292,48 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_an_intake_the_proxy_or_the
     assert {*kept, "After the database."} <= set(words)
 
 
+@contextmanager
+def shared_out(folder: Path, *intakes: int) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Run Caddy as the page says between its readers and two intakes; yield its port and its process."""
+    page = (ROOT / "docs/publishing.md").read_text("utf-8")
+    block, port = page.partition("```caddy\n")[2].partition("```")[0], free_port()
+    for theirs, ours in zip(("127.0.0.1:8000", "127.0.0.1:8010", "10.0.0.2:8000"), (port, *intakes), strict=True):
+        assert theirs in block
+        block = block.replace(theirs, f"127.0.0.1:{ours}")
+    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\n{block}")
+    command = ["caddy", "run", "--config", str(folder / "Caddyfile")]
+    process = subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, env={"HOME": str(folder), "PATH": os.environ["PATH"]}
+    )
+    try:
+        wait_until(lambda: listens(port), "Caddy listens")
+        yield port, process
+    finally:
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="Caddy stands before the intakes")
+def test_caddy_shares_posts_out_as_the_page_says_and_goes_on_with_one(desk: Settings, tmp_path: Path) -> None:
+    one, two = (replace(of_another(desk, name), rate_sender=4, proxy="127.0.0.1") for name in ("one", "two"))
+    with running(one) as (first, port), running(two) as (_, other):
+        with shared_out(tmp_path, port, other) as (front, caddy):
+            before = [post(front, f"{number}.") for number in range(2)]
+            first.kill()
+            first.wait(PATIENCE_SECONDS)
+            after = [post(front, f"{number}.") for number in range(2, 4)]
+            too_many = post(front, "Too many.")
+            elsewhere = post(front, "Another's.", **{"X-Forwarded-For": "198.51.100.1"})
+            caddy.kill()
+            caddy.wait(PATIENCE_SECONDS)
+            gone = post(front, "Nobody is there.")
+        with shared_out(tmp_path, port, other) as (front, _):
+            again = post(front, "Again.", **{"X-Forwarded-For": "198.51.100.1"})
+
+    assert (before, after, too_many, elsewhere, gone, again) == ([True] * 2, [True] * 2, False, True, False, True)
+    assert len(Inbox.open(desk).waiting()) == 6
+
+
 @pytest.mark.parametrize("statement", [
     "DELETE FROM comment", "DELETE FROM revision", "DELETE FROM message", "DELETE FROM event", "SELECT * FROM erasure",
     "DELETE FROM refused", "UPDATE published SET content = ''", "INSERT INTO published VALUES ('feet', 'x', '', 9)",
@@ -272,17 +354,18 @@ FORM_OF_ADDRESS = (
 
 
 @pytest.mark.parametrize(("address", "sentence"), [
-    ("mysql://postbox_intake:secret@127.0.0.1/inbox", FORM_OF_ADDRESS),
-    ("postgresql://postbox_intake:sec%ret@127.0.0.1/inbox", FORM_OF_ADDRESS),
-    ("postgresql://postbox_intake:a@secret@127.0.0.1/inbox", FORM_OF_ADDRESS),
-    ("postgresql://postbox_intake:secret@127.0.0.1:many/inbox", 'invalid integer value "many" for connection option "port"'),
-    ("postgresql://127.0.0.1/inbox?password=secret", FORM_OF_ADDRESS),
-    ("postgresql://postbox_intake:secret@127.0.0.1:1/inbox", "start PostgreSQL there, or correct host, database, role or password"),
-    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/inbox?sslmode=require", "server does not support SSL, but SSL was required"),
-    ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/inbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
+    ("mysql://postbox_intake:secret@127.0.0.1/postbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:sec%ret@127.0.0.1/postbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:a@secret@127.0.0.1/postbox", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:secret@127.0.0.1:many/postbox", 'invalid integer value "many" for connection option "port"'),
+    ("postgresql://127.0.0.1/postbox?password=secret", FORM_OF_ADDRESS),
+    ("postgresql://postbox_intake:secret@127.0.0.1:1/postbox", "start PostgreSQL there, or correct host, database, role or password"),
+    ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postbox?sslmode=require", "server does not support SSL, but SSL was required"),
+    ("postgresql://postbox_intake:secret@127.1:PORT/postbox", "server does not support SSL, but SSL was required"),
+    ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/postbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/outbox", 'database "outbox" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postgres", "start the desk first, whose role owns the database"),
-    ("postgresql://postbox_desk:secret@127.0.0.1:PORT/inbox", "POSTBOX_INBOX names the desk’s role"),
+    ("postgresql://postbox_desk:secret@127.0.0.1:PORT/postbox", "POSTBOX_INBOX names the desk’s role"),
 ])  # fmt: skip
 def test_an_address_that_cannot_be_used_is_one_line_with_its_cure_and_without_the_password(
     desk: Settings, postgresql: Cluster, address: str, sentence: str
@@ -301,8 +384,20 @@ def test_a_desk_in_the_intakes_role_does_without_the_inbox_and_says_why(desk: Se
     assert "give the desk the one that does" in Store(as_intake(desk)).set_aside
 
 
-def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: Settings) -> None:
-    there = copies(desk)
+@pytest.mark.parametrize(("harm", "found"), [
+    (lambda settings: settings, "fine   inbox: PostgreSQL "),
+    (as_intake, "wrong  inbox: the role of POSTBOX_INBOX does not own the database. Correct POSTBOX_INBOX"),
+    (lambda settings: replace(settings, postgresql="postgresql://a:secret@127.0.0.1:1/b"), "wrong  inbox: POSTBOX_INBOX: connection"),
+])  # fmt: skip
+def test_the_doctor_asks_postgresql(desk: Settings, harm: Callable[[Settings], Settings], found: str) -> None:
+    [line] = [finding.line for finding in doctor.checks(harm(desk)) if finding.about == "inbox"]
+
+    assert line.startswith(found)
+    assert "secret" not in line
+
+
+def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: Settings, tmp_path: Path) -> None:
+    there = replace(desk, content=tmp_path / "copies", var=tmp_path / "copies")
     sender, receiver = Sender(desk), Receiver(there)
     file, copy = (settings.comments / ARTICLE / "0001.md" for settings in (desk, there))
 
@@ -317,11 +412,49 @@ def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: 
             assert not file.exists() or copy.read_bytes() == file.read_bytes()
 
 
-def test_a_backup_is_the_same_file_on_either_engine(desk: Settings, tmp_path: Path) -> None:
-    shared = Inbox.open(desk)
-    id = add(shared, NOW, body="One\n\nTwo\0.")
+def backed_up(desk: Settings, folder: Path) -> Path:
+    """Write a backup and unpack it; return the folder of its inbox."""
+    with (folder / "backup.tar.gz").open("wb+") as file:
+        backup.write(desk, file)
+        file.seek(0)
+        with tarfile.open(fileobj=file) as archive:
+            archive.extractall(folder / "backup", filter="data")
+    return folder / "backup/var/inbox"
 
-    shared.copy(tmp_path / "inbox.sqlite")
 
-    [kept] = Inbox(tmp_path).waiting()
-    assert (kept.id, kept.body) == (id, "One\n\nTwo\ufffd.")
+def test_a_backup_is_the_same_on_either_engine_and_comes_back_without_what_was_erased_since(
+    desk: Settings, two: list[TestClient], tmp_path: Path
+) -> None:
+    receipt = sent(two[0], comment="One\n\nTwo.", email="tom@feet.example").rpartition("/")[2]
+    moderation = Moderation.open(desk)
+    gone = add(Inbox.open(desk), NOW, body="Secret\0words")
+    kept = backed_up(desk, tmp_path)
+    of_a_file = Inbox(kept)
+    moderation.forget(gone, who="David", now=NOW)
+    add(Inbox.open(desk), NOW, body="After it.", key=b"after")
+
+    refused = fault(desk, "load-inbox", str(kept / "inbox.sqlite"))
+    told = done(desk, "load-inbox", "--replace", str(kept / "inbox.sqlite"))
+
+    assert "say it again with --replace" in refused
+    assert told == "comments: 2\n"
+    [revision] = of_a_file.by_receipt(receipt)
+    assert (revision.body, Inbox.open(desk).by_receipt(receipt)) == ("One\n\nTwo.", [revision])
+    assert [event.about for event in Inbox.open(desk).events(limit=9)] == [
+        event.about for event in of_a_file.events(limit=9)
+    ]
+    assert [revision.body for revision in Inbox.open(desk).everything() if revision.body] == [revision.body]
+    assert two[0].get(f"/comments/receipt/{receipt}").status_code == 200
+    sent(two[1], comment="After it all.")
+
+
+def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Settings, tmp_path: Path) -> None:
+    file = Inbox(tmp_path)
+    ids = [add(file, NOW, body=f"{number}", key=b"%d" % number) for number in range(3)]
+    file.connection.execute("UPDATE revision SET body = ? WHERE comment = ?", ("x" * 500_000, ids[1]))
+    file.connection.execute("UPDATE comment SET article = CAST(x'ff00' AS TEXT) WHERE id = ?", (ids[2],))
+
+    comments = SharedInbox(desk).load(tmp_path / "inbox.sqlite")
+
+    assert comments == 3
+    assert {revision.id for revision in Inbox.open(desk).everything()} == {ids[0], ids[2]}

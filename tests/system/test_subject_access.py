@@ -16,6 +16,8 @@ from tests.support.commands import as_json, done, fault, postbox
 from tests.support.moderation import a_published, a_waiting, everywhere, published
 from tests.support.store import forge, submission_meta
 
+ON_BOTH_ENGINES = True
+
 Clock = Callable[[], datetime]
 
 ADDRESS = "tom@feet.example"
@@ -94,6 +96,7 @@ def test_without_yes_it_is_shown_what_would_go_and_nothing_goes(settings: Settin
     assert message(settings, sent).state == "new"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "asked", [NUMBER, "07700900123", "(07700) 900-123", "07700/900.123", "+44 (0)7700 900123", "00447700900123"]
 )
@@ -159,6 +162,7 @@ def test_after_it_is_forgotten_there_is_nothing_to_print(settings: Settings, clo
     assert fault(settings, "forget", ADDRESS, "--yes") == f"nothing is kept about {ADDRESS}"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("command", ["forget", "export"])
 @pytest.mark.parametrize(("asked", "line"), [
     ("nobody@feet.example", "nothing is kept about nobody@feet.example"),
@@ -189,6 +193,7 @@ def test_what_a_mail_server_said_of_an_address_goes_with_it(settings: Settings, 
     assert [failed.error for failed in outbox.failed()] == ["550 <ann@feet.example> is unknown"]
 
 
+@pytest.mark.sqlite
 def test_a_forged_row_breaks_no_search_and_takes_no_comment_along(settings: Settings, clock: Clock) -> None:
     follow(settings, a_published(settings, clock))
     inbox = Inbox.open(settings)
@@ -207,6 +212,7 @@ def test_a_forged_row_breaks_no_search_and_takes_no_comment_along(settings: Sett
     assert published(settings, "0001").author == "Alexis"
 
 
+@pytest.mark.sqlite
 def test_a_forged_id_that_looks_like_an_address_or_a_number_hides_nothing(settings: Settings, clock: Clock) -> None:
     a_message(settings, clock, ADDRESS, "Secretwords.")
     a_message(settings, clock, NUMBER, "Secretwords.")

@@ -3,7 +3,9 @@
 import gzip
 import os
 import re
+import select
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,12 +19,14 @@ import dns.resolver
 import httpx2
 import pytest
 
-from contract.manifest import Site, load
+from contract.manifest import BuildStatus, Site, load
 from postbox import doctor
 from postbox.settings import Settings
 from press.output.compression import COPIES, KINDS
 from press.output.folder import files_below
+from tests.support.intake import running as intake_of
 from tests.support.machine import (
+    BROTLI,
     NGINX,
     Machine,
     a_comment,
@@ -32,8 +36,8 @@ from tests.support.machine import (
     open_for_all,
     proxied,
 )
-from tests.support.place import ARTICLE
-from tests.support.process import free_port, wait_until
+from tests.support.place import ARTICLE, ROOT, Place
+from tests.support.process import PATIENCE_SECONDS, free_port, wait_until
 
 pytestmark = needs_root
 SERVERS = [
@@ -50,13 +54,19 @@ class Running(NamedTuple):
     machine: Machine
     port: int
     down: int
-    logs: tuple[Path, Path]
+    logs: tuple[Path, ...]
     ports: dict[str, int]
+    nobody: int  # the port of no intake
+    ports_apart: tuple[int, int]
     asked: list[str]  # of systemctl
 
     def reader(self, address: str = "127.0.0.1", *, is_down: bool = False) -> httpx2.Client:
         """Return a browser at an address of the network."""
         return a_reader(self.machine, self.name, self.down if is_down else self.port, address)
+
+    def apart(self, host: str = "feet.example", *, is_down: bool = False) -> httpx2.Client:
+        """Return a browser at a site below a path, or at its intake, which has a host of its own."""
+        return a_reader(self.machine, self.name, self.ports_apart[is_down], host=host)
 
     @property
     def output(self) -> Path:
@@ -66,11 +76,16 @@ class Running(NamedTuple):
     def site(self) -> Site:
         return load(self.machine.site / "var/site/site.json")
 
+    @property
+    def site_apart(self) -> Site:
+        return load(self.machine.root / "apart/var/site/site.json")
+
     def logged(self) -> str:
         """Return all that the web servers have written."""
         files = [log.with_name(name) for log in self.logs for name in ("log", "access")]
         more = (self.machine.root / "var/log").rglob("*.log")
-        return "".join(path.read_text() for path in (*files, *more) if path.exists())
+        lines = "".join(path.read_text() for path in (*files, *more) if path.exists()).splitlines(keepends=True)
+        return "".join(line for line in lines if not re.search("GET /(mine|nowhere) ", line))  # of the owner's own
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -88,7 +103,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Running]:
         port, down, nobody = free_port(), free_port(), free_port()
         log = running.enter_context(proxied(machine, request.param, port, ports))
         other = running.enter_context(proxied(machine, request.param, down, {"8000": nobody, "8001": nobody + 1}))
-        made = Running(request.param, machine, port, down, (log, other), ports, machine.asked())
+        logs, apart = serve_apart(machine, request.param, nobody, running)
+        made = Running(request.param, machine, port, down, (log, other, *logs), ports, nobody, apart, machine.asked())
 
         def is_compressed() -> bool:
             files = set(files_below(made.output))
@@ -96,6 +112,56 @@ def server(request: pytest.FixtureRequest) -> Iterator[Running]:
 
         wait_until(is_compressed, "every file has its copies")
         yield made
+
+
+# Of its owner, who has more than our site at his host.
+HOST = {
+    "caddy": """feet.example, www.feet.example {
+	root * WWW
+	respond /mine "Mine."
+	import /srv/site/var/site/caddy.conf*
+}
+""",
+    "nginx": """server {
+	listen 443 ssl http2;
+	server_name feet.example www.feet.example;
+	ssl_certificate /etc/letsencrypt/live/site/fullchain.pem;
+	ssl_certificate_key /etc/letsencrypt/live/site/privkey.pem;
+	root WWW;
+	location = /mine { return 200 "Mine."; }
+	include /srv/site/var/site/nginx.conf*;
+}
+""",
+}
+
+
+def serve_apart(
+    machine: Machine, name: str, nobody: int, running: ExitStack
+) -> tuple[tuple[Path, Path], tuple[int, int]]:
+    """Serve a site below a path, and its intake at a host of its own; give logs and ports, the second's before no intake."""
+    folder = machine.root / "apart"
+    place = Place(folder / "made")
+    place.article("shoes", Formerly="boots /2012/03/shoes/ /old /?p=7")
+    place.build(
+        SITE_URL="https://feet.example/site",
+        INTAKE="https://talk.feet.example",
+        OUTPUT_PATH=str(folder / "www/site"),
+        SITE_JSON=str(folder / "var/site/site.json"),
+        SOCIAL_IMAGES=False,
+    )
+    talk = (ROOT / f"online/talk.{name}").read_text("utf-8").replace("example.org", "feet.example")
+    options = f"{{\n\timport {machine.root}/etc/caddy/site-options.caddy\n}}\n" if name == "caddy" else ""
+    text = f"{HOST[name]}{talk}".replace("/srv/site/var/site", f"{folder}/var/site").replace("WWW", f"{folder}/www")
+    config = folder / "config"
+    config.write_text(options + machine.here(text))
+    settings = Settings(content=place.folder / "content", theme=place.folder / "theme", var=folder / "var")
+    _, intake = running.enter_context(intake_of(replace(settings, proxy="127.0.0.1")))
+    ports = free_port(), free_port()
+    logs = [
+        running.enter_context(proxied(machine, name, port, {"8000": behind}, config))
+        for port, behind in zip(ports, (intake, nobody), strict=True)
+    ]
+    return (logs[0], logs[1]), ports
 
 
 def test_the_web_server_is_told_when_its_file_has_changed(server: Running) -> None:
@@ -135,40 +201,76 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "headers", "status", "like"), ANSWERS)
+BELOW = [(method, f"/site{path}", *rest) for method, path, *rest in ANSWERS if rest[-1] != "INTAKE"]
+BELOW += [("GET", "/site", {}, 301, "/")]
+TALK: list[Any] = [
+    ("GET", "/", {}, 301, "/"),
+    ("HEAD", "/", {}, 301, "/"),
+    ("GET", "/robots.txt", {}, 200, "/"),
+    ("GET", "/nowhere", {}, 404, "/"),
+    ("HEAD", "/nowhere", {}, 404, "/"),
+    ("POST", "/nowhere", {}, 404, "/"),
+    ("GET", "/talk-404.html", {}, 404, "/"),
+    ("GET", "/site.json", {}, 404, "/"),
+    ("GET", "/healthz", {}, 404, "/"),
+    ("GET", "/comments/nowhere", {}, 404, "INTAKE"),
+    ("POST", "/comments/nowhere", {}, 404, "INTAKE"),
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "method", "path", "headers", "status", "like"),
+    [(where, *row) for where, rows in (("site", ANSWERS), ("below", BELOW), ("talk", TALK)) for row in rows],
+)
 def test_every_answer_has_every_header_once(
-    server: Running, method: str, path: str, headers: dict[str, str], status: int, like: str
+    server: Running, where: str, method: str, path: str, headers: dict[str, str], status: int, like: str
 ) -> None:
-    path = path.replace("SCRIPT", server.site.script)
-    with server.reader() as reader:
-        answer = reader.request(method, path, headers=headers)
+    site = server.site if where == "site" else server.site_apart
+    browser = server.reader() if where == "site" else server.apart(f"{'talk.' * (where == 'talk')}feet.example")
 
+    with browser as reader:
+        answer = reader.request(method, path.replace("SCRIPT", site.script), headers=headers)
+
+    if status == 416 and server.name == "nginx" and where == "site" and BROTLI.exists():
+        status = 200  # its module for Brotli sends the whole, whatever part is asked for
     assert answer.status_code == status
-    _check_headers(server, answer, like)
+    _check_headers(server, site, answer, like)
 
 
-def _check_headers(server: Running, answer: httpx2.Response, like: str) -> None:
-    wanted = server.site.headers_for(like) | (
+def _check_headers(server: Running, site: Site, answer: httpx2.Response, like: str) -> None:
+    wanted = site.headers_for(like) | (
         {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"} if like == "INTAKE" else {}
     )
-    missing = server.site.headers.keys() - wanted.keys()
-    found = {name: answer.headers.get_list(name) for name in server.site.headers}
+    missing = site.headers.keys() - wanted.keys()
+    found = {name: answer.headers.get_list(name) for name in site.headers}
     if answer.status_code == 416 and server.name == "nginx":  # which sends what is added to such an answer twice
         found = {name: [*dict.fromkeys(values)] for name, values in found.items()}
     assert found == {name: [value] for name, value in wanted.items()} | {name: [] for name in missing}
 
 
-def test_what_has_not_changed_is_not_sent_again(server: Running) -> None:
-    for path, like in (("/", "/"), (server.site.script, "/theme/"), ("/feed.xml", "/feed.xml")):
+def test_the_rest_of_the_owners_host_stays_his(server: Running) -> None:
+    with server.apart() as reader:
+        mine, nowhere = reader.get("/mine"), reader.get("/nowhere")
+
+    assert (mine.text, nowhere.text.count("may have moved")) == ("Mine.", 0)
+    assert "content-security-policy" not in mine.headers
+    assert "content-security-policy" not in nowhere.headers
+
+
+@pytest.mark.parametrize("root", ["", "/site"])
+def test_what_has_not_changed_is_not_sent_again(server: Running, root: str) -> None:
+    site = server.site_apart if root else server.site
+    for path, like in (("/", "/"), (site.script, "/theme/"), ("/feed.xml", "/feed.xml")):
         for accepted in ("br", "gzip", "identity"):
-            with server.reader() as reader:
+            with server.apart() if root else server.reader() as reader:
+                path = f"{root}{path.removeprefix(root)}"
                 first = reader.get(path, headers={"Accept-Encoding": accepted})
                 tag, date = first.headers["etag"], first.headers["last-modified"]
                 known = {"Accept-Encoding": accepted, "If-None-Match": tag, "If-Modified-Since": date}
                 again = reader.get(path, headers=known)
 
             assert (again.status_code, again.content) == (304, b""), (path, accepted)
-            _check_headers(server, again, like)
+            _check_headers(server, site, again, like)
 
 
 @pytest.mark.parametrize(("path", "file"), [
@@ -181,8 +283,8 @@ def test_what_was_compressed_at_print_is_what_is_sent(server: Running, path: str
     with server.reader() as reader, reader.stream("GET", path, headers={"Accept-Encoding": accepted}) as answer:
         sent = b"".join(answer.iter_raw())
 
-    # nginx of Debian knows no Brotli without a module; README and docs/publishing.md say so.
-    encoding = "" if accepted == "identity" else "gzip" if accepted == "gzip" or server.name == "nginx" else "br"
+    has_brotli = server.name == "caddy" or BROTLI.exists()
+    encoding = "" if accepted == "identity" else "br" if "br" in accepted and has_brotli else "gzip"
     assert answer.headers.get("content-encoding", "") == encoding
     assert answer.headers.get_list("vary") == ["Accept-Encoding"]
     read = {"br": brotli.decompress, "gzip": gzip.decompress, "": bytes}[encoding]
@@ -211,25 +313,46 @@ def test_an_old_address_leads_on_with_its_query(server: Running, asked: str, hos
 
 def test_where_intake_or_desk_is_down_a_page_says_so_and_that_the_words_are_one_step_back(server: Running) -> None:
     id = "k3v9tq2mxw7d"
-    asked: list[tuple[str, str, dict[str, Any]]] = [
-        ("POST", "/comments", {"data": a_comment("Kept.")}),
-        ("GET", f"/comments/receipt/{id}", {}),
-        ("GET", f"/comment/{id}", {"headers": DESK}),
+    site, talk = server.reader(is_down=True), server.apart("talk.feet.example", is_down=True)
+    asked: list[tuple[httpx2.Client, str, str, dict[str, Any]]] = [
+        (site, "POST", "/comments", {"data": a_comment("Kept.")}),
+        (site, "GET", f"/comments/receipt/{id}", {}),
+        (site, "GET", f"/comment/{id}", {"headers": DESK}),
+        (talk, "POST", "/comments", {"data": a_comment("Kept.")}),
+        (talk, "GET", f"/comments/receipt/{id}", {}),
     ]
-    with server.reader(is_down=True) as reader, ThreadPoolExecutor() as pool:
-        answers = [*pool.map(lambda one: reader.request(one[0], one[1], **one[2]), asked)]
+    with site, talk, ThreadPoolExecutor(len(asked)) as pool:
+        answers = [*pool.map(lambda one: one[0].request(one[1], one[2], **one[3]), asked)]
 
-    for answer in answers:
+    for answer in answers[:3]:
         assert answer.status_code == 502
         assert answer.text == (server.output / "502.html").read_text("utf-8")
     for answer in answers[:2]:
-        _check_headers(server, answer, "/")
+        _check_headers(server, server.site, answer, "/")
     assert answers[2].headers["cache-control"] == "no-store"
+    for answer in answers[3:]:
+        assert (answer.status_code, "go one step back" in answer.text) == (502, True)
+        leads = re.findall(r' (?:href|src)="([^"#]+)', answer.text)
+        assert [address for address in leads if not address.startswith(("https://feet.example/site/", "tel:"))] == []
+        _check_headers(server, server.site_apart, answer, "/")
     assert id not in server.logged()
 
 
-def test_what_is_far_too_long_is_refused_with_the_way_back(server: Running) -> None:
-    with server.reader() as reader:
+def test_a_post_while_the_intake_starts_again_is_held_until_it_has(server: Running) -> None:
+    port = server.nobody
+    with ExitStack() as running, server.reader("127.0.5.1", is_down=True) as reader, ThreadPoolExecutor(1) as pool:
+        held = running.enter_context(socket.create_server(("127.0.0.1", port)))  # as systemd does
+
+        answer = pool.submit(reader.post, "/comments", data=a_comment("While it starts."))
+        wait_until(lambda: bool(select.select([held], [], [], 0)[0]), "it waits")
+        running.enter_context(server.machine.service("site-intake", held, POSTBOX_PORT=str(port)))
+
+        assert answer.result(PATIENCE_SECONDS).status_code == 303
+
+
+@pytest.mark.parametrize("host", ["feet.example", "talk.feet.example"])
+def test_what_is_far_too_long_is_refused_with_the_way_back(server: Running, host: str) -> None:
+    with server.apart(host) if "talk" in host else server.reader() as reader:
         answer = reader.post("/comments", data=a_comment("x" * 200_000))
 
     assert answer.status_code == 413
@@ -240,7 +363,7 @@ def test_a_comment_goes_through_three_users_to_its_page_and_no_log_names_it(serv
     machine = server.machine
     with server.reader() as reader:
         receipt = reader.post("/comments", data=a_comment("Through all three.")).headers["location"]
-        listed = machine.run("online/postbox list")
+        [listed] = [line for line in machine.run("online/postbox list").splitlines() if "all three" in line]
         machine.run(f"online/postbox approve {listed.split()[0]}")
         page = server.output / f"articles/{ARTICLE}/index.html"
         wait_until(lambda: "Through all three." in page.read_text("utf-8"), "the comment is on its page")
@@ -269,9 +392,17 @@ def test_the_limit_is_a_readers_own_network_and_not_what_he_claims(server: Runni
     assert elsewhere.status_code == 303
 
 
-def test_a_slow_sender_holds_up_nobody(server: Running) -> None:
-    with socket.create_connection(("127.0.0.1", server.port)) as slow, server.reader("127.0.4.1") as reader:
-        slow.sendall(b"POST /comments HTTP/1.1\r\nHost: feet.example\r\nContent-Length: 500\r\n\r\nname=")
+@pytest.mark.parametrize("host", ["feet.example", "talk.feet.example"])
+def test_a_slow_sender_holds_up_nobody(server: Running, host: str) -> None:
+    port = server.ports_apart[0] if "talk" in host else server.port
+    head = f"POST /comments HTTP/1.1\r\nHost: {host}\r\nContent-Length: 500\r\n\r\nname="
+    with ExitStack() as open, a_reader(server.machine, server.name, port, "127.0.4.1", host) as reader:
+        for _ in range(20):
+            slow = open.enter_context(socket.create_connection(("127.0.0.1", port)))
+            if server.name == "nginx":
+                context = ssl.create_default_context(cadata=server.machine.authority)
+                slow = open.enter_context(context.wrap_socket(slow, server_hostname="feet.example"))
+            slow.sendall(head.encode())
         answer = reader.post("/comments", data=a_comment("Meanwhile."))
 
     assert answer.status_code == 303
@@ -341,7 +472,13 @@ def test_the_doctor_finds_nothing_wrong_with_a_whole_machine(world: tuple[Names,
     findings = [*doctor.checks(settings)]
 
     assert [finding.line for finding in findings if finding.cure] == []
-    assert len(findings) == 14
+    assert len(findings) == 15
+
+
+def tell(settings: Settings, **changes: Any) -> None:
+    """Change what the press has told."""
+    path = settings.site.with_name("press.json")
+    path.write_text(replace(BuildStatus.load(path), **changes).dumps())
 
 
 # What is wrong, and how the one line about that begins and ends.
@@ -351,6 +488,8 @@ ILLS: dict[str, tuple[Callable[[Names, Settings], Any], str, str]] = {
     "DMARC": (lambda n, s: n.texts.pop("_dmarc.feet.example"), "DMARC: there is no such record", "p=none"),
     "DKIM": (lambda n, s: n.texts.pop("_domainkey.feet.example"), "DKIM: there is no key", "and add that"),
     "a dead press": (lambda n, s: os.utime(s.var / "site/press.json", (0, 0)), "press alive: nothing has been heard", "journalctl -u site-press"),
+    "a text": (lambda n, s: tell(s, faults=["var/lib/site/content/articles/x.md:1: wrong"]), "texts: var/lib", "says more"),
+    "a theme": (lambda n, s: tell(s, faults=["theme/templates/404.html:1: wrong"]), "press alive: 1 faults", "site-press"),
     "rights": (lambda n, s: s.desk.chmod(0o755), "rights:", "/desk"),
     "no backup": (lambda n, s: (doctor.BACKUPS / "site-2026.tar").unlink(), "backup: there is none", "backup-site"),
     "an old backup": (lambda n, s: os.utime(doctor.BACKUPS / "site-2026.tar", (0, 0)), "backup: the last is", "backup-site"),
@@ -362,7 +501,7 @@ def test_the_doctor_names_what_is_wrong_and_the_cure(world: tuple[Names, Setting
     harm, begins, ends = ILLS[name]
     harm(*world)
 
-    [line] = ill(world[1])
+    line = ill(world[1])[0]
 
     assert line.startswith(f"wrong  {begins}"), line
     assert line.endswith(ends), line

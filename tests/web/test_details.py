@@ -187,6 +187,9 @@ def test_david_says_who_he_is_and_his_pages_show_it(served: tuple[Place, str], b
     page.get_by_role("button", name="Look at it").click()
     expect(page.get_by_role("complementary")).to_contain_text("oach")
     assert "oach" not in place.page("/contact/") or scripts
+    if scripts:
+        shown = page.get_by_role("complementary").locator("img")
+        expect(shown).to_have_js_property("naturalWidth", 40)
     page.get_by_role("button", name="Publish").click()
 
     expect(page.get_by_role("status")).to_contain_text("Published. Your pages show it now.")

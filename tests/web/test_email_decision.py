@@ -22,6 +22,8 @@ from tests.support.place import ARTICLE
 from tests.support.process import wait_until
 from tests.support.store import FORGERIES, HOSTILE, forge, latest
 
+ON_BOTH_ENGINES = True
+
 __all__ = ["client"]  # fixtures
 
 ACTIONS = ["publish", "publish and answer", "reject", "spam"]
@@ -82,6 +84,7 @@ def test_a_change_stands_beside_the_words_it_would_replace(client: TestClient, s
     assert "On the <del>third</del><ins>second</ins> step." in page
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("is_signed_in", [False, True])
 def test_no_way_leads_from_the_page_into_the_desk(
     client: TestClient, settings: Settings, *, is_signed_in: bool
@@ -258,6 +261,7 @@ def test_a_link_for_one_revision_acts_on_no_other(client: TestClient, settings: 
     assert "so its link no longer works" in client.get(address).text
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("action", "status"),
     [("remove", 409), ("answer", 409), *((action, 400) for action in ("edit", "approve", "send", "", "UNDO"))],
@@ -427,6 +431,7 @@ def test_the_page_says_after_how_long_a_comment_was_live(client: TestClient, set
     assert "<p>On the page now. <a href=" in client.get(decided.headers["location"]).text
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "state", [{"watching": False}, {}, {"live": {"ID": "no date"}}, {"live": {"ID": "2026-01-01"}}]
 )
@@ -506,6 +511,7 @@ def test_no_fresh_link_is_mailed_for_what_does_not_wait(client: TestClient, sett
     assert fresh_links(settings) == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("token", ["x", "%00", "..%2f..", "é", "A" * 68, "🦶" * 100, "' OR 1=1 --", "FLIPPED", "OTHER"])
 def test_a_forged_link_is_a_plain_refusal(client: TestClient, settings: Settings, token: str) -> None:
     id = send(settings, author="Tom")
@@ -524,6 +530,7 @@ def test_a_forged_link_is_a_plain_refusal(client: TestClient, settings: Settings
     assert client.get(f"/decide/{genuine}").status_code == 200
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "headers",
     [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"sec-fetch-site": "none"}, {"origin": "null"}],
@@ -567,6 +574,7 @@ def test_every_answer_is_private_and_under_a_policy_without_scripts(client: Test
 # Whatever a row holds
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("statement", "values"), FORGERIES, ids=lambda value: str(value)[:60])
 def test_no_forged_row_breaks_the_page_or_keeps_it_from_being_kept_out(
     client: TestClient, settings: Settings, statement: str, values: tuple[object, ...]
@@ -588,6 +596,7 @@ def test_no_forged_row_breaks_the_page_or_keeps_it_from_being_kept_out(
     assert latest(settings, id).state == "spam"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("id", ["a.b.c", "../../x", "a/b", '"><script>', "*", "é ?#&", "x" * 500])
 def test_a_forged_id_can_be_kept_out(client: TestClient, settings: Settings, id: str) -> None:
     forge(settings, "INSERT INTO comment (id, article) VALUES (?, 'feet')", id)

@@ -6,7 +6,7 @@ import shutil
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +21,7 @@ from httpx2 import Response
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from contract.comment import dumps, path_of
@@ -31,15 +32,30 @@ from postbox.moderation.service import Moderation
 from postbox.public import context as context
 from postbox.settings import Settings
 from postbox.store.submissions import Inbox
-from tests.support.intake import BROKEN, FORM, TYPE, Clock, application, browser, client, clock, decide, running, sent
+from tests.support.intake import (
+    BROKEN,
+    FORM,
+    TYPE,
+    Clock,
+    application,
+    browser,
+    client,
+    clock,
+    decide,
+    running,
+    sent,
+    started,
+)
 from tests.support.pages import shown, values
 from tests.support.place import ARTICLE, Place, a_comment, a_place
-from tests.support.store import NOW, revisions
+from tests.support.store import NOW, dump, revisions
 
-__all__ = ["client", "clock"]  # fixtures
+ON_BOTH_ENGINES = True
+__all__ = ["client", "clock", "started"]  # fixtures
 
 
 KEY = "0123456789abcdef" * 2
+Start = Callable[[Settings], Starlette]
 
 
 def waiting(settings: Settings) -> list[str]:
@@ -104,6 +120,7 @@ def test_what_a_browser_allows_is_taken_and_line_ends_count_as_it_counts_them(
     assert waiting(settings) == [words.replace("\r\n", "\n")]
 
 
+@pytest.mark.sqlite
 def test_a_comment_whose_answered_one_is_gone_can_be_sent_again_to_the_article(
     client: TestClient, settings: Settings
 ) -> None:
@@ -119,6 +136,7 @@ def test_a_comment_whose_answered_one_is_gone_can_be_sent_again_to_the_article(
     assert sorted(str(revision.reply_to) for revision in revisions(settings)) == ["0001", "None"]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("request_", "status", "sentence"), [
     ({"data": FORM | {"article": "nothing"}}, 404, "That article is not here."),
     ({"data": FORM | {"article": "../articles"}}, 404, "That article is not here."),
@@ -141,6 +159,7 @@ def test_what_no_correction_would_mend_is_refused_with_a_sentence(
     assert waiting(settings) == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("body", [b"comment=%ff", b"comment=\xff", b"name=a&name=b"])
 def test_a_form_that_cannot_be_read_is_refused_and_this_sites_own_is_let_in(client: TestClient, body: bytes) -> None:
     answer = client.post("/comments", content=body, headers=TYPE)
@@ -223,9 +242,9 @@ def test_what_a_preview_showed_is_what_the_page_shows_once_published(
     ({"fields": {"a": "x", "ab": "y"}}, False),  # whose list of fields must not run into the first one's
 ], ids=str)  # fmt: skip
 def test_the_same_form_from_the_same_reader_is_one_comment_and_any_other_another(
-    settings: Settings, other: dict[str, Any], is_same: bool
+    started: Start, settings: Settings, other: dict[str, Any], is_same: bool
 ) -> None:
-    app, usual = application(settings), FORM | {"a": "xaby"}
+    app, usual = started(settings), FORM | {"a": "xaby"}
     fields = {"fields": usual} | other
     data = FORM | fields["fields"] if "ab" in fields["fields"] else usual | fields["fields"]
     first = browser(app, "192.0.2.1").post("/comments", data=usual, headers={"user-agent": "One"})
@@ -237,8 +256,8 @@ def test_the_same_form_from_the_same_reader_is_one_comment_and_any_other_another
     assert len(waiting(settings)) == 2 - is_same
 
 
-def test_without_a_key_a_form_is_the_same_for_ten_minutes(settings: Settings, clock: Clock) -> None:
-    client = browser(application(settings))
+def test_without_a_key_a_form_is_the_same_for_ten_minutes(started: Start, settings: Settings, clock: Clock) -> None:
+    client = browser(started(settings))
     first = sent(client)
 
     clock.now = NOW + timedelta(minutes=9, seconds=59)
@@ -248,9 +267,9 @@ def test_without_a_key_a_form_is_the_same_for_ten_minutes(settings: Settings, cl
 
 
 def test_a_key_gives_the_same_receipt_after_a_lost_answer_wherever_it_comes_from(
-    settings: Settings, clock: Clock
+    started: Start, settings: Settings, clock: Clock
 ) -> None:
-    app = application(settings)
+    app = started(settings)
     first = sent(browser(app, "192.0.2.1"), key=KEY, seconds="60")
 
     clock.now = NOW + timedelta(days=30)
@@ -269,8 +288,8 @@ def test_a_key_with_other_words_is_another_comment(client: TestClient, settings:
 
 
 @pytest.mark.parametrize("key", ["", "0", KEY[:-1], KEY + "0", KEY.upper(), KEY + "\n", "x" * 32])
-def test_a_key_that_the_script_does_not_make_is_none(settings: Settings, key: str) -> None:
-    app = application(settings)
+def test_a_key_that_the_script_does_not_make_is_none(started: Start, settings: Settings, key: str) -> None:
+    app = started(settings)
 
     assert sent(browser(app, "192.0.2.1"), key=key) != sent(browser(app, "192.0.2.2"), key=key)
 
@@ -301,8 +320,8 @@ def test_what_looks_like_spam_is_kept_and_held_with_its_reason(
     assert reason not in receipt.text
 
 
-def test_words_that_came_before_are_held_whoever_sends_them(settings: Settings, clock: Clock) -> None:
-    app = application(settings)
+def test_words_that_came_before_are_held_whoever_sends_them(started: Start, settings: Settings, clock: Clock) -> None:
+    app = started(settings)
     for number in range(3):
         sent(browser(app, f"192.0.{number}.1"), comment=f"Buy{' ' * number} my SHOES" if number else "buy my shoes")
     clock.now = NOW + timedelta(days=2)
@@ -324,6 +343,7 @@ def test_a_form_that_was_open_for_a_while_is_plain(client: TestClient, settings:
 # How often
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("neighbour", "stranger"), [
     (("192.0.2.1", "192.0.2.200"), "192.0.3.1"),
     (("2001:db8:1::1", "2001:db8:1:ffff::2"), "2001:db8:2::1"),
@@ -331,9 +351,9 @@ def test_a_form_that_was_open_for_a_while_is_plain(client: TestClient, settings:
     (("::ffff:192.0.2.9", "::ffff:192.0.2.10"), "192.0.3.1"),
 ])  # fmt: skip
 def test_a_network_that_posts_too_often_waits_with_its_words_and_no_other_does(
-    settings: Settings, clock: Clock, neighbour: tuple[str, str], stranger: str
+    started: Start, settings: Settings, clock: Clock, neighbour: tuple[str, str], stranger: str
 ) -> None:
-    app = application(replace(settings, rate_sender=2, rate_seconds=600))
+    app = started(replace(settings, rate_sender=2, rate_seconds=600))
     one, other = (browser(app, address) for address in neighbour)
     sent(one, comment="One.")
     sent(other, comment="Two.")
@@ -351,8 +371,9 @@ def test_a_network_that_posts_too_often_waits_with_its_words_and_no_other_does(
     assert len(waiting(settings)) == 4
 
 
-def test_all_together_may_post_only_so_often(settings: Settings, clock: Clock) -> None:
-    app = application(replace(settings, rate_overall=3, rate_seconds=30))
+@pytest.mark.sqlite
+def test_all_together_may_post_only_so_often(started: Start, settings: Settings, clock: Clock) -> None:
+    app = started(replace(settings, rate_overall=3, rate_seconds=30))
     for number in range(3):
         sent(browser(app, f"192.0.{number}.1"))
 
@@ -363,8 +384,9 @@ def test_all_together_may_post_only_so_often(settings: Settings, clock: Clock) -
     assert values(refused)["comment"] == FORM["comment"]
 
 
-def test_a_change_too_many_waits_with_its_words(settings: Settings, clock: Clock) -> None:
-    client = browser(application(replace(settings, rate_sender=1)))
+@pytest.mark.sqlite
+def test_a_change_too_many_waits_with_its_words(started: Start, settings: Settings, clock: Clock) -> None:
+    client = browser(started(replace(settings, rate_sender=1)))
     receipt = sent(client)
 
     refused = client.post(receipt, data={"name": "Tom", "comment": "Better."})
@@ -375,8 +397,8 @@ def test_a_change_too_many_waits_with_its_words(settings: Settings, clock: Clock
     assert waiting(settings) == ["Hello **you**."]
 
 
-def test_reading_is_no_posting_and_has_a_rate_of_its_own(settings: Settings, clock: Clock) -> None:
-    app = application(replace(settings, rate_sender=1, rate_reads=5, rate_seconds=600))
+def test_reading_is_no_posting_and_has_a_rate_of_its_own(started: Start, settings: Settings, clock: Clock) -> None:
+    app = started(replace(settings, rate_sender=1, rate_reads=5, rate_seconds=600))
     client, receipt = browser(app), sent(browser(app))
     pages = (receipt, f"{receipt}/kept.json", f"/comments/reply/{ARTICLE}/0001", "/comments/mail/x", receipt)
 
@@ -435,10 +457,10 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 @pytest.mark.parametrize(("article", "id"), [("old", "old1"), ("shut", "shut1")])
 def test_a_closed_conversation_is_shown_closed_and_takes_nothing_but_keeps_the_words(
-    closed: Place, tmp_path: Path, clock: Clock, article: str, id: str
+    started: Start, closed: Place, tmp_path: Path, clock: Clock, article: str, id: str
 ) -> None:
     settings = a_place(closed, tmp_path)
-    client = browser(application(settings))
+    client = browser(started(settings))
     page = closed.page(f"/articles/{article}/")
 
     answer = client.post("/comments", data=FORM | {"article": article, "comment": "My <long> thought"})
@@ -456,9 +478,11 @@ def test_a_closed_conversation_is_shown_closed_and_takes_nothing_but_keeps_the_w
     assert revisions(settings) == []
 
 
-def test_a_conversation_closes_by_itself_when_its_days_are_over(closed: Place, tmp_path: Path, clock: Clock) -> None:
+def test_a_conversation_closes_by_itself_when_its_days_are_over(
+    started: Start, closed: Place, tmp_path: Path, clock: Clock
+) -> None:
     settings = a_place(closed, tmp_path)
-    client = browser(application(settings))
+    client = browser(started(settings))
     assert "<form" in closed.page("/articles/fresh/")
 
     sent(client, article="fresh")
@@ -470,10 +494,10 @@ def test_a_conversation_closes_by_itself_when_its_days_are_over(closed: Place, t
 
 
 def test_a_comment_can_be_changed_and_deleted_after_its_conversation_closed(
-    closed: Place, tmp_path: Path, clock: Clock
+    started: Start, closed: Place, tmp_path: Path, clock: Clock
 ) -> None:
     settings = a_place(closed, tmp_path)
-    client = browser(application(settings))
+    client = browser(started(settings))
     receipt = sent(client, article="fresh")
     clock.now = NOW + timedelta(days=9)
 
@@ -591,6 +615,7 @@ def test_every_receipt_is_its_own_and_none_can_be_guessed(client: TestClient) ->
     assert "Thank you, Tom" in shown(client.get(mine))
 
 
+@pytest.mark.sqlite
 def test_receipts_outlive_their_conversation(client: TestClient, settings: Settings) -> None:
     receipt = sent(client)
     settings.site.write_text(site_dumps(replace(load(settings.site), conversations={})), "utf-8")
@@ -681,6 +706,7 @@ def test_a_change_is_held_for_the_same_reasons(
 # A deletion
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("decision", ["none", "approve", "reject", "spam"])
 def test_a_deletion_takes_the_words_out_of_every_file_at_once(
     client: TestClient, settings: Settings, decision: str
@@ -765,9 +791,9 @@ def assert_private(answer: Response) -> None:
 
 
 def test_every_answer_of_whatever_status_is_private_and_under_the_one_policy(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    started: Start, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = browser(application(replace(settings, rate_sender=9)))
+    client = browser(started(replace(settings, rate_sender=9)))
     receipt = sent(client)
     answers = [
         client.post("/comments", data=FORM),  # 303
@@ -817,6 +843,7 @@ def test_a_full_disk_keeps_the_words_in_the_form(client: TestClient, monkeypatch
     assert values(changed)["comment"] == "Better."
 
 
+@pytest.mark.sqlite
 def test_a_fault_of_ours_is_no_500_and_names_nothing(client: TestClient, settings: Settings) -> None:
     settings.site.write_text("{}")
 
@@ -837,6 +864,7 @@ def test_a_build_that_is_half_written_leaves_the_last_good_facts_in_use(client: 
     sent(client, comment="More.")
 
 
+@pytest.mark.sqlite
 def test_the_intake_writes_nowhere_but_into_its_inbox(client: TestClient, shipped: Place, settings: Settings) -> None:
     folders = [settings.var.parent, shipped.folder]
     before = [_files(folder) for folder in folders]
@@ -855,15 +883,10 @@ def _files(folder: Path) -> dict[str, int]:
     return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
 
 
-def content_of(settings: Settings) -> list[str]:
-    """Return all that the inbox holds, as SQL."""
-    return list(Inbox.open(settings).connection.iterdump())
-
-
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
 def test_what_only_asks_changes_nothing(client: TestClient, settings: Settings, method: str) -> None:
     receipt = sent(client)
-    before = content_of(settings)
+    before = dump(settings)
 
     for address in ("/comments", receipt, f"/comments/reply/{ARTICLE}/0001"):
         for action in ("send", "change", "delete", "preview"):
@@ -871,7 +894,7 @@ def test_what_only_asks_changes_nothing(client: TestClient, settings: Settings, 
             answer = client.request(method, f"{address}?{urlencode(fields)}", data=fields)
             assert answer.status_code in (200, 405)
 
-    assert content_of(settings) == before
+    assert dump(settings) == before
 
 
 def test_a_head_is_answered_like_a_get_without_its_body(client: TestClient) -> None:
@@ -985,6 +1008,7 @@ def post(port: int, *, source: str = "127.0.0.1", headers: dict[str, str] | None
         connection.close()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("proxy", ["", "192.0.2.1", "127.9.9.9,192.0.2.0/24"])
 def test_the_word_of_anyone_for_anothers_address_is_not_believed(settings: Settings, proxy: str) -> None:
     with running(replace(settings, rate_sender=1, proxy=proxy)) as (_, port):
@@ -1000,6 +1024,7 @@ def test_the_word_of_anyone_for_anothers_address_is_not_believed(settings: Setti
     assert elsewhere == 303
 
 
+@pytest.mark.sqlite
 def test_the_word_of_the_proxy_that_is_named_is_believed_and_only_its_own(settings: Settings) -> None:
     with running(replace(settings, rate_sender=1, proxy="127.0.0.1")) as (_, port):
         assert post(port, headers={"X-Forwarded-For": "198.51.100.1"}) == 303
@@ -1013,6 +1038,7 @@ def test_the_word_of_the_proxy_that_is_named_is_believed_and_only_its_own(settin
         assert post(port, source="127.0.1.1", headers={"X-Forwarded-For": "192.0.3.1"}) == 429
 
 
+@pytest.mark.sqlite
 def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings) -> None:
     with running(settings) as (process, port):
         for data in BROKEN * 2:
@@ -1029,6 +1055,7 @@ def test_no_bytes_on_the_wire_are_an_error_of_ours_or_end_it(settings: Settings)
     assert len(revisions(settings)) == 1
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("method", "address", "status", "words"), [
     ("POST", "/comments", 404, "That article is not here."),
     ("GET", "/comments/receipt/none", 404, "That link doesn’t work"),

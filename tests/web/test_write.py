@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
+import brotli
 import pytest
 from httpx2 import Response
 from PIL import Image
@@ -201,6 +202,28 @@ def test_two_devices_that_save_at_once_do_not_overwrite_each_other(author: TestC
         )
 
     assert sorted(answers) == [303, 409, 409, 409]
+
+
+def test_what_cannot_be_undone_any_more_shows_the_text_as_it_is(author: TestClient) -> None:
+    answer = author.post(f"/write/{KEY}", data={"action": "undo", "version": "7"})
+
+    assert (answer.status_code, words_are_in(answer, "so it cannot be undone here")) == (409, True)
+    assert form(answer.text)["text"] == "Some words."
+
+
+def test_words_come_back_whatever_fails(author: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(Texts, "save", broken)
+
+    answer = send(author, text="An hour's work.")
+
+    assert (answer.status_code, words_are_in(answer, "You had written", "An hour's work.")) == (503, True)
+
+
+def test_the_script_is_small(author: TestClient) -> None:
+    assert len(brotli.compress(author.get("/write.js").content)) <= 4096
 
 
 @pytest.mark.parametrize("action", ["take off", "delete"])
