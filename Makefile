@@ -59,7 +59,7 @@ lint: .venv/tests
 # only root's tests start: web servers, an authority for certificates and a machine that boots. Root is told what before it
 # is; others are told what is missing, but for Playwright's browser, which lies in their own folder.
 TOOLS = chromium java npm psql caddy nginx certbot pebble rsync curl systemd-nspawn
-PACKAGES = fonts-liberation libnginx-mod-http-brotli-static python3-venv
+PACKAGES = fonts-liberation libnginx-mod-http-brotli-static postgresql python3-venv
 bench screenshot: TOOLS = chromium
 bench screenshot: PACKAGES = fonts-liberation
 tools: .venv/tests

@@ -7,6 +7,7 @@ It is a peer and no dependency: it is installed into ``var/bench/isso`` at the f
 
 ``--slow-senders 1200`` measures something else: honest posts through the Caddy of ``online/`` (without Caddy, straight to the
 intake), first alone and then while so many connections send a form of theirs a byte a second.
+``--postgresql`` measures intakes that share an inbox in PostgreSQL, one and two, beside one whose inbox is a file.
 """
 
 import argparse
@@ -77,6 +78,7 @@ class Service:
     database: Path
     table: str
     host: str = ""
+    more_ports: tuple[int, ...] = ()  # of others that do the same
 
     @property
     def origin(self) -> str:
@@ -108,13 +110,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--slow-senders", type=int, metavar="N", help="measure honest posts beside N slow senders")
+    parser.add_argument("--postgresql", action="store_true", help="measure intakes that share an inbox in PostgreSQL")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended
     try:
-        results = _measure_attack(arguments.slow_senders) if arguments.slow_senders else _measure()
+        if arguments.slow_senders:
+            results, table = _measure_attack(arguments.slow_senders), _attack_table
+        elif arguments.postgresql:
+            import shared_inbox  # which needs what the tests need
+
+            results, table = shared_inbox.measure(), shared_inbox.table
+        else:
+            results, table = _measure(), _table
     except (BenchError, OSError, EOFError, subprocess.SubprocessError) as error:
         sys.exit(f"bench: {error}")
-    table = _attack_table if arguments.slow_senders else _table
     print(json.dumps(results, indent=1) if arguments.json else table(results))
 
 
@@ -126,10 +135,10 @@ def _measure_attack(senders: int) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory(dir=FOLDER) as folder,
         ProcessPoolExecutor(max_workers=1, mp_context=spawn) as client,
-        _ours(site := _site(Path(folder)), POSTBOX_PROXY="127.0.0.1") as ours,
-        _behind_caddy(site, ours) as service,
+        serve_ours(site := built(Path(folder)), POSTBOX_PROXY="127.0.0.1") as ours,
+        behind_caddy(site, ours) as service,
     ):
-        alone = _loaded(client, service, HONEST, first=0, seconds=ATTACK_SECONDS)
+        alone = loaded(client, service, HONEST, first=0, seconds=ATTACK_SECONDS)
         counts = spawn.Array("i", 2)
         attack = spawn.Process(target=_attack, args=(service, senders, counts), daemon=True)
         attack.start()
@@ -139,7 +148,7 @@ def _measure_attack(senders: int) -> dict[str, Any]:
                 if time.monotonic() > deadline or not attack.is_alive():
                     raise BenchError(f"only {counts[0]} of {senders} slow senders could connect")
                 time.sleep(0.1)
-            under = _loaded(client, service, HONEST, first=alone.sent, seconds=ATTACK_SECONDS)
+            under = loaded(client, service, HONEST, first=alone.sent, seconds=ATTACK_SECONDS)
             opened, ended = counts[:]
         finally:
             attack.terminate()
@@ -185,13 +194,15 @@ async def _slow_senders(service: Service, senders: int, counts: Any) -> None:
 
 
 @contextlib.contextmanager
-def _behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
+def behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
     """Put the web server in front as online/ has it, but for its port and its certificates."""
     caddy = shutil.which("caddy")
     if not caddy:
         yield ours
         return
-    text = (ROOT / "online/Caddyfile").read_text("utf-8").replace("example.org", HOST).replace("/srv/site", str(site))
+    options, block = (ROOT / "online" / name for name in ("site-options.caddy", "site.caddy"))
+    text = block.read_text("utf-8").replace("example.org", HOST).replace("/srv/site/var/public", str(site))
+    text = f"{{\n\timport {options}\n}}\n{text.replace('/srv/site', str(site))}"
     (site / "Caddyfile").write_text(text)
     command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(site / "Caddyfile")]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -199,11 +210,11 @@ def _behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
         raise BenchError(f"Caddy refuses its configuration: {done.stderr.strip()}")
     config = json.loads(done.stdout.replace("127.0.0.1:8000", f"127.0.0.1:{ours.port}")) | {"admin": {"disabled": True}}
     [server] = config["apps"]["http"]["servers"].values()
-    port = _free_port()
+    port = free_port()
     server |= {"listen": [f"127.0.0.1:{port}"], "automatic_https": {"disable": True}}
     (site / "caddy.json").write_text(json.dumps(config))
-    run, environment = [caddy, "run", "--config", str(site / "caddy.json")], _environment(HOME=str(site))
-    with _running(run, site, environment, port, log="caddy.log"):
+    run, environment = [caddy, "run", "--config", str(site / "caddy.json")], environment_of(HOME=str(site))
+    with running(run, site, environment, port, log="caddy.log"):
         yield dataclasses.replace(ours, name="our intake behind Caddy", port=port, host=HOST)
 
 
@@ -217,17 +228,17 @@ def _measure() -> dict[str, Any]:
         tempfile.TemporaryDirectory(dir=FOLDER) as folder,
         ProcessPoolExecutor(max_workers=1, mp_context=spawn) as client,
     ):
-        site = _site(Path(folder))
+        site = built(Path(folder))
         for number in range(ROUNDS):
             print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
-            with _ours(site) as ours, serve_peer(commands, Path(folder) / f"isso-{number}") as isso:
+            with serve_ours(site) as ours, serve_peer(commands, Path(folder) / f"isso-{number}") as isso:
                 started = _one_comment_and_its_receipt(ours)
                 _post_one(isso)
                 sent = {ours: 1, isso: 1}
                 for clients in CLIENTS:
                     pair = {}
                     for service in (ours, isso) if number % 2 == 0 else (isso, ours):
-                        pair[service] = _loaded(client, service, clients, first=sent[service])
+                        pair[service] = loaded(client, service, clients, first=sent[service])
                         sent[service] += pair[service].sent
                     loads[clients].append((pair[ours], pair[isso]))
                 memory.append((started, _resident(ours.pid)))
@@ -291,7 +302,7 @@ def install_peer() -> Path:
     return home / "bin"
 
 
-def _site(folder: Path) -> Path:
+def built(folder: Path) -> Path:
     """Return a built copy of the site."""
     site = folder / "site"
     for name in ("content", "theme", "contract", "press", "postbox"):
@@ -299,7 +310,7 @@ def _site(folder: Path) -> Path:
     for name in ("pelicanconf.py", "publishconf.py"):
         shutil.copy(ROOT / name, site)
     command = [sys.executable, "-m", "press", "publish"]
-    environment = _environment(SITE_URL="https://feet.example")
+    environment = environment_of(SITE_URL="https://feet.example")
     done = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise BenchError(f"the site could not be built: {done.stderr.strip()}")
@@ -307,14 +318,14 @@ def _site(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _ours(site: Path, **more: str) -> Iterator[Service]:
-    port = _free_port()
+def serve_ours(site: Path, *, log: str = "log", **more: str) -> Iterator[Service]:
+    port = free_port()
     raised = {"POSTBOX_RATE_SENDER": str(MAX_POSTS), "POSTBOX_RATE_OVERALL": str(MAX_POSTS)}
     inbox = site / "var" / "inbox"
     shutil.rmtree(inbox, ignore_errors=True)
     command = [sys.executable, "-m", "postbox", "intake"]
     fields = {"article": ARTICLE, "name": "Tom", "comment": f"{WORDS} {SLOT}"}
-    with _running(command, site, _environment(POSTBOX_PORT=str(port), **raised, **more), port) as pid:
+    with running(command, site, environment_of(POSTBOX_PORT=str(port), **raised, **more), port, log=log) as pid:
         yield Service(
             name="our intake",
             port=port,
@@ -330,14 +341,14 @@ def _ours(site: Path, **more: str) -> Iterator[Service]:
 
 @contextlib.contextmanager
 def serve_peer(commands: Path, folder: Path) -> Iterator[Service]:
-    port = _free_port()
+    port = free_port()
     folder.mkdir()
     database = folder / "comments.db"
     settings = folder / "isso.cfg"
     settings.write_text(f"[general]\ndbpath = {database}\nhost = http://127.0.0.1:{port}\n[guard]\nenabled = false\n")
     command = [str(commands / "gunicorn"), "-w", "4", "--preload", "-b", f"127.0.0.1:{port}", "isso.run"]
     fields = {"author": "Tom", "text": f"{WORDS} {SLOT}", "title": "Big toe and glutes"}
-    with _running(command, folder, _environment(ISSO_SETTINGS=str(settings)), port) as pid:
+    with running(command, folder, environment_of(ISSO_SETTINGS=str(settings)), port) as pid:
         yield Service(
             name="Isso",
             port=port,
@@ -352,7 +363,7 @@ def serve_peer(commands: Path, folder: Path) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def _running(
+def running(
     command: list[str], folder: Path, environment: dict[str, str], port: int, *, log: str = "log"
 ) -> Iterator[int]:
     """Start a server, wait until it listens, and end it: this process and no other."""
@@ -376,12 +387,12 @@ def _running(
             process.wait()
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment_of(**more: str) -> dict[str, str]:
     """Return this process's environment without settings of a postbox that someone runs here."""
     return {name: value for name, value in os.environ.items() if not name.startswith("POSTBOX_")} | more
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -419,7 +430,7 @@ def _resident(pid: int) -> int:
     return 1024 * int(subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True).stdout)
 
 
-def _loaded(client: Executor, service: Service, clients: int, *, first: int, seconds: float = SECONDS) -> Load:
+def loaded(client: Executor, service: Service, clients: int, *, first: int, seconds: float = SECONDS) -> Load:
     return client.submit(_load, service, clients, first, seconds).result(WARM_SECONDS + seconds + 2 * MAX_SECONDS)
 
 
@@ -453,11 +464,12 @@ async def _readers(service: Service, clients: int, first: int, seconds: float) -
 
 async def _together(service: Service, clients: int, numbers: Iterator[int], seconds: float) -> list[float]:
     end = time.perf_counter() + seconds
-    readers = await asyncio.gather(*(_reader(service, numbers, end) for _ in range(clients)))
+    ports = (service.port, *service.more_ports)
+    readers = await asyncio.gather(*(_reader(service, ports[n % len(ports)], numbers, end) for n in range(clients)))
     return [time for times in readers for time in times]
 
 
-async def _reader(service: Service, numbers: Iterator[int], end: float) -> list[float]:
+async def _reader(service: Service, port: int, numbers: Iterator[int], end: float) -> list[float]:
     """Post one comment after the other until ``end`` and return the seconds that each took.
 
     The connection is kept for as long as the server keeps it; a new one is part of the time, as it is for a reader.
@@ -466,7 +478,7 @@ async def _reader(service: Service, numbers: Iterator[int], end: float) -> list[
     times = []
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     while (started := time.perf_counter()) < end:
-        reader, writer = streams = streams or await asyncio.open_connection("127.0.0.1", service.port)
+        reader, writer = streams = streams or await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"%b%012d%b" % (before, next(numbers), after))
         answer = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(answer.partition(b"content-length:")[2].partition(b"\r\n")[0])

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from postbox.desk import actions
 from postbox.desk.actions import Outcome
-from postbox.desk.context import PER_PAGE, DeskRequest
+from postbox.desk.context import LATER, PER_PAGE, DeskRequest
 from postbox.desk.presenters import Presenter
 from postbox.desk.queue import way_back
 from postbox.web.forms import Refused
@@ -31,6 +31,8 @@ def _page(desk: DeskRequest, typed: Mapping[str, str], outcome: Outcome) -> Resp
     id, review = desk.request.path_params["id"], desk.moderation.review
     history, published = review.history(id), review.find(id)
     if not history and not published:
+        if desk.work.set_aside:
+            raise Refused(503, LATER)
         raise Refused(404, "That comment is not here.")
     presenter = Presenter(desk.moderation, desk.site)
     waiting = [item for item in history if item.revision.state == "waiting"][-1:]

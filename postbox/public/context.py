@@ -42,6 +42,7 @@ BYTES_A_CHARACTER = 9  # of a form: three of UTF-8, each as %E2
 ROOM_BYTES = 4096  # for all fields but the comment
 MAX_KEPT_TEXTS = 128  # of readers, as HTML
 SITE_FORMS = ("/comments", "/comments/message")  # where the forms on the site's own pages post to
+READ_SECONDS = 1.0  # that counting a post waits for another intake's
 HEALTH_SECONDS = 1.0  # to be answered in, whoever holds the inbox
 FOREVER_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -54,7 +55,7 @@ class IntakeContext:
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Open the inbox; the facts of the site are read again whenever the build writes them."""
         self.settings, self.clock = settings, clock
-        self._reading = Inbox.open(settings, wait_seconds=0 if settings.postgresql else None, role="intake")
+        self._reading = Inbox.open(settings, wait_seconds=READ_SECONDS if settings.postgresql else None, role="intake")
         self._theme = environment(FileSystemLoader(settings.theme / "templates"))
         self._theme.filters["reader_html"] = lru_cache(MAX_KEPT_TEXTS)(reader_html)
         self._drawing = ThreadPoolExecutor(

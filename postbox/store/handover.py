@@ -3,6 +3,7 @@
 A comment that is gone leaves its row behind without content, so that an intake that was away takes it off too.
 """
 
+import hashlib
 import logging
 import os
 import select
@@ -50,6 +51,8 @@ class Sender:
         changed = [path for path, stamp in found.items() if self._known.get(path) != stamp]
         gone = self._known.keys() - found.keys()
         is_first = not self._known
+        if is_first:
+            changed = _differing(connection, changed)  # so that a desk that starts holds nobody up
         if not (changed or gone or is_first):
             return
         with transaction(cast("sqlite3.Connection", connection)):
@@ -155,7 +158,7 @@ class Listener:
                         self._is_done.set()
                         pause, logged = 1.0, ""
                         self._wait(connection)
-            except (sqlite3.Error, OSError) as error:  # what does not answer now may later
+            except Exception as error:  # what does not answer now, or is not understood, may be later
                 if repr(error) != logged:
                     log.event("nothing is handed over", level=logging.WARNING, error=error, channel=self._channel)
                 logged = repr(error)
@@ -187,6 +190,19 @@ class Copies:
         """End with what it is at, and take them away."""
         self._listener.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _differing(connection: Connection, paths: list[Path]) -> list[Path]:
+    """Leave out the comments that are there as they are."""
+    query = "SELECT article, id, md5(content) AS digest FROM published WHERE content IS NOT NULL"
+    there = {(row["article"], row["id"]): row["digest"] for row in connection.execute(query)}
+    return [path for path in paths if path.suffix != ".md" or there.get((path.parent.name, path.stem)) != _digest(path)]
+
+
+def _digest(path: Path) -> str | None:
+    with suppress(OSError):
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return None
 
 
 def _newest(connection: Connection) -> int:

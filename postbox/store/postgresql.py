@@ -222,12 +222,13 @@ def migrate(connection: Connection, reader_fields: Iterable[str]) -> None:
     Raises:
         sqlite3.DatabaseError: if that is not so, or the schema is a newer version's.
     """
+    fields = set(reader_fields)
+    if _version(connection) == len(SCHEMA) and fields <= _fields(connection):
+        return  # without a lock, which every reader would wait for
     if not owns(connection):
-        if _version(connection) != len(SCHEMA):
-            raise sqlite3.OperationalError(
-                "the tables of POSTBOX_INBOX are not those of this version; start the desk first, whose role owns the database"
-            )
-        return
+        raise sqlite3.OperationalError(
+            "the tables of POSTBOX_INBOX are not those of this version; start the desk first, whose role owns the database"
+        )
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE SCHEMA IF NOT EXISTS postbox")
@@ -237,7 +238,7 @@ def migrate(connection: Connection, reader_fields: Iterable[str]) -> None:
         for number, statements in enumerate(SCHEMA[version:], version + 1):
             connection.execute(statements)
             connection.execute("INSERT INTO schema_version VALUES (?)", (number,))
-        for name in reader_fields:
+        for name in sorted(fields):
             connection.execute(f"ALTER TABLE revision ADD COLUMN IF NOT EXISTS {name} long_text NOT NULL DEFAULT ''")
         connection.execute("COMMIT")
     except BaseException:
@@ -251,6 +252,13 @@ def owns(connection: Connection) -> bool:
     query = "SELECT pg_has_role(datdba, 'USAGE') AS owns FROM pg_database WHERE datname = current_database()"
     row = connection.execute(query).fetchone()
     return bool(row and row["owns"])
+
+
+def _fields(connection: Connection) -> set[str]:
+    query = (
+        "SELECT attname AS name FROM pg_attribute WHERE attrelid = 'postbox.revision'::regclass AND NOT attisdropped"
+    )
+    return {row["name"] for row in connection.execute(query)}
 
 
 def _version(connection: Connection) -> int:

@@ -1,6 +1,5 @@
 """Work for all cores of the machine."""
 
-import gc
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -46,8 +45,6 @@ def _begin(work: Callable[[Any], Any]) -> None:
     global _work
     _work = work
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    gc.freeze()  # what the parent made is not looked through for garbage, nor copied for that
-    gc.enable()
 
 
 def _do(part: Any) -> Any:

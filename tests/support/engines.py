@@ -27,7 +27,6 @@ ENGINES = ("sqlite", "postgresql")
 KEY = "5e" * 32
 OPTIONS = (
     "listen_addresses=",
-    "fsync=off",
     "autovacuum=off",
     "max_connections=60",
     "shared_buffers=16MB",
@@ -41,12 +40,14 @@ MADE = re.compile(r"^```sql\n(.*?)^```", re.DOTALL | re.MULTILINE)  # by who run
 class Cluster:
     """A running PostgreSQL on a socket in a temporary folder, and the databases in it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make and start it; root's is run by Debian's user postgres, for initdb refuses root."""
+    def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
+        """Make and start it, by default without what only a power cut shows; root's is run by Debian's user postgres, for initdb refuses root."""
         self._folder = folder
+        self._options = (*OPTIONS, f"fsync={'on' if is_durable else 'off'}")
         folder.chmod(0o755)  # services of users of their own reach the socket
-        self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-        if self._as:
+        self._as = ["setpriv", "--pdeathsig=QUIT"]  # so that it ends with whoever started it, however that ends
+        if os.getuid() == 0:
+            self._as += ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
             shutil.chown(folder, "postgres")
         data = [self._program("initdb"), "-D", str(folder / "data"), "-U", "owner", "-A", "trust", "-E", "UTF8"]
         subprocess.run(
@@ -64,7 +65,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = [argument for option in OPTIONS for argument in ("-c", option)]
+        options = [argument for option in self._options for argument in ("-c", option)]
         folder = str(self._folder)
         self.process = subprocess.Popen(
             [*self._as, self._program("postgres"), "-D", f"{folder}/data", "-k", folder, *options],
@@ -77,7 +78,7 @@ class Cluster:
         """End it as a power cut would, and wait until its own processes have seen so."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         self.process.kill()
-        self.process.wait()
+        self.process.wait(PATIENCE_SECONDS)
         wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "PostgreSQL is gone")
 
     def stop(self) -> None:
@@ -89,7 +90,7 @@ class Cluster:
     def owner(self, database: str) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
         """Connect as whoever may do anything."""
         address = f"postgresql://owner@/{database}?host={self._folder}"
-        with psycopg.connect(address, autocommit=True) as connection:
+        with psycopg.connect(address, autocommit=True, connect_timeout=PATIENCE_SECONDS) as connection:
             yield connection
 
     def fresh(self) -> Overrides:
@@ -128,10 +129,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Run a PostgreSQL for as long as it is needed."""
-    with tempfile.TemporaryDirectory(prefix="pg-") as name:  # short, as the path of a socket has to be
-        running = Cluster(Path(name))
+def cluster(folder: Path | None = None, *, is_durable: bool = False) -> Iterator[Cluster]:
+    """Run a PostgreSQL for as long as it is needed, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=folder) as name:  # short, as the path of a socket has to be
+        running = Cluster(Path(name), is_durable=is_durable)
         try:
             running.prepare()
             yield running

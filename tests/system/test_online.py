@@ -265,7 +265,7 @@ def several(machine: Machine, postgresql: Cluster) -> Iterator[None]:
     before = {role: file.read_text() for role, file in files.items()}
     for role, file in files.items():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        told = {variable(name): value for name, value in postgresql.settings(role).items()}
+        told = {variable(name): value.replace("@/", ":secret@/") for name, value in postgresql.settings(role).items()}
         file.write_text(before[role] + "".join(f"{name}='{value}'\n" for name, value in told.items()))
     yield
     for role, file in files.items():
@@ -288,6 +288,7 @@ def test_a_backup_is_brought_back_into_postgresql(machine: Machine, postgresql: 
 
         with open_for_all(machine) as ports, reader(ports) as client:
             assert reads(client, before, after) == [200, 404]
+        assert not any("secret" in log.read_text() for log in machine.root.glob("site-*.log"))
         assert not [*(machine.site / "var/inbox").glob("inbox.sqlite*")]
 
 
@@ -395,7 +396,8 @@ def test_the_steps_of_the_image_make_a_site_that_each_container_runs() -> None:
         (new.root / "etc/site/site.env").write_text(
             new.here("".join(f"{name}={value}\n" for name, value in known.items()))
         )
-        (new.root / "etc/site/desk.env").write_text("")
+        for role in ("desk", "intake"):
+            (new.root / f"etc/site/{role}.env").write_text("")
         for name in SERVICES:  # which another test holds to what the containers are
             new.run(f"mkdir -p /etc/systemd/system/site-.service.d; cp online/{name}.service /etc/systemd/system/")
         new.run("cp online/site-.service.d/every.conf /etc/systemd/system/site-.service.d/")

@@ -31,6 +31,7 @@ from postbox.store.shared_inbox import SharedInbox
 from postbox.store.submissions import Inbox
 from postbox.store.unit_of_work import Store
 from tests.support.commands import done, fault
+from tests.support.desk import a_client, send, signed_in
 from tests.support.engines import Cluster, as_intake, cluster, hand_over
 from tests.support.intake import FORM, application, browser, running, sent
 from tests.support.mail import SITE
@@ -160,6 +161,35 @@ def test_while_postgresql_is_away_words_stay_in_the_box_and_then_all_goes_on(
     assert "<strong>Look.</strong>" in previewed.text
     assert not any("secret" in answer.text for answer in (refused, changed, hidden, health))
     assert sorted(revision.body for revision in Inbox.open(desk).waiting()) == ["Away.", "Hello **you**."]
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_the_desk_does_without_postgresql_and_takes_the_inbox_again_once_that_is_back(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, postgresql: Cluster
+) -> None:
+    monkeypatch.setattr("postbox.store.unit_of_work.LOOK_AGAIN_SECONDS", 0)
+    id = send(settings, body="Waits.")
+    with proxy(postgresql.socket) as between:
+        address = f"postgresql://postbox_desk:secret@127.0.0.1:{between.port}/postbox"
+        there = replace(settings, postgresql=address)
+        with a_client(there) as client:
+            signed_in(client, there)
+            before = client.get("/")
+            between.cut()
+            away, refused = (
+                client.get("/"),
+                client.post(f"/comment/{id}", data={"action": "publish", "answer": "My answer."}),
+            )
+            health = client.get("/healthz")
+            between.resume()
+            wait_until(lambda: "Waits." in client.get("/").text, "the inbox is there again")
+
+    assert "Waits." in before.text
+    assert (away.status_code, "Waits." in away.text) == (200, False)
+    assert (refused.status_code, health.status_code) == (503, 503)
+    assert "My answer." in refused.text
+    assert "start PostgreSQL there" in health.text
+    assert not any("secret" in answer.text for answer in (away, refused, health))
 
 
 def test_connections_that_the_server_has_ended_are_made_again_unnoticed(
@@ -331,6 +361,7 @@ FORM_OF_ADDRESS = (
     ("postgresql://127.0.0.1/postbox?password=secret", FORM_OF_ADDRESS),
     ("postgresql://postbox_intake:secret@127.0.0.1:1/postbox", "start PostgreSQL there, or correct host, database, role or password"),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postbox?sslmode=require", "server does not support SSL, but SSL was required"),
+    ("postgresql://postbox_intake:secret@127.1:PORT/postbox", "server does not support SSL, but SSL was required"),
     ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/postbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/outbox", 'database "outbox" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postgres", "start the desk first, whose role owns the database"),

@@ -36,7 +36,9 @@ PEBBLE = {
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     """A machine after the first commands, with Caddy."""
     with booted(tmp_path_factory.mktemp("booted")) as made:
-        made.version("postbox/doctor.py", "START_SECONDS = 60", "START_SECONDS = 8")
+        made.version(
+            "postbox/doctor.py", "PATIENCE_SECONDS = 10\nSTART_SECONDS = 60", "PATIENCE_SECONDS = 3\nSTART_SECONDS = 8"
+        )
         made.run("cp /given/gitconfig /root/.gitconfig")
         fetch, install = commands("as root:").split("online/", 1)
         made.run(f"{fetch}\n{PACKAGES}")

@@ -1,4 +1,4 @@
-"""Workflow that publishes the site: its steps, run as they stand in a copy of what is in git."""
+"""Workflow that publishes the site: its steps, run as they stand in a fresh clone, and its cache in the next."""
 
 import os
 import re
@@ -12,35 +12,59 @@ import pytest
 from tests.support.place import ROOT
 
 WORKFLOW = (ROOT / ".github/workflows/site.yml").read_text("utf-8")
-MADE = (".git", ".venv", "node_modules", "var", "output", "tests", "bench")
 STEPS = re.findall(r"^ +- run: (.+)$", WORKFLOW, re.MULTILINE)
+[CACHED] = re.findall(r"uses: actions/cache@.*\n +with:\n +path: (\S+)$", WORKFLOW, re.MULTILINE)
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of the site, with an environment of its own that finds what is installed here."""
-    shutil.copytree(
-        ROOT, tmp_path / "site", ignore=lambda folder, names: MADE if Path(folder) == ROOT else ["__pycache__"]
-    )
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "site/.venv"], check=True)
-    [folder] = (tmp_path / "site/.venv/lib").glob("python*/site-packages")
-    (folder / "here.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
-    (tmp_path / "site/.venv/site").touch()
-    return tmp_path / "site"
+def clone(folder: Path) -> Path:
+    """Clone what git has of the site, or would have; its environment finds what is installed here."""
+    listed = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, capture_output=True, timeout=60, check=True).stdout.decode().split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], timeout=60, check=True)
+    [packages] = (folder / ".venv/lib").glob("python*/site-packages")
+    (packages / "here.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    (folder / ".venv/site").touch()
+    return folder
 
 
-@pytest.mark.parametrize("intake", ["", "https://talk.example.org"])
-def test_the_steps_of_the_workflow_publish_the_site(checkout: Path, intake: str) -> None:
+def run(folder: Path, intake: str) -> None:
+    """Run the steps as the workflow does."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SITE_", "POSTBOX_"))}
     ours = dict(re.findall(r'^      (SITE_\w+): "?(.+?)"?$', WORKFLOW, re.MULTILINE)) | {"SITE_INTAKE": intake}
     ours["BASE_URL"] = "https://name.github.io/site"
-
     for step in STEPS:
-        subprocess.run(["/bin/bash", "-eo", "pipefail", "-c", step], cwd=checkout, env=kept | ours, check=True)
+        shell = ["/bin/bash", "-eo", "pipefail", "-c", step]
+        subprocess.run(shell, cwd=folder, env=kept | ours, timeout=120, check=True)
 
-    page = (checkout / "output/index.html").read_text("utf-8")
+
+def made(folder: Path) -> dict[str, int]:
+    """Return when each image was made."""
+    return {path.name: path.stat().st_mtime_ns for path in (folder / CACHED / "images").iterdir()}
+
+
+@pytest.mark.parametrize("intake", ["", "https://talk.example.org"])
+def test_the_steps_publish_the_site_and_the_next_run_makes_no_image_again(tmp_path: Path, intake: str) -> None:
+    first, second = clone(tmp_path / "first"), clone(tmp_path / "second")
+
+    run(first, intake)
+    shutil.copytree(first / CACHED, second / CACHED)  # as the cache of the workflow does
+    run(second, intake)
+
+    page = (first / "output/index.html").read_text("utf-8")
     assert 'href="/site/contact/"' in page
     assert page.count('http-equiv="Content-Security-Policy"') == 1
     assert ('<form class="part" id="join"' in page) == bool(intake)
-    assert (checkout / "var/press/cache").exists()
-    assert not list((checkout / "output").glob("_*"))
+    assert not list((first / "output").glob("_*"))
+    assert made(second) == made(first) != {}
+    assert (second / "output/index.html").read_text("utf-8") == page
+
+
+def test_it_names_no_host_and_no_more_rights_than_pages_need() -> None:
+    assert re.findall(r"[\w-]+(?:\.[\w-]+)*\.(?:org|com|net|io|dev)\b", WORKFLOW) == []
+    assert re.findall(r"^  (\S+): (read|write)$", WORKFLOW, re.MULTILINE) == [
+        ("contents", "read"), ("pages", "write"), ("id-token", "write")
+    ]  # fmt: skip
