@@ -15,15 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pelican.settings import DEFAULT_CONFIG
-from pelican.utils import slugify
-
-from press.builder import PREVIEW, Builder
-from press.errors import BuildError, place_of
-from press.incremental.parallel import Progress
-from press.push import Push, commands_of
 
 if TYPE_CHECKING:
+    from press.builder import Builder
+    from press.incremental.parallel import Progress
     from press.watch import Watcher
 
 PROGRESS_SECONDS = 0.5
@@ -38,6 +33,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run one command; a fault is said on standard error, with status 1."""
+    gc.disable()  # a run has it off until its end, and what it imports stays too
+    from press.errors import BuildError, place_of
+
     try:
         cli(prog_name="press")
     except (BuildError, OSError) as error:
@@ -47,6 +45,10 @@ def main() -> None:
 @cli.command()
 def publish() -> None:
     """Write the site for the address in SITE_URL into output/, and send it with the commands in SITE_PUSH."""
+    from press.builder import Builder
+    from press.errors import BuildError
+    from press.push import commands_of
+
     started = time.perf_counter()
     with contextlib.closing(Builder(Path("publishconf.py"), {}, progress=_progress())) as builder:
         commands = commands_of(builder.push_commands)
@@ -64,8 +66,10 @@ def publish() -> None:
     gc.freeze()  # on its way out Python would look through all of it once more
 
 
-def _send(builder: Builder, commands: list[list[str]]) -> bool:
+def _send(builder: "Builder", commands: list[list[str]]) -> bool:
     """Send what was printed, in a few tries; tell whether it has arrived, and say why it has not."""
+    from press.push import Push
+
     said: list[str] = []
     with contextlib.closing(Push(commands, said.append)) as push:
         for _ in range(PUSH_TRIES if commands and builder.state.unsent else 0):
@@ -96,6 +100,8 @@ def watch() -> None:
 @click.option("--port", default="8000", help="8000 unless told")
 def serve(port: str) -> None:
     """Serve the site on this machine, drafts included, and rebuild it on every change."""
+    from press.builder import PREVIEW
+
     number = _free_port(port)
     site_url = f"http://localhost:{number}"
     print("Building the site …", file=sys.stderr, flush=True)
@@ -112,6 +118,9 @@ def serve(port: str) -> None:
 @click.argument("title")
 def article(title: str) -> None:
     """Begin an article: a draft with its header, in content/articles/."""
+    from pelican.settings import DEFAULT_CONFIG
+    from pelican.utils import slugify
+
     title = " ".join(title.split())
     slug = slugify(title, DEFAULT_CONFIG["SLUG_REGEX_SUBSTITUTIONS"])[:60].strip("-")
     if not slug:
@@ -185,9 +194,11 @@ def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:
 
 
 @contextlib.contextmanager
-def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple[Builder, "Watcher"]]:
+def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple["Builder", "Watcher"]]:
     """Make a builder and what watches for it, until the process is told to end."""
-    from press.proof import proving  # a build needs none of these
+    from press.builder import Builder
+    from press.proof import proving
+    from press.push import Push, commands_of
     from press.watch import Watcher, watching
 
     for number in (
@@ -210,7 +221,7 @@ def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> 
                 yield builder, Watcher(builder, changes, content / "comments", say, push)
 
 
-def _progress() -> Progress:
+def _progress() -> "Progress":
     """Return what says on a terminal what a long build is doing, for whoever waits."""
     doing, done, shown = "", 0, time.monotonic()
 

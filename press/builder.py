@@ -165,7 +165,8 @@ class Builder:
             for name, path in sorted(told.items()):
                 if not is_same(path, facts.parent / name):  # or a web server would read its file again
                     path.replace(facts.parent / name)
-        if key and not known:
+        # Of what did not change meanwhile.
+        if key and not known and key == key_of(settings, fingerprint_of(settings, self._config, self._version)):
             self._keep_snapshot(key, settings, pages, told)
         if self._compressor:
             self._compressor.add(sorted(made | pages.files))

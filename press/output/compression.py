@@ -70,13 +70,12 @@ class Compressor:
         while (file := self._files.get()) is not None and not self._is_closed.is_set():
             with contextlib.suppress(OSError):  # it is gone, or the disk is full; a web server compresses by itself
                 for copy in copies_of(file):
-                    _make(self._output / file, self._output / copy)
+                    if not os.path.exists(f"{self._output}/{copy}"):  # noqa: PTH110  # of each file, at every start
+                        _make(self._output / file, self._output / copy)
 
 
 def _make(path: Path, copy: Path) -> None:
     """Make a copy, unless the file changes meanwhile, which comes here again."""
-    if copy.exists():
-        return
     before, draft = path.stat(), copy.with_name(f".{copy.name}")
     draft.write_bytes(COPIES[copy.suffix](path.read_bytes()))
     os.utime(draft, ns=(before.st_atime_ns, before.st_mtime_ns))

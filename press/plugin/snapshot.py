@@ -15,6 +15,7 @@ from typing import Any
 from pelican.contents import Article, Content
 from pelican.contents import Page as PageText
 from pelican.generators import Generator
+from zlib_ng import gzip_ng
 
 from press.incremental.cache import digest
 from press.incremental.comments import stamp_of
@@ -22,10 +23,8 @@ from press.incremental.pages import Page, Pages
 from press.plugin import plugin
 from press.plugin.hooks import Listing, forget_articles
 
-TEXTS, TEXT_BYTES = (
-    (".md", ".toml"),
-    1 << 20,
-)  # known by their bytes, for an editor can be quicker than a clock; others by their stamps
+# Known by their bytes, for an editor can be quicker than a file's clock; others are known by their stamps.
+TEXTS, TEXT_BYTES = (".md", ".toml"), 1 << 20
 # What the context is asked for beside what templates read.
 ASKED = {"site", "due", "held_back", "articles", "hidden_articles", "drafts"}
 # Of a text: what belongs to one process, and what depends on comments.
@@ -61,7 +60,8 @@ def take(pages: Pages) -> bytes | None:
     context = {name: pages.context[name] for name in names if name in pages.context}
     rows = [(page.file, page.template.name, page.variables) for page in pages.by_file.values()]
     made = io.BytesIO()
-    _Pickler(made, pickle.HIGHEST_PROTOCOL).dump((context, rows))
+    with gzip_ng.open(made, "wb", 1) as file:  # type: ignore[no-untyped-call]  # it ships no types for this
+        _Pickler(file, pickle.HIGHEST_PROTOCOL).dump((context, rows))
     return made.getvalue()
 
 
@@ -70,7 +70,8 @@ def restore(data: bytes, settings: dict[str, Any], pages: Pages) -> None:
     forget_articles()
     generator = Generator({}, settings, settings["PATH"], settings["THEME"], settings["OUTPUT_PATH"])
     plugin.prepare_templates(generator)
-    context, rows = _Unpickler(io.BytesIO(data), settings).load()
+    with gzip_ng.open(io.BytesIO(data)) as file:  # type: ignore[no-untyped-call]
+        context, rows = _Unpickler(file, settings).load()
     plugin.add_conversations(settings, [*context["articles"], *context["hidden_articles"], *context["drafts"]])
     for file, template, variables in rows:
         pages.add(Page(file, generator.env.get_template(template), variables), context)
@@ -104,8 +105,8 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: io.BytesIO, settings: dict[str, Any]) -> None:
-        super().__init__(data)
+    def __init__(self, file: gzip_ng.GzipNGFile, settings: dict[str, Any]) -> None:
+        super().__init__(file)
         self._settings = settings
 
     def persistent_load(self, name: str) -> dict[str, Any]:

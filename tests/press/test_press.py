@@ -30,6 +30,7 @@ from press.errors import BuildError
 from press.incremental.cache import Cache
 from press.plugin.hooks import INTERNALS
 from press.plugin.reader import MarkdownReader
+from press.plugin.run import run
 from press.watch import Changes, Watcher, watching
 from tests.support.place import ROOT, SITE_URL, Place, a_comment
 
@@ -321,6 +322,23 @@ def test_a_process_that_starts_with_the_cache_builds_what_one_without_does(
 
     cold = from_nothing(place, tmp_path_factory.mktemp("cold") / "site")
     assert [files(place.output), files(place.folder / "var/site")] == cold
+
+
+def test_what_changed_while_it_was_read_is_not_remembered(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.article("second", text="One")
+
+    def run_late(*given: Any) -> None:
+        place.article("second", text="Two")
+        run(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("press.builder.run", run_late)
+        place.build()
+    place.article("second", text="One")
+
+    place.build()
+
+    assert "<p>One</p>" in place.page("/articles/second/")
 
 
 def test_a_process_that_starts_when_something_has_fallen_due_runs_pelican(
