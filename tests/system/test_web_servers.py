@@ -520,6 +520,16 @@ def test_the_doctor_asks_through_the_public_names(world: tuple[Names, Settings],
     assert about == ["nowhere.example", "intake from outside", "desk from outside", "intake alive"], lines
 
 
+def test_the_doctor_asks_for_the_names_that_lead_here(world: tuple[Names, Settings]) -> None:
+    _, settings = world
+    facts = settings.site.read_text()
+    settings.site.write_text(facts.replace('"intake": "/comments"', '"intake": "https://talk.feet.example/comments"'))
+
+    about = [finding.about for finding in doctor.checks(settings)]
+
+    assert about[:3] == ["talk.feet.example", "desk.feet.example", "site from outside"]
+
+
 def test_a_test_mail_that_is_not_taken_is_told(world: tuple[Names, Settings]) -> None:
     [line] = ill(world[1], mail=True)
 
