@@ -24,6 +24,7 @@ def loaded_by(code: str, folder: Path) -> set[str]:
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=False,
+        timeout=60,
     )
     assert process.returncode == 0, process.stderr
     return set(process.stdout.split())
@@ -31,7 +32,7 @@ def loaded_by(code: str, folder: Path) -> set[str]:
 
 def running(command: str) -> str:
     """Return the code of a process of postbox that loads all it needs, and then does not listen."""
-    stub = f"import sys, uvicorn; uvicorn.run = lambda *a, **k: None; sys.argv[1:] = ['{command}']"
+    stub = f"import sys, uvicorn; uvicorn.Server.run = lambda self, _: setattr(self, 'started', True); sys.argv[1:] = ['{command}']"
     return f"{stub}\nfrom postbox.__main__ import main; main()"
 
 
