@@ -206,7 +206,8 @@ class MailWorker:
             return False
         own, all = work.outbox.sent_to(recipient, now), work.outbox.sent_to_all(now)
         is_question = row.kind == "confirm"
-        if is_question and (own.count("confirm") >= MAX_QUESTIONS or all.count("confirm") >= limit // 2):
+        is_asked = own.count("confirm") >= MAX_QUESTIONS or work.outbox.has_refused(recipient)
+        if is_question and (is_asked or all.count("confirm") >= limit // 2):
             _log.warning("mail %d (%s) is one too many and dropped", row.sequence, row.kind)
             work.outbox.drop(row)
         elif len(own) >= MAX_TO_ADDRESS or len(all) >= limit:

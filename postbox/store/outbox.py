@@ -194,6 +194,11 @@ class Outbox:
         query = "SELECT kind FROM outbox WHERE recipient = ? AND due > ?"
         return [row["kind"] for row in self._connection.execute(query, (recipient, (now - KEPT).timestamp()))]
 
+    def has_refused(self, recipient: bytes) -> bool:
+        """Tell whether the question of a recipient was given up within about a day, as where the address does not exist."""
+        query = "SELECT 1 FROM outbox WHERE recipient = ? AND kind = 'confirm' AND state = 'failed'"
+        return self._one(query, recipient) is not None
+
     def sent_to_all(self, now: datetime) -> list[str]:
         """Return the kinds of the mails that all recipients were sent within the last day."""
         query = "SELECT kind FROM outbox WHERE recipient IS NOT NULL AND due > ?"

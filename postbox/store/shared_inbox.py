@@ -3,8 +3,8 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -136,17 +136,18 @@ class SharedInbox(Inbox):
         return set()
 
     def copy(self, path: Path) -> None:
-        """Copy it as of one moment into a database of SQLite, the form of every backup."""
-        with closing(connect(path, MIGRATIONS)) as target, transaction(target), transaction(self.connection):
+        """Copy it as of one moment into a database of SQLite, the form of every backup; nobody who writes waits for that."""
+        with closing(connect(path, MIGRATIONS)) as target, transaction(target), self._snapshot():
             add_columns(target)
             target.execute("PRAGMA defer_foreign_keys = ON")
             for table in TABLES:
                 names = [row["name"] for row in target.execute(f"PRAGMA table_info({table})")]
                 columns, marks = ", ".join(names), ", ".join("?" * len(names))
-                rows: Any = self.connection.execute(f"SELECT {columns} FROM {table}")  # noqa: S608  # our own names
-                while portion := rows.fetchmany(PORTION):
+                self.run(f"DECLARE copied NO SCROLL CURSOR FOR SELECT {columns} FROM {table}")  # noqa: S608  # our own names
+                while portion := self.connection.execute(f"FETCH {PORTION} FROM copied").fetchall():
                     values = [[row[name] for name in names] for row in portion]
                     target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
+                self.run("CLOSE copied")
 
     def load(self, path: Path) -> int:
         """Take the rows of a copy instead of those that are there, in one transaction; return how many comments there are then.
@@ -170,6 +171,16 @@ class SharedInbox(Inbox):
                     self._load_row(table, query, row)
             found = self.one("SELECT count(*) AS size FROM comment")
         return int(found["size"]) if found else 0
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """See it as of one moment, without the lock of those that write."""
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        try:
+            yield
+        finally:
+            if self.connection.in_transaction:
+                self.run("ROLLBACK")
 
     def _load_row(self, table: str, query: str, row: sqlite3.Row) -> None:
         self.run("SAVEPOINT one")

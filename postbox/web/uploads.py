@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BODY_SECONDS = 180.0  # for 25 MB from a phone
 BODY_BYTES = 1024 * 1024 * 1024  # read of a form, though nothing of a file that is too large is kept
+STRANGER_BYTES = 64 * 1024 * 1024  # of one whose file is not wanted
 WORDS_BYTES = 2 * 1024 * 1024
 PARTS = 40
 HEADER_BYTES = 1024
@@ -50,21 +51,22 @@ async def read_upload(request: Request, *, max_file: int) -> Upload:
         take = MultipartParser(options[b"boundary"], parts.callbacks()).write
     else:
         raise Refused(415, "This address takes what a form of this site sends. Go back and use the form.")
-    total = 0
+    total, most = 0, BODY_BYTES if max_file else STRANGER_BYTES
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 total += len(chunk)
-                if total > BODY_BYTES:
-                    parts.refuse(413, f"The form had more than {BODY_BYTES >> 20:,} MB. Choose a smaller picture.")
+                if total > most:
+                    parts.refuse(413, f"The form had more than {most >> 20:,} MB. Choose a smaller picture.")
                     break
-                take(chunk)  # to the end: an answer before would reach no browser that still sends
+                if not parts.is_full:  # read to the end, for an answer before would reach no browser that still sends
+                    take(chunk)
     except TimeoutError:
         parts.refuse(408, "The form took too long to arrive.")
     except (ClientDisconnect, FormParserError):
         parts.refuse(400, "The form did not arrive whole.")
     if kind == CONTENT_TYPE.encode():
-        parts.take_words(bytes(words))
+        await asyncio.to_thread(parts.take_words, bytes(words))  # a second for two megabytes
     return parts.end()
 
 
@@ -76,6 +78,11 @@ class _Parts:
         self._begin()
         self._count = self._words = 0
         self._is_whole = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing of what follows would be taken."""
+        return self._count > PARTS
 
     def callbacks(self) -> "MultipartCallbacks":
         """Return them by the parser's names."""
@@ -94,7 +101,8 @@ class _Parts:
         self._is_whole = True  # nothing in such a form tells
         if len(data) > WORDS_BYTES:
             self._refuse_length()
-        text = data[:WORDS_BYTES].decode("latin-1")  # which has every byte
+        pairs = data[:WORDS_BYTES].decode("latin-1").split("&", PARTS + 1)  # an encoding that has every byte
+        text = "&".join(pairs[: PARTS + 1])
         for name, value in parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
             self._keep(name.encode("latin-1"), value.encode("latin-1"))
 

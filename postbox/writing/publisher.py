@@ -193,12 +193,14 @@ class Publisher:
         key, texts, now = pending.key, self._texts, datetime.now(UTC)
         with texts.lock:
             if done.state == "back" and hash_of(texts.file(key)) == pending.hash:
-                made = texts.version(key, pending.version)
+                made, working = texts.version(key, pending.version), texts.working(key)
                 texts.put(key, pending.old)
                 texts.keep(key, pending.old or (made.data if made else b""), "undone", now)
                 texts.drop(key)
-                if made and pending.hash and key != FACTS_FILE:  # the facts have no unfinished copy
-                    texts.save(key, made.data, base=hash_of(pending.old), number=0, now=now)
+                unfinished = working or made  # what was written on it since is more than what was published
+                if unfinished and pending.hash and key != FACTS_FILE:  # the facts have no unfinished copy
+                    number = working.number if working else 0
+                    texts.save(key, unfinished.data, base=hash_of(pending.old), number=number, now=now)
                 log.event("a text was put back, for the site did not build with it", version=pending.version)
             if done.state in ("live", "back"):
                 texts.settle(key)

@@ -645,6 +645,20 @@ def test_readers_together_get_no_more_than_the_setting_and_questions_half_of_it(
     assert (last["new"], last["tom"]) == (4, len(followed))
 
 
+def test_an_address_that_was_refused_is_not_asked_by_the_next_comment(settings: Settings) -> None:
+    server = Taking(rcpt="550 No such user")
+    with running(server) as port:
+        post = Post(settings, port)
+        post.send(author="Tom", address="Gone@reader.example")
+        post.deliver()
+        server.rcpt = ""
+        post.send(author="Tom", address="gone@reader.example")
+        post.send(author="Ann", address="ann@reader.example")
+        post.deliver(HOUR)
+
+    assert [address for address in to(server) if "david" not in address] == ["ann@reader.example"]
+
+
 # What is told to others
 
 

@@ -60,6 +60,19 @@ def test_the_packages_are_debians() -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+def test_every_command_of_the_page_is_run_by_a_test() -> None:
+    page = (ROOT / "docs/publishing.md").read_text("utf-8")
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    run = {commands(about) for about in re.findall(r'commands\("([^"]+)"\)', tests)}
+
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    commands_alone = [block for block in blocks if not re.fullmatch(r"([A-Z_]+=.*\n)+", block)]
+    forgotten = [block for block in commands_alone if block not in run]
+
+    # With a PostgreSQL of its own another test runs these.
+    assert [block for block in forgotten if f'"{block.split()[1]}"' not in tests] == []
+
+
 def test_the_commands_end_with_services_and_a_link_to_the_desk(machine: Machine) -> None:
     asked = machine.asked()
 
@@ -404,7 +417,7 @@ def test_the_steps_of_the_image_make_a_site_that_each_container_runs() -> None:
 
         with open_for_all(new) as ports, reader(ports) as client:
             assert client.post("/comments", data=a_comment("In a container.")).status_code == 303
-            for line in page.splitlines()[1:]:
+            for line in re.findall("podman exec .*", page):
                 command = line.partition("site-desk ")[2]
                 link = new.run(f"set -a; . /etc/site/site.env; exec runuser -u site-desk -- {command}")
             told = new.run("caddy adapt --config /etc/caddy/Caddyfile", SITE_HOST="feet.example")

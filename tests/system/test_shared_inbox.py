@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -25,10 +26,11 @@ from postbox.moderation.service import Moderation
 from postbox.privacy import backup
 from postbox.public import app as intake
 from postbox.settings import Settings, read
+from postbox.store import shared_inbox
 from postbox.store.handover import Receiver, Sender
 from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import SharedInbox
-from postbox.store.submissions import Inbox
+from postbox.store.submissions import Inbox, add_columns
 from postbox.store.unit_of_work import Store
 from tests.support.commands import done, fault
 from tests.support.desk import a_client, send, signed_in
@@ -190,6 +192,32 @@ def test_the_desk_does_without_postgresql_and_takes_the_inbox_again_once_that_is
     assert "My answer." in refused.text
     assert "start PostgreSQL there" in health.text
     assert not any("secret" in answer.text for answer in (away, refused, health))
+
+
+def test_a_decision_stands_that_postgresql_did_not_hear_of_and_the_inbox_follows(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, postgresql: Cluster
+) -> None:
+    id, set_state = send(desk, body="Waits."), Inbox.set_state
+    with proxy(postgresql.socket) as between:
+        address = f"postgresql://postbox_desk@127.0.0.1:{between.port}/postbox"
+        moderation = Moderation.open(replace(desk, postgresql=address))
+        [item] = moderation.review.queue()
+
+        def cut(*arguments: Any) -> None:
+            between.cut()
+            set_state(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Inbox, "set_state", cut)
+            moderation.approve(item.name, who="David", now=NOW)
+        published = (desk.comments / ARTICLE / f"{id}.md").read_text("utf-8")
+        not_yet = [revision.state for revision in Inbox.open(desk).revisions(id)]
+        between.resume()
+        Moderation.open(desk)
+
+    assert "Waits." in published
+    assert not_yet == ["waiting"]
+    assert [revision.state for revision in Inbox.open(desk).revisions(id)] == ["published"]
 
 
 def test_connections_that_the_server_has_ended_are_made_again_unnoticed(
@@ -448,13 +476,33 @@ def test_a_backup_is_the_same_on_either_engine_and_comes_back_without_what_was_e
     sent(two[1], comment="After it all.")
 
 
+def test_a_backup_keeps_nobody_who_writes_waiting(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shared_inbox, "PORTION", 2)
+    for number in range(5):
+        add(Inbox.open(desk), NOW, body=f"{number}", key=b"%d" % number)
+
+    def meanwhile(copy: sqlite3.Connection) -> None:
+        add_columns(copy)
+        add(Inbox.open(desk, wait_seconds=0.1), NOW, body="Meanwhile.", key=b"meanwhile")
+
+    monkeypatch.setattr(shared_inbox, "add_columns", meanwhile)
+    Inbox.open(desk).copy(tmp_path / "inbox.sqlite")
+
+    assert {"0", "1", "2", "3", "4"} <= {revision.body for revision in Inbox(tmp_path).waiting()}
+
+
 def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Settings, tmp_path: Path) -> None:
     file = Inbox(tmp_path)
     ids = [add(file, NOW, body=f"{number}", key=b"%d" % number) for number in range(3)]
     file.connection.execute("UPDATE revision SET body = ? WHERE comment = ?", ("x" * 500_000, ids[1]))
     file.connection.execute("UPDATE comment SET article = CAST(x'ff00' AS TEXT) WHERE id = ?", (ids[2],))
 
+    open_since, before = Inbox.open(desk), Inbox.open(desk).file
     comments = SharedInbox(desk).load(tmp_path / "inbox.sqlite")
+    open_since.check()
 
     assert comments == 3
+    assert open_since.file != before, "so that the desk erases again"
     assert {revision.id for revision in Inbox.open(desk).everything()} == {ids[0], ids[2]}

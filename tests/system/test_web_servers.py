@@ -338,9 +338,11 @@ def test_where_intake_or_desk_is_down_a_page_says_so_and_that_the_words_are_one_
     assert id not in server.logged()
 
 
-def test_a_post_while_the_intake_starts_again_is_held_until_it_has(server: Running) -> None:
+@pytest.mark.parametrize("host", ["feet.example", "talk.feet.example"])
+def test_a_post_while_the_intake_starts_again_is_held_until_it_has(server: Running, host: str) -> None:
     port = server.nobody
-    with ExitStack() as running, server.reader("127.0.5.1", is_down=True) as reader, ThreadPoolExecutor(1) as pool:
+    browser = server.apart(host, is_down=True) if "talk" in host else server.reader("127.0.5.1", is_down=True)
+    with ExitStack() as running, browser as reader, ThreadPoolExecutor(1) as pool:
         held = running.enter_context(socket.create_server(("127.0.0.1", port)))  # as systemd does
 
         answer = pool.submit(reader.post, "/comments", data=a_comment("While it starts."))

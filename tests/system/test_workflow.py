@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import commands
 from tests.support.place import ROOT
 
 WORKFLOW = (ROOT / ".github/workflows/site.yml").read_text("utf-8")
@@ -61,6 +62,16 @@ def test_the_steps_publish_the_site_and_the_next_run_makes_no_image_again(tmp_pa
     assert not list((first / "output").glob("_*"))
     assert made(second) == made(first) != {}
     assert (second / "output/index.html").read_text("utf-8") == page
+
+
+def test_the_one_command_for_a_static_host_writes_the_site(tmp_path: Path) -> None:
+    folder = clone(tmp_path / "site")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SITE_", "POSTBOX_"))}
+
+    for line in commands("## A static host").splitlines():
+        subprocess.run(["/bin/sh", "-c", line], cwd=folder, env=environment, timeout=120, check=True)
+
+    assert "https://example.org/" in (folder / "output/feed.xml").read_text("utf-8")
 
 
 def test_it_names_no_host_and_no_more_rights_than_pages_need() -> None:

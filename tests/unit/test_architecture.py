@@ -32,8 +32,8 @@ def loaded_by(code: str, folder: Path) -> set[str]:
 
 def running(command: str) -> str:
     """Return the code of a process of postbox that loads all it needs, and then does not listen."""
-    stub = f"import sys, uvicorn; uvicorn.Server.run = lambda self, _: setattr(self, 'started', True); sys.argv[1:] = ['{command}']"
-    return f"{stub}\nfrom postbox.__main__ import main; main()"
+    stub = "import sys, uvicorn; uvicorn.Server.run = lambda self, *_: setattr(self, 'started', True)"
+    return f"{stub}; sys.argv[1:] = ['{command}']\nfrom postbox.__main__ import main; main()"
 
 
 @pytest.mark.parametrize(("code", "needed", "never"), [

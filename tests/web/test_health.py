@@ -170,7 +170,10 @@ def test_a_press_that_cannot_build_or_is_silent_is_told(client: TestClient, sett
     status, told = asked(client)
     os.utime(path, (time.time() - 700,) * 2)
     silent = wrong(client)
+    path.with_name("press.lock").touch()  # that nobody holds
+    killed = wrong(client)
 
+    assert killed == "press: it was killed, or ended by a fault; systemctl restart site-press"
     assert silent == "press: nothing has been heard of it for 11 minutes; systemctl restart site-press"
     assert sentence == f"press: 2 faults keep new pages from being built; {path} says which"
     assert status == 200

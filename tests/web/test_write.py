@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -16,10 +17,12 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from contract.manifest import STATUS_FILE, BuildStatus
 from postbox.settings import Settings
 from postbox.web import uploads
 from postbox.writing.texts import Texts
 from tests.support.desk import a_client, signed_in
+from tests.support.process import wait_until
 
 KEY = "articles/shoes"
 FILE = b"Title: Shoes\r\nX-Own: mine\r\nid: shoes\r\nSlug: shoes\r\nDate: 2026-11-20\r\nSummary: In short.\r\n\r\nSome words."
@@ -281,6 +284,19 @@ def test_what_is_published_while_no_press_runs_goes_out_later(author: TestClient
     )
     assert (settings.content / f"{KEY}.md").read_bytes() == FILE.replace(b"Some words.", b"Mine.")
     assert Texts(settings.content, settings.desk).pending()[KEY].old == FILE
+
+
+def test_what_was_written_since_stays_where_the_press_refuses_later(author: TestClient, settings: Settings) -> None:
+    send(author, "publish", text="Mine.")
+    send(author, text="Mine, and more.")
+
+    told = BuildStatus(failed=datetime.now(UTC).isoformat(timespec="microseconds"), faults=[f"content/{KEY}.md:9: no"])
+    settings.site.with_name(STATUS_FILE).write_text(told.dumps(), "utf-8")
+
+    wait_until(lambda: (settings.content / f"{KEY}.md").read_bytes() == FILE, "the old bytes are back")
+    wait_until(lambda: not Texts(settings.content, settings.desk).pending(), "that is settled")
+    assert form(author.get(f"/write/{KEY}").text)["text"] == "Mine, and more."
+    assert send(author, text="Mine, and more still.").status_code == 303
 
 
 def test_a_text_that_is_linked_stays_until_the_link_is_gone(author: TestClient, settings: Settings) -> None:
