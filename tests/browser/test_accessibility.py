@@ -32,7 +32,7 @@ from postbox.store.tokens import DecisionLinks
 from tests.support import mail
 from tests.support.desk import change, send
 from tests.support.place import RICH, ROOT, Place, a_comment
-from tests.support.process import answers, free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, answers, free_port, wait_until
 from tests.support.store import a_failed, a_message
 
 pytestmark = pytest.mark.slow
@@ -517,14 +517,14 @@ def scriptable(context: BrowserContext) -> Iterator[BrowserContext]:
 def serving(application: Starlette, port: int) -> Iterator[None]:
     """Serve an application from a thread of this process."""
     server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error", ws="none", date_header=False))
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         wait_until(lambda: server.started, "the server answers")
         yield
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(PATIENCE_SECONDS)
 
 
 def furnish(place: Place) -> None:
@@ -563,7 +563,8 @@ def receipts(settings: Settings, address: str) -> dict[str, str]:
 
 def post(address: str, **fields: str) -> str:
     """Send a form; return where its answer leads."""
-    with urllib.request.urlopen(address, urllib.parse.urlencode(fields).encode()) as answer:
+    form = urllib.parse.urlencode(fields).encode()
+    with urllib.request.urlopen(address, form, timeout=PATIENCE_SECONDS) as answer:
         return str(answer.url)
 
 

@@ -195,7 +195,9 @@ def test_the_same_inputs_give_the_same_bytes_on_another_day_in_another_place(tmp
         script = ON_A_DAY.replace("WALL", f"{day}T23:30:00+00:00")
         environment = {"TZ": zone, "PYTHONHASHSEED": str(number), "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
         run = [sys.executable, "-c", script]
-        ended = subprocess.run(run, cwd=place.folder, env=environment, capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            run, cwd=place.folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
         assert ended.returncode == 0, ended.stderr
         built.append(place)
 
@@ -359,7 +361,7 @@ def check(folder: Path) -> list[tuple[str, str]]:
     assert CHECKER.exists(), "the checker is missing; make test installs it"
     options = ["--format", "json", "--stdout", "--exit-zero-always", "--also-check-svg"]
     run = [java, "-Xss2m", "-jar", str(CHECKER), *options, str(folder)]
-    ended = subprocess.run(run, capture_output=True, text=True, check=True)
+    ended = subprocess.run(run, capture_output=True, text=True, check=True, timeout=120)
     messages: list[dict[str, Any]] = json.loads(ended.stdout)["messages"]
     return [(m.get("url", "").partition(f"{folder.name}/")[2], m["message"]) for m in messages]
 

@@ -68,7 +68,7 @@ def test_a_reply_goes_the_whole_way(page: Page, served: tuple[Place, str]) -> No
     expect(comment).to_contain_text("in reply to Alexis")
     expect(comment).to_contain_text("Two paragraphs.")
     expect(page.get_by_role("heading", level=2).first).to_contain_text("3 thoughts")
-    with urllib.request.urlopen(f"{address}/comments.xml") as feed:
+    with urllib.request.urlopen(f"{address}/comments.xml", timeout=PATIENCE_SECONDS) as feed:
         assert "Tom on “Your big toe" in feed.read().decode()
     assert postbox(place, "list") == ""
 

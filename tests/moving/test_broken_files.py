@@ -140,6 +140,7 @@ def test_three_hundred_megabytes_in_one_piece_take_little_memory(old: OldSite, s
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
+        timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (500 * 2**20,) * 2),
     )
 

@@ -48,6 +48,7 @@ def test_every_build_says_what_it_holds_back_and_until_when(place: Place) -> Non
         capture_output=True,
         text=True,
         check=True,
+        timeout=120,
     )
 
     assert done.stdout.split("\n")[:3] == [

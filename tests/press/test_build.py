@@ -251,6 +251,7 @@ def test_plain_pelican_writes_the_same_site_and_again_over_it(place: Place) -> N
             capture_output=True,
             text=True,
             check=False,
+            timeout=120,
         )
         assert process.returncode == 0, process.stdout + process.stderr
 

@@ -16,6 +16,7 @@ import pytest
 
 from press.incremental.parallel import on_every_core
 from tests.support.place import ROOT, SITE_URL, Place, a_comment
+from tests.support.process import line_of
 
 MANY = 80  # articles, which are several turns of work
 SEVERAL_CORES = len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else False
@@ -86,8 +87,7 @@ def test_what_is_raised_in_a_fork_is_raised_and_one_that_somebody_ends_is_an_err
 def test_forks_end_with_a_process_that_is_killed() -> None:
     command = [sys.executable, "-c", f"from {__name__} import {wait_in_forks.__name__} as wait; wait()"]
     killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert killed.stdout
-    assert killed.stdout.readline()
+    assert line_of(killed, PATIENCE)
 
     killed.kill()
 
@@ -96,13 +96,13 @@ def test_forks_end_with_a_process_that_is_killed() -> None:
 
 def test_a_process_with_threads_does_the_work_itself() -> None:
     over = threading.Event()
-    thread = threading.Thread(target=over.wait)
+    thread = threading.Thread(target=over.wait, daemon=True)
     thread.start()
     try:
         made = list(on_every_core(doubled, range(100), AT_ONCE))
     finally:
         over.set()
-        thread.join()
+        thread.join(PATIENCE)
 
     assert {pid for _, pid in made} == {os.getpid()}
     assert [number for part, _ in made for number in part] == list(range(0, 200, 2))

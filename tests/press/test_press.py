@@ -33,6 +33,7 @@ from press.plugin.reader import MarkdownReader
 from press.plugin.run import run
 from press.watch import Changes, Watcher, watching
 from tests.support.place import ROOT, SITE_URL, Place, a_comment
+from tests.support.process import line_of
 
 ARTICLE = "articles/big-toe-and-glutes/index.html"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -72,13 +73,14 @@ def going(
 ) -> Iterator[Watcher]:
     """Give a press that goes on in a thread of its own until the end."""
     over, running = threading.Event(), warm(press, place, changes, said)
-    thread = threading.Thread(target=running.run, args=(over.is_set,))
+    thread = threading.Thread(target=running.run, args=(over.is_set,), daemon=True)
     thread.start()
     try:
         yield running
     finally:
         over.set()
-        thread.join()
+        thread.join(SOON)
+    assert not thread.is_alive()
 
 
 def settle(warm: Watcher) -> None:
@@ -414,7 +416,7 @@ def test_a_reader_never_meets_half_a_page_or_a_link_ahead_of_its_page(place: Pla
                         faults.append(f"{file} leads to {address}#{fragment}")
 
     with contextlib.closing(Noted(place)) as press, watching(*press.folders, place.folder) as changes:
-        reader = threading.Thread(target=read_on)
+        reader = threading.Thread(target=read_on, daemon=True)
         with going(press, place, changes) as running:
             reader.start()
             try:
@@ -428,8 +430,9 @@ def test_a_reader_never_meets_half_a_page_or_a_link_ahead_of_its_page(place: Pla
                 wait_for(lambda: (place.output / "articles/new-150").exists() and not running.is_busy)
             finally:
                 over.set()
-                reader.join()
+                reader.join(SOON)
 
+    assert not reader.is_alive()
     assert faults == []
     assert state(place).faults == []
 
@@ -569,8 +572,7 @@ def test_the_command_watches_and_is_known_to_have_ended_however_it_does(place: P
     command = [sys.executable, "-m", "press", "watch"]
     with subprocess.Popen(command, cwd=place.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout
-            assert process.stdout.readline() == "watching\n"
+            assert line_of(process, SOON) == "watching\n"
             assert state(place).watching
 
             place.comment(a_comment())

@@ -5,6 +5,7 @@ import errno
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from press.builder import Builder
 from press.errors import BuildError
 from press.watch import Watcher
 from tests.support.place import IMAGE_CACHE, ROOT, SITE_URL, Place, a_comment
+from tests.support.process import line_of
 
 ARTICLE = "/articles/big-toe-and-glutes/"
 TALK = "comments/big-toe-and-glutes"
@@ -282,7 +284,7 @@ def test_an_output_on_another_file_system_is_staged_there(place: Place) -> None:
         assert (other / "output/index.html").exists()
         assert [path.name for path in other.iterdir()] == ["output"]
     finally:
-        subprocess.run(["rm", "-r", other], check=True)
+        shutil.rmtree(other)
 
 
 def test_an_output_that_is_a_file_system_is_refused_before_anything_is_written(place: Place) -> None:
@@ -341,10 +343,9 @@ def test_the_watch_begins_although_an_article_is_wrong(place: Place) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SITE_URL": SITE_URL}
     with subprocess.Popen(command, cwd=place.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout
-            assert process.stdout.readline() == "watching\n"
+            assert line_of(process, SECONDS) == "watching\n"
             second = subprocess.run(
-                command, cwd=place.folder, env=environment, capture_output=True, text=True, check=False
+                command, cwd=place.folder, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
             )
         finally:
             process.send_signal(signal.SIGTERM)

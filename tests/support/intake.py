@@ -17,7 +17,7 @@ from postbox.public import context as context
 from postbox.settings import Settings
 from tests.support.engines import as_intake
 from tests.support.place import ARTICLE
-from tests.support.process import environment, free_port, listens, wait_until
+from tests.support.process import PATIENCE_SECONDS, environment, free_port, listens, wait_until
 from tests.support.store import NOW
 
 FORM = {"article": ARTICLE, "name": "Tom", "comment": "Hello **you**."}
@@ -116,8 +116,8 @@ def running(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], int]]
     )
     try:
         wait_until(lambda: process.poll() is not None or listens(settings.port), "it listens")
-        assert process.poll() is None, process.communicate()[1]
+        assert process.poll() is None, process.communicate(timeout=PATIENCE_SECONDS)[1]
         yield process, settings.port
     finally:
         process.kill()
-        process.communicate()
+        process.communicate(timeout=PATIENCE_SECONDS)

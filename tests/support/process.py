@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -48,6 +49,17 @@ def run(place: Place, *arguments: str, **environment: str) -> subprocess.Popen[s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def line_of(process: subprocess.Popen[str], seconds: float = 60) -> str:
+    """Return the next line that a process prints, or nothing where it ends first; one that is silent for so long is killed."""
+    assert process.stdout
+    silent = threading.Timer(seconds, process.kill)
+    silent.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        silent.cancel()
 
 
 def postbox(place: Place, *arguments: str) -> str:

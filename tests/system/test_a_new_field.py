@@ -93,6 +93,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     assert walk.returncode == 0, walk.stderr
     found: dict[str, str] = json.loads(walk.stdout.splitlines()[-1])

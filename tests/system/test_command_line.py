@@ -353,6 +353,7 @@ def test_words_that_are_no_utf_8_are_refused(settings: Settings) -> None:
         input=b"\xff\xfe",
         capture_output=True,
         check=False,
+        timeout=60,
     )
 
     assert ended.returncode == 1

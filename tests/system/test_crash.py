@@ -28,7 +28,7 @@ from postbox.store.submissions import Inbox, Revision
 from tests.support.intake import FORM, TYPE, running
 from tests.support.moderation import assert_page_and_inbox_agree
 from tests.support.place import Place, a_place
-from tests.support.process import environment
+from tests.support.process import PATIENCE_SECONDS, environment, line_of
 
 SEED = 20261122
 ROUNDS = 50  # in each, one intake and one decider are killed
@@ -111,14 +111,13 @@ def start_decider(settings: Settings, seed: int) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert decider.stdout
-    assert decider.stdout.readline() == "ready\n", decider.communicate()[1]
+    assert line_of(decider) == "ready\n", decider.communicate(timeout=PATIENCE_SECONDS)[1]
     return decider
 
 
 def decided_until_killed(decider: subprocess.Popen[str]) -> list[int]:
     """Return the decisions that a killed process was told were done."""
-    output, errors = decider.communicate()
+    output, errors = decider.communicate(timeout=PATIENCE_SECONDS)
     assert not errors
     return [int(line) for line in output.split("\n")[:-1]]
 

@@ -57,7 +57,8 @@ def tree() -> list[str]:
 @cache
 def help_of(*command: str) -> str:
     """Return what a command of Python says of itself."""
-    ended = subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    asked = [sys.executable, *command, "--help"]
+    ended = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 

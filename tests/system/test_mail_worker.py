@@ -39,6 +39,7 @@ from postbox.store.outbox import PAUSES
 from postbox.store.unit_of_work import Store
 from tests.support.mail import DroppingInData, House, Taking, a_place, html_of, links, running, text_of
 from tests.support.process import environment as environment_of
+from tests.support.process import line_of
 from tests.support.store import NOW, forge
 
 HOUR = timedelta(hours=1)
@@ -742,8 +743,7 @@ def a_deliverer(settings: Settings) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n", process.communicate()[1]
+    assert line_of(process) == "ready\n", process.communicate(timeout=PATIENCE_SECONDS)[1]
     return process
 
 
@@ -785,7 +785,7 @@ def test_nothing_is_lost_to_kill_9_and_what_comes_twice_has_one_id(settings: Set
             wait_for(lambda before=before: len(server.taken) > before)  # type: ignore[misc]  # the count of this round
             time.sleep(chance.uniform(0, 0.15))
             deliverer.kill()
-            assert deliverer.communicate()[1] == ""
+            assert deliverer.communicate(timeout=PATIENCE_SECONDS)[1] == ""
         # The digest of what came beyond ten is due in an hour, so it is sent here, with a clock of its own.
         post = Post(settings, port)
         post.now = datetime.now(NOW.tzinfo) + HOUR

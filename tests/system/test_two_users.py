@@ -22,7 +22,7 @@ from contract.thread import read_all
 from postbox.settings import Settings
 from postbox.settings import read as read_settings
 from tests.support.place import ARTICLE, ROOT, Place, a_place
-from tests.support.process import environment
+from tests.support.process import environment, line_of
 from tests.support.store import FORGED
 
 IS_ROOT = os.geteuid() == 0
@@ -127,7 +127,6 @@ class Stage:
     def run(self, house: "House", user: int, code: str, **values: Any) -> subprocess.CompletedProcess[str]:
         """Run code as a user in a house."""
         assert self.process.stdin
-        assert self.process.stdout
         out, err = self.folder / "out", self.folder / "err"
         for path in (out, err):
             path.unlink(missing_ok=True)
@@ -143,7 +142,7 @@ class Stage:
             "values": values,
         }
         print(json.dumps(order), file=self.process.stdin, flush=True)
-        status = int(self.process.stdout.readline())
+        status = int(line_of(self.process))
         return subprocess.CompletedProcess([], status, out.read_text("utf-8"), err.read_text("utf-8"))
 
     def close(self) -> None:

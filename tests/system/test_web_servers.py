@@ -400,7 +400,7 @@ def test_a_slow_sender_holds_up_nobody(server: Running, host: str) -> None:
     head = f"POST /comments HTTP/1.1\r\nHost: {host}\r\nContent-Length: 500\r\n\r\nname="
     with ExitStack() as open, a_reader(server.machine, server.name, port, "127.0.4.1", host) as reader:
         for _ in range(20):
-            slow = open.enter_context(socket.create_connection(("127.0.0.1", port)))
+            slow = open.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS))
             if server.name == "nginx":
                 context = ssl.create_default_context(cadata=server.machine.authority)
                 slow = open.enter_context(context.wrap_socket(slow, server_hostname="feet.example"))

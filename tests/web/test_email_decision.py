@@ -19,7 +19,7 @@ from postbox.store.submissions import Inbox
 from postbox.store.tokens import DecisionLinks
 from tests.support.desk import EMPTY, a_published, change, client, everything, name_of, published, seen, send, signed_in
 from tests.support.place import ARTICLE
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 from tests.support.store import FORGERIES, HOSTILE, forge, latest
 
 ON_BOTH_ENGINES = True
@@ -423,10 +423,10 @@ def test_the_page_says_after_how_long_a_comment_was_live(client: TestClient, set
         wait_until(lambda: published(settings, id) is not None, "the comment is published")
         write_press(settings, live={id: datetime.now(UTC).isoformat()})
 
-    press = threading.Thread(target=print_it)
+    press = threading.Thread(target=print_it, daemon=True)
     press.start()
     decided = client.post(link(settings, id), data={"action": "publish"})
-    press.join()
+    press.join(PATIENCE_SECONDS)
 
     assert "<p>On the page now. <a href=" in client.get(decided.headers["location"]).text
 
