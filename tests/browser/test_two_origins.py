@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ from contract.manifest import BuildStatus
 from postbox.desk.sessions import SignIn
 from tests.support.intake import running
 from tests.support.place import Place, a_place
-from tests.support.process import PATIENCE_SECONDS, free_port, listens, run, wait_until
+from tests.support.process import end, free_port, listens, run, wait_until
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -139,6 +140,6 @@ def test_a_text_is_looked_at_at_the_desk_as_it_will_be_below_the_path(browser: B
         expect(proof.get_by_role("link", name="Way")).to_have_attribute("href", "/site/contact/")
         page.close()
     finally:
-        for process in (press, desk):
-            process.terminate()
-            process.communicate(timeout=PATIENCE_SECONDS)
+        with ExitStack() as ends:
+            for process in (press, desk):
+                ends.callback(end, process)

@@ -33,7 +33,7 @@ from press.plugin.reader import MarkdownReader
 from press.plugin.run import run
 from press.watch import Changes, Watcher, watching
 from tests.support.place import ROOT, SITE_URL, Place, a_comment
-from tests.support.process import line_of
+from tests.support.process import end, line_of
 
 ARTICLE = "articles/big-toe-and-glutes/index.html"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -580,8 +580,7 @@ def test_the_command_watches_and_is_known_to_have_ended_however_it_does(place: P
             wait_for(lambda: "abcd" in state(place).live)
             assert 'id="comment-abcd"' in place.page(f"/{ARTICLE}")
         finally:
-            process.send_signal(number)
-            process.wait(SOON)
+            end(process, number, SOON)
 
     assert (state(place).watching, state(place).killed) == (False, number == signal.SIGKILL)
     assert process.returncode == code

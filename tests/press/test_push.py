@@ -15,7 +15,7 @@ from press.__main__ import PUSH_TRIES, cli
 from press.errors import BuildError
 from press.push import Push, commands_of
 from tests.support.place import ARTICLE, ROOT, Place, a_comment
-from tests.support.process import PATIENCE_SECONDS, run, wait_until
+from tests.support.process import end, run, wait_until
 
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
 SEND = """#!/bin/sh
@@ -38,8 +38,7 @@ def sending(place: Place) -> Iterator[Place]:
     a_host(place)
     press = run(place, "press", "watch", SITE_URL="https://feet.example", SITE_PUSH="true; ./send")
     yield place
-    press.send_signal(signal.SIGTERM)
-    output, _ = press.communicate(timeout=PATIENCE_SECONDS)
+    output = end(press)
     assert press.returncode == 0, output
     assert "secret" not in output
 

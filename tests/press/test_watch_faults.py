@@ -6,7 +6,6 @@ import os
 import queue
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from press.builder import Builder
 from press.errors import BuildError
 from press.watch import Watcher
 from tests.support.place import IMAGE_CACHE, ROOT, SITE_URL, Place, a_comment
-from tests.support.process import line_of
+from tests.support.process import end, line_of
 
 ARTICLE = "/articles/big-toe-and-glutes/"
 TALK = "comments/big-toe-and-glutes"
@@ -348,8 +347,7 @@ def test_the_watch_begins_although_an_article_is_wrong(place: Place) -> None:
                 command, cwd=place.folder, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
             )
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(SECONDS)
+            end(process, seconds=SECONDS)
 
     assert 'id="comment-abcd"' in place.page(ARTICLE)
     assert (second.returncode, second.stderr.partition("\n")[0]) == (

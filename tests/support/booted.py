@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine import git, make_repository
-from tests.support.process import PATIENCE_SECONDS, wait_until
+from tests.support.process import end, wait_until
 
 LONGEST = 600  # seconds that it may run
 TOOLS = ("systemd-nspawn", "unshare", "nsenter", "caddy", "nginx", "certbot", "pebble", "rsync", "curl")
@@ -79,7 +79,18 @@ def booted(folder: Path) -> Iterator[Booted]:
     make_repository(folder / "given/repository", str)
     (folder / "given/gitconfig").write_text(GIT)
     log = folder / "log"
-    command = ["timeout", str(LONGEST), "unshare", "--mount", "/bin/sh", "-c", BOOT, "sh", str(folder)]
+    command = [
+        "timeout",
+        "--kill-after=10",
+        str(LONGEST),
+        "unshare",
+        "--mount",
+        "/bin/sh",
+        "-c",
+        BOOT,
+        "sh",
+        str(folder),
+    ]
     with log.open("wb") as output:
         boot = subprocess.Popen(
             [*command, sysconfig.get_path("purelib")], stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -91,8 +102,7 @@ def booted(folder: Path) -> Iterator[Booted]:
         wait_until(lambda: machine.run("systemctl is-active basic.target || true").strip() == "active", "it has booted")
         yield machine
     finally:
-        boot.terminate()
-        boot.wait(PATIENCE_SECONDS)
+        end(boot)
 
 
 def _first_of(boot: int) -> int:

@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -26,7 +25,7 @@ import pytest
 import trustme
 
 from tests.support.place import ARTICLE, ROOT
-from tests.support.process import PATIENCE_SECONDS, free_port, listens, wait_until
+from tests.support.process import PATIENCE_SECONDS, end, free_port, listens, wait_until
 
 SERVICES = ("site-press", "site-intake", "site-desk")
 TOOLS = ("systemd-sysusers", "systemd-tmpfiles", "setpriv", "git", "make", "dpkg", "caddy")
@@ -183,8 +182,7 @@ class Machine:
                 yield log
                 assert process.poll() is None, log.read_text()
             finally:
-                process.send_signal(signal.SIGTERM)
-                process.wait(PATIENCE_SECONDS)
+                end(process)
 
     def _packages(self) -> None:
         """Make the folders that Debian's packages own, and the files of web servers; nothing else stands there."""
@@ -298,8 +296,7 @@ def proxied(
         assert process.poll() is None, log.read_text()
         yield log
     finally:
-        process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        end(process)
 
 
 def _caddy(machine: Machine, file: Path, folder: Path, port: int) -> str:

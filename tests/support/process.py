@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import AnyStr
 
 from postbox.settings import Settings, variable
 from tests.support.place import ROOT, Place
@@ -32,8 +33,7 @@ def serve(folder: Path, **settings: str) -> Iterator[tuple[Place, str]]:
         wait_until(lambda: answers(f"http://127.0.0.1:{port + 1}/sign-in/x"), "the desk answers")
         yield place, address
     finally:
-        server.send_signal(signal.SIGINT)
-        output, _ = server.communicate(timeout=PATIENCE_SECONDS)
+        output = end(server, signal.SIGINT)
         assert server.returncode == 0, output
 
 
@@ -60,6 +60,17 @@ def line_of(process: subprocess.Popen[str], seconds: float = 60) -> str:
         return process.stdout.readline()
     finally:
         silent.cancel()
+
+
+def end(process: subprocess.Popen[AnyStr], number: int = signal.SIGTERM, seconds: float = PATIENCE_SECONDS) -> AnyStr:
+    """End a process and return what it printed to a pipe; one that does not end in time is killed, and that is raised."""
+    process.send_signal(number)
+    try:
+        return process.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate(timeout=seconds)
+        raise
 
 
 def postbox(place: Place, *arguments: str) -> str:

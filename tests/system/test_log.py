@@ -8,7 +8,6 @@ import os
 import pty
 import select
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -31,7 +30,7 @@ from postbox.settings import Settings
 from postbox.store.submissions import Inbox
 from tests.support.intake import BROKEN
 from tests.support.place import ARTICLE, ROOT, Place, a_place
-from tests.support.process import PATIENCE_SECONDS, environment, free_port, listens, wait_until
+from tests.support.process import end, environment, free_port, listens, wait_until
 
 NAME, WORDS, REASON, ADDRESS, IP = "Xanthippe", "blisterpearl", "quillwort", "canary@mail.example", "198.51.100.77"
 TYPED = [NAME, WORDS, REASON, ADDRESS, IP, "198.51.100", "mail.example"]
@@ -70,8 +69,7 @@ def running(settings: Settings, process: str) -> Iterator[tuple[httpx2.Client, P
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-Forwarded-For": IP}) as client:
             yield client, file
     finally:
-        started.send_signal(signal.SIGTERM)
-        started.communicate(timeout=PATIENCE_SECONDS)
+        end(started)
 
 
 def lines(file: Path | str) -> list[dict[str, Any]]:
@@ -246,8 +244,7 @@ def test_on_a_terminal_only_what_is_wrong_is_told_and_plainly(settings: Settings
         assert httpx2.post(f"http://127.0.0.1:{port}/comments", data=FORM | {"name": ""}).status_code == 503
         told = os.read(ours, 65536).decode()
     finally:
-        process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        end(process)
         os.close(ours)
 
     assert quiet

@@ -8,12 +8,14 @@ import logging
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -38,8 +40,8 @@ from postbox.settings import Settings
 from postbox.store.outbox import PAUSES
 from postbox.store.unit_of_work import Store
 from tests.support.mail import DroppingInData, House, Taking, a_place, html_of, links, running, text_of
+from tests.support.process import end, line_of
 from tests.support.process import environment as environment_of
-from tests.support.process import line_of
 from tests.support.store import NOW, forge
 
 HOUR = timedelta(hours=1)
@@ -749,18 +751,14 @@ def a_deliverer(settings: Settings) -> subprocess.Popen[str]:
 
 def test_two_desks_at_once_mail_nothing_twice(settings: Settings) -> None:
     server, readers = Taking(delay=0.02), [f"r{number}@reader.example" for number in range(12)]
-    with running(server) as port:
+    with running(server) as port, ExitStack() as desks:
         settings = replace(settings, smtp=f"smtp://127.0.0.1:{port}")
         house = House(settings)
         for address in readers:
             house.send(author="Tom", address=address)
-        desks = [a_deliverer(settings) for _ in range(2)]
-        try:
-            wait_for(lambda: len(re.findall(r"""INSERT INTO "outbox".*'confirm'.*'sent'""", kept(settings))) == 12)
-        finally:
-            for desk_process in desks:
-                desk_process.kill()
-                desk_process.communicate(timeout=PATIENCE_SECONDS)
+        for _ in range(2):
+            desks.callback(end, a_deliverer(settings), signal.SIGKILL)
+        wait_for(lambda: len(re.findall(r"""INSERT INTO "outbox".*'confirm'.*'sent'""", kept(settings))) == 12)
 
     assert [to(server).count(address) for address in readers] == [1] * len(readers)
 
@@ -782,10 +780,13 @@ def test_nothing_is_lost_to_kill_9_and_what_comes_twice_has_one_id(settings: Set
             names = [f"{round}-{number}" for number in range(8)]
             ids += [house.send(author=f"Reader {name}", address=f"r{name}@reader.example") for name in names]
             deliverer = a_deliverer(settings)
-            wait_for(lambda before=before: len(server.taken) > before)  # type: ignore[misc]  # the count of this round
-            time.sleep(chance.uniform(0, 0.15))
-            deliverer.kill()
-            assert deliverer.communicate(timeout=PATIENCE_SECONDS)[1] == ""
+            try:
+                wait_for(lambda before=before: len(server.taken) > before)  # type: ignore[misc]  # of this round
+                time.sleep(chance.uniform(0, 0.15))
+            finally:
+                deliverer.kill()
+                _, errors = deliverer.communicate(timeout=PATIENCE_SECONDS)
+            assert errors == ""
         # The digest of what came beyond ten is due in an hour, so it is sent here, with a clock of its own.
         post = Post(settings, port)
         post.now = datetime.now(NOW.tzinfo) + HOUR

@@ -18,7 +18,7 @@ from press.builder import Builder
 from press.errors import BuildError
 from tests.support.desk import a_client
 from tests.support.place import Place
-from tests.support.process import environment, wait_until
+from tests.support.process import end, environment, wait_until
 
 KEY, POINTS = "articles/shoes", 20
 # Publishes the working copy; ends itself, as a power cut would, before a given line of ours is run, and prints how many there were.
@@ -126,9 +126,10 @@ def test_a_desk_that_was_killed_while_it_waited_finishes_or_puts_back_at_its_nex
     with contextlib.closing(Builder(place.folder / "pelicanconf.py", place.settings(), is_watching=True)) as press:
         press.build_all()
         desk = subprocess.Popen([sys.executable, "-c", WAIT], env=environment(settings))
-        wait_until(lambda: texts.file(KEY) == new, "the file is written")
-        desk.kill()
-        desk.wait(20)
+        try:
+            wait_until(lambda: texts.file(KEY) == new, "the file is written")
+        finally:
+            end(desk, signal.SIGKILL)
         with contextlib.suppress(BuildError):
             press.build_all()
 

@@ -30,7 +30,7 @@ from postbox.store.submissions import Inbox
 from postbox.store.tokens import DecisionLinks
 from tests.support.desk import EMPTY, a_published, change, client, everything, name_of, published, seen, send, signed_in
 from tests.support.place import ARTICLE, Place
-from tests.support.process import PATIENCE_SECONDS, answers, free_port, postbox, run, wait_until
+from tests.support.process import answers, end, free_port, postbox, run, wait_until
 from tests.support.store import FORGERIES, HOSTILE, forge, latest
 
 __all__ = ["client"]  # fixtures
@@ -889,8 +889,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Se
         wait_until(lambda: answers(f"{address}/sign-in/x"), "the desk answers")
         yield place, Settings(content=place.folder / "content", var=place.folder / "var"), address
     finally:
-        server.send_signal(signal.SIGINT)
-        output, _ = server.communicate(timeout=PATIENCE_SECONDS)
+        output = end(server, signal.SIGINT)
         assert server.returncode == 0, output
 
 

@@ -26,7 +26,7 @@ from postbox.store.subscriptions import Subscriptions
 from press.errors import BuildError
 from tests.support.intake import FORM
 from tests.support.place import Place
-from tests.support.process import PATIENCE_SECONDS, environment, free_port, wait_until
+from tests.support.process import end, environment, free_port, wait_until
 
 # The page
 
@@ -164,8 +164,7 @@ def running(settings: Settings, command: str, log: Path) -> Iterator[None]:
             wait_until(lambda: is_listening(port), f"the {command} listens")
             yield
         finally:
-            process.terminate()
-            process.wait(PATIENCE_SECONDS)
+            end(process)
 
 
 def is_listening(port: int) -> bool:
