@@ -19,7 +19,7 @@ from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import SharedInbox
 from postbox.store.submissions import TABLES
 from tests.support.place import ROOT
-from tests.support.process import PATIENCE_SECONDS, wait_until
+from tests.support.process import PATIENCE_SECONDS, end, wait_until
 
 Overrides = dict[str, str]
 
@@ -72,7 +72,11 @@ class Cluster:
             stderr=subprocess.DEVNULL,
             cwd=folder,
         )
-        wait_until(self._answers, "PostgreSQL answers")
+        try:
+            wait_until(self._answers, "PostgreSQL answers")
+        except BaseException:
+            self.stop()
+            raise
 
     def kill(self) -> None:
         """End it as a power cut would, and wait until its own processes have seen so."""
@@ -83,8 +87,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End it at once."""
-        self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(PATIENCE_SECONDS)
+        end(self.process, signal.SIGQUIT)
 
     @contextmanager
     def owner(self, database: str) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
