@@ -52,6 +52,11 @@ TEXTS = (
     "from datetime import UTC, datetime; from pathlib import Path; from postbox.writing.texts import Texts; "
     f"texts, key = Texts(Path('{WORDS}'), Path('var/desk')), 'articles/new-0123456789ab'; "
 )
+HALF = f"{TEXTS}texts.working(key) or texts.save(key, b'Half a text', base='', number=0, now=datetime.now(UTC))"
+WORKING = f"{TEXTS}print(texts.working(key).data)"
+SPOILS = (
+    "import sqlite3; sqlite3.connect('var/desk/texts.sqlite').execute('PRAGMA user_version=99'); raise SystemExit(1)"
+)
 
 
 def as_desk(machine: Booted, code: str) -> str:
@@ -108,30 +113,30 @@ def test_a_wrong_article_keeps_neither_the_press_from_watching_nor_a_comment_bac
     machine.until("! grep -q wrong.md /srv/site/var/site/press.json")
 
 
-def test_an_update_keeps_what_is_written_and_one_that_does_not_start_gives_way(machine: Booted) -> None:
-    update = commands("An update")
-    as_desk(machine, f"{TEXTS}texts.save(key, b'Half a text', base='', number=0, now=datetime.now(UTC))")
-    working = f"{TEXTS}print(texts.working(key).data)"
-
+def test_an_update_keeps_what_is_written(machine: Booted) -> None:
+    as_desk(machine, HALF)
     machine.version("theme/templates/404.html", "It may have moved.", "It has moved.")
-    assert "More in theme/templates/404.html" in machine.run(update)
-    machine.until("grep -q 'It has moved.' /srv/site/var/public/output/404.html")
-    assert as_desk(machine, working) == "b'Half a text'\n"
 
+    assert "More in theme/templates/404.html" in machine.run(commands("An update"))
+
+    machine.until("grep -q 'It has moved.' /srv/site/var/public/output/404.html")
+    assert as_desk(machine, WORKING) == "b'Half a text'\n"
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ('"""', "!!!"), ("\n", f"\n{SPOILS}\n"),
+], ids=["no Python", "spoils a database"])  # fmt: skip
+def test_an_update_that_does_not_start_gives_way(machine: Booted, old: str, new: str) -> None:
+    as_desk(machine, HALF)
     before = machine.run("git -C /srv/site rev-parse HEAD")
-    machine.version("postbox/__init__.py", '"""', "!!!")
-    assert "does not start; the version before runs again" in machine.run(update, status=1)
+    machine.version("postbox/__init__.py", old, new)
+
+    assert "does not start; the version before runs again" in machine.run(commands("An update"), status=1)
+
     assert machine.run("git -C /srv/site rev-parse HEAD") == before
     assert machine.run(f"systemctl is-active {' '.join(SERVICES)}").split() == ["active"] * 3
-    assert as_desk(machine, working) == "b'Half a text'\n"
-
-    machine.version("postbox/__init__.py", "!!!", '"""')
-    spoil = "import sqlite3; sqlite3.connect('var/desk/texts.sqlite').execute('PRAGMA user_version=99'); raise SystemExit(1)"
-    machine.version("postbox/__init__.py", "\n", f"\n{spoil}\n")
-    assert "does not start; the version before runs again" in machine.run(update, status=1)  # from the backup
-    assert machine.run(f"systemctl is-active {' '.join(SERVICES)}").split() == ["active"] * 3
-    assert as_desk(machine, working) == "b'Half a text'\n"
-    machine.version("postbox/__init__.py", f"\n{spoil}\n", "\n")
+    assert as_desk(machine, WORKING) == "b'Half a text'\n"
+    machine.version("postbox/__init__.py", new, old)
 
 
 def test_the_press_draws_what_the_desks_user_asks_for(machine: Booted) -> None:
