@@ -276,13 +276,17 @@ def several(machine: Machine, postgresql: Cluster) -> Iterator[None]:
     postgresql.fresh()
     files = {role: machine.root / f"etc/site/{role}.env" for role in ("desk", "intake")}
     before = {role: file.read_text() for role, file in files.items()}
-    for role, file in files.items():
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        told = {variable(name): value.replace("@/", ":secret@/") for name, value in postgresql.settings(role).items()}
-        file.write_text(before[role] + "".join(f"{name}='{value}'\n" for name, value in told.items()))
-    yield
-    for role, file in files.items():
-        file.write_text(before[role])
+    try:
+        for role, file in files.items():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            told = {
+                variable(name): value.replace("@/", ":secret@/") for name, value in postgresql.settings(role).items()
+            }
+            file.write_text(before[role] + "".join(f"{name}='{value}'\n" for name, value in told.items()))
+        yield
+    finally:
+        for role, file in files.items():
+            file.write_text(before[role])
 
 
 def test_a_backup_is_brought_back_into_postgresql(machine: Machine, postgresql: Cluster) -> None:
@@ -382,12 +386,15 @@ def test_git_pull_alone_publishes_while_the_press_watches(machine: Machine) -> N
 def test_nginx_sends_brotli_where_it_has_the_module(machine: Machine) -> None:
     module = machine.root / "etc/nginx/modules-enabled/50-mod-http-brotli-static.conf"
     machine.certificate()
-    told = []
-    for has_module in (True, False):
-        module.write_text("load_module x;\n") if has_module else module.unlink()
-        machine.run("online/install feet.example nginx")
-        told.append("brotli_static on;" in (machine.root / "etc/nginx/conf.d/site.conf").read_text())
-    (machine.root / "etc/nginx/conf.d/site.conf").unlink()
+    made, told = machine.root / "etc/nginx/conf.d/site.conf", []
+    try:
+        for has_module in (True, False):
+            module.write_text("load_module x;\n") if has_module else module.unlink()
+            machine.run("online/install feet.example nginx")
+            told.append("brotli_static on;" in made.read_text())
+    finally:
+        for file in (made, module):
+            file.unlink(missing_ok=True)
 
     assert told == [True, False]
 
