@@ -30,7 +30,7 @@ from tests.support.machine import (
     open_for_all,
 )
 from tests.support.place import ARTICLE, ROOT
-from tests.support.process import PATIENCE_SECONDS, free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, end, free_port, wait_until
 
 pytestmark = needs_root
 
@@ -43,7 +43,7 @@ def machine() -> Iterator[Machine]:
 
 def reader(ports: dict[str, int]) -> httpx2.Client:
     """Return a browser at the intake itself."""
-    return httpx2.Client(base_url=f"http://127.0.0.1:{ports['8000']}")
+    return httpx2.Client(base_url=f"http://127.0.0.1:{ports['8000']}", timeout=PATIENCE_SECONDS)
 
 
 def test_the_packages_are_debians() -> None:
@@ -335,8 +335,7 @@ def test_the_container_of_postgresql_makes_its_roles_once_and_asks_for_their_pas
                 for role in ("desk", "intake"):
                     assert "password authentication failed" in opens(port, role, "wrong")
             finally:
-                process.send_signal(signal.SIGINT)
-                process.wait(PATIENCE_SECONDS)
+                end(process, signal.SIGINT)
 
 
 def test_an_archive_that_is_not_whole_changes_nothing(machine: Machine) -> None:
