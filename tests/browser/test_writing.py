@@ -276,11 +276,11 @@ def test_a_link_by_mail_signs_in_and_a_text_appears_by_itself(served: tuple[Plac
 
     page.goto("/write")
     line = page.get_by_role("listitem").filter(has_text="About due")
-    seen = line.text_content() or ""
+    seen, is_early = line.text_content() or "", datetime.now(UTC) < due
     wait_until(lambda: (place.output / "articles/due/index.html").exists(), "it has appeared")
     page.reload()
 
-    assert "Appears on" in seen or datetime.now(UTC) > due
+    assert "Appears on" in seen or not is_early
     expect(line).to_contain_text("Published")
     page.close()
 
