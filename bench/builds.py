@@ -266,7 +266,7 @@ def _running(system: System, command: list[str]) -> Iterator[subprocess.Popen[by
                 process.wait(MAX_APPROVAL_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                process.wait(MAX_APPROVAL_SECONDS)
 
 
 def _publish(system: System, comment: Comment) -> float:

@@ -44,6 +44,7 @@ ROUNDS = 5
 WARM_SECONDS = 0.5
 SECONDS = 3.0
 MAX_SECONDS = 60.0  # for an answer, a start or an end
+MAX_MADE_SECONDS = 600.0  # for an installation or a build
 MAX_POSTS = 1_000_000
 ARTICLE = "big-toe-and-glutes"
 # Seventy-nine words; the eightieth is the number that makes each submission another one.
@@ -151,8 +152,8 @@ def _measure_attack(senders: int) -> dict[str, Any]:
             under = loaded(client, service, HONEST, first=alone.sent, seconds=ATTACK_SECONDS)
             opened, ended = counts[:]
         finally:
-            attack.terminate()
-            attack.join()
+            attack.kill()
+            attack.join(MAX_SECONDS)
         if ours.rows() != alone.sent + under.sent:
             raise BenchError(f"{ours.name} accepted {alone.sent + under.sent} comments and holds {ours.rows()}")
     loads = {"alone": dataclasses.asdict(alone), "under": dataclasses.asdict(under)}
@@ -205,7 +206,7 @@ def behind_caddy(site: Path, ours: Service) -> Iterator[Service]:
     text = f"{{\n\timport {options}\n}}\n{text.replace('/srv/site', str(site))}"
     (site / "Caddyfile").write_text(text)
     command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(site / "Caddyfile")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_SECONDS)
     if done.returncode:
         raise BenchError(f"Caddy refuses its configuration: {done.stderr.strip()}")
     config = json.loads(done.stdout.replace("127.0.0.1:8000", f"127.0.0.1:{ours.port}")) | {"admin": {"disabled": True}}
@@ -294,7 +295,7 @@ def install_peer() -> Path:
             [sys.executable, "-m", "venv", "--clear", str(home)],
             [str(home / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PEER],
         ):
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_MADE_SECONDS)
             if done.returncode:
                 fault = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]
                 raise BenchError(f"Isso could not be installed, so there is nothing to compare with: {fault}")
@@ -311,7 +312,7 @@ def built(folder: Path) -> Path:
         shutil.copy(ROOT / name, site)
     command = [sys.executable, "-m", "press", "publish"]
     environment = environment_of(SITE_URL="https://feet.example")
-    done = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, timeout=MAX_MADE_SECONDS)
     if done.returncode:
         raise BenchError(f"the site could not be built: {done.stderr.strip()}")
     return site
@@ -384,7 +385,7 @@ def running(
             process.wait(MAX_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            process.wait(MAX_SECONDS)
 
 
 def environment_of(**more: str) -> dict[str, str]:
@@ -427,7 +428,8 @@ def _post_one(service: Service) -> str:
 
 def _resident(pid: int) -> int:
     """Return the resident memory of a process in bytes."""
-    return 1024 * int(subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True).stdout)
+    asked = ["ps", "-o", "rss=", "-p", str(pid)]
+    return 1024 * int(subprocess.run(asked, capture_output=True, check=True, timeout=MAX_SECONDS).stdout)
 
 
 def loaded(client: Executor, service: Service, clients: int, *, first: int, seconds: float = SECONDS) -> Load:

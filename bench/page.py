@@ -30,7 +30,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import peers
-from intake import ROOT, BenchError
+from intake import MAX_MADE_SECONDS, ROOT, BenchError
 from loopback import compressed, served
 from peers import ADDRESS
 from playwright.sync_api import Browser, Error, Playwright, Request, Route, sync_playwright
@@ -139,7 +139,7 @@ def _cold_build(site: Path) -> float:
     command = [sys.executable, "-m", "press", "publish"]
     environment = os.environ | {"SITE_URL": SITE_URL}
     started = time.perf_counter()
-    done = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, timeout=MAX_MADE_SECONDS)
     if done.returncode:
         raise BenchError(f"the site could not be built: {done.stderr.strip()}")
     return time.perf_counter() - started

@@ -104,14 +104,14 @@ def _with_photograph(site: corpus.System, publisher: Publisher, texts: Texts, si
             waits.append(time.perf_counter() - started)
             time.sleep(0.2)
 
-    approver = threading.Thread(target=approve)
+    approver = threading.Thread(target=approve, daemon=True)
     approver.start()
     key = "articles/article-00000"
     try:
         return _proof(publisher, key, _changed(texts.file(key), "![A foot]({static}/images/foot.jpg)")), waits
     finally:
         is_done.set()
-        approver.join()
+        approver.join(SECONDS)
 
 
 def _proof(publisher: Publisher, key: str, data: bytes) -> float:
