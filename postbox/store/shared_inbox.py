@@ -139,6 +139,7 @@ class SharedInbox(Inbox):
         """Copy it as of one moment into a database of SQLite, the form of every backup; nobody who writes waits for that."""
         with closing(connect(path, MIGRATIONS)) as target, transaction(target), self._snapshot():
             add_columns(target)
+            target.set_progress_handler(None, 0)  # a table takes as long as it takes
             target.execute("PRAGMA defer_foreign_keys = ON")
             for table in TABLES:
                 names = [row["name"] for row in target.execute(f"PRAGMA table_info({table})")]
@@ -159,6 +160,7 @@ class SharedInbox(Inbox):
             source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, COPIED_BYTES)
             source.text_factory = lambda data: data.decode("utf-8", "replace")
             add_columns(source)
+            source.set_progress_handler(None, 0)
             self.run(f"TRUNCATE {', '.join(TABLES)}")
             for table in TABLES:
                 names = [

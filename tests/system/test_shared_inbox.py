@@ -26,7 +26,7 @@ from postbox.moderation.service import Moderation
 from postbox.privacy import backup
 from postbox.public import app as intake
 from postbox.settings import Settings, read
-from postbox.store import shared_inbox
+from postbox.store import database, shared_inbox
 from postbox.store.handover import Receiver, Sender
 from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import SharedInbox
@@ -491,6 +491,23 @@ def test_a_backup_keeps_nobody_who_writes_waiting(
     Inbox.open(desk).copy(tmp_path / "inbox.sqlite")
 
     assert {"0", "1", "2", "3", "4"} <= {revision.body for revision in Inbox(tmp_path).waiting()}
+
+
+def test_a_backup_and_its_way_back_may_take_longer_than_a_statement(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, tmp_path: Path
+) -> None:
+    add(Inbox.open(desk), NOW)
+    monkeypatch.setattr(database, "STEPS", 1)
+
+    def then_no_time_is_left(copy: sqlite3.Connection) -> None:
+        add_columns(copy)
+        monkeypatch.setattr(database, "STATEMENT_SECONDS", -1)
+
+    monkeypatch.setattr(shared_inbox, "add_columns", then_no_time_is_left)
+    SharedInbox(desk).copy(tmp_path / "inbox.sqlite")
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 5)
+
+    assert SharedInbox(desk).load(tmp_path / "inbox.sqlite") == 1
 
 
 def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Settings, tmp_path: Path) -> None:
