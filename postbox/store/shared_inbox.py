@@ -150,24 +150,32 @@ class SharedInbox(Inbox):
                     target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
                 self.run("CLOSE copied")
 
-    def load(self, path: Path) -> int:
+    def load(self, path: Path, *, may_replace: bool = False) -> int:
         """Take the rows of a copy instead of those that are there, in one transaction; return how many comments there are then.
 
         The copy is a database of SQLite, of either engine and any version. What breaks a rule of the tables was never of our
-        writing, and is left out.
+        writing, and is left out. An address that wants no mail now wants none whatever the copy says.
+
+        Raises:
+            InboxError: if there are comments or messages, and they may not be replaced.
         """
         with closing(connect(path, MIGRATIONS)) as source, transaction(self.connection):
             source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, COPIED_BYTES)
             source.text_factory = lambda data: data.decode("utf-8", "replace")
             add_columns(source)
             source.set_progress_handler(None, 0)
-            self.run(f"TRUNCATE {', '.join(TABLES)}")
+            if not may_replace and self.one("SELECT id FROM comment UNION ALL SELECT id FROM message LIMIT 1"):
+                raise InboxError(
+                    "there are comments or messages in PostgreSQL already; say it again with --replace, and they are gone"
+                )
+            self.run(f"TRUNCATE {', '.join(table for table in TABLES if table != 'refused')}")
             for table in TABLES:
                 names = [
                     row["name"] for row in source.execute(f"PRAGMA table_info({table})") if row["name"] != "sequence"
                 ]
                 columns, marks = ", ".join(names), ", ".join("?" * len(names))
                 query = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # our own names
+                query += " ON CONFLICT DO NOTHING" if table == "refused" else ""
                 order = "ORDER BY sequence" if table in NUMBERED else ""
                 for row in source.execute(f"SELECT {columns} FROM {table} {order}"):  # noqa: S608  # our own names
                     self._load_row(table, query, row)

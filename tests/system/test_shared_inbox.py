@@ -27,10 +27,13 @@ from postbox.privacy import backup
 from postbox.public import app as intake
 from postbox.settings import Settings, read
 from postbox.store import database, shared_inbox
+from postbox.store.database import transaction
 from postbox.store.handover import Receiver, Sender
+from postbox.store.messages import Messages
 from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import SharedInbox
 from postbox.store.submissions import Inbox, add_columns
+from postbox.store.subscriptions import Subscriptions
 from postbox.store.unit_of_work import Store
 from tests.support.commands import done, fault
 from tests.support.desk import a_client, send, signed_in
@@ -42,7 +45,7 @@ from tests.support.pages import values
 from tests.support.place import ARTICLE, ROOT
 from tests.support.process import PATIENCE_SECONDS, free_port, listens, wait_until
 from tests.support.proxy import Proxy, proxy
-from tests.support.store import NOW, add
+from tests.support.store import NOW, a_message, add
 
 
 @pytest.fixture
@@ -476,6 +479,21 @@ def test_a_backup_is_the_same_on_either_engine_and_comes_back_without_what_was_e
     sent(two[1], comment="After it all.")
 
 
+def test_messages_are_replaced_only_if_one_says_so_and_refused_addresses_never(desk: Settings, tmp_path: Path) -> None:
+    Inbox(tmp_path).connection.close()
+    inbox = Inbox.open(desk)
+    a_message(desk)
+    with transaction(inbox.connection):
+        Subscriptions(inbox).refuse("tom@feet.example")
+
+    refused, kept = fault(desk, "load-inbox", str(tmp_path / "inbox.sqlite")), Messages(inbox).size()
+    told = done(desk, "load-inbox", "--replace", str(tmp_path / "inbox.sqlite"))
+
+    assert "say it again with --replace" in refused
+    assert (kept, Messages(inbox).size(), told) == (1, 0, "comments: 0\n")
+    assert inbox.one("SELECT 1 FROM refused")
+
+
 def test_a_backup_keeps_nobody_who_writes_waiting(
     monkeypatch: pytest.MonkeyPatch, desk: Settings, tmp_path: Path
 ) -> None:
@@ -507,7 +525,7 @@ def test_a_backup_and_its_way_back_may_take_longer_than_a_statement(
     SharedInbox(desk).copy(tmp_path / "inbox.sqlite")
     monkeypatch.setattr(database, "STATEMENT_SECONDS", 5)
 
-    assert SharedInbox(desk).load(tmp_path / "inbox.sqlite") == 1
+    assert SharedInbox(desk).load(tmp_path / "inbox.sqlite", may_replace=True) == 1
 
 
 def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Settings, tmp_path: Path) -> None:
