@@ -19,7 +19,7 @@ from postbox.store.submissions import MIGRATIONS, TABLES, Inbox, InboxError, Rol
 T = TypeVar("T")
 
 NUMBERED = ("event", "erasure")  # in the order in which they came
-COPIED_BYTES = 64 * 1024 * 1024  # of a row, to look at and leave out
+COPIED_BYTES = 64 * 1024 * 1024  # of a row that is copied, or looked at and left out
 PORTION = 500  # rows in memory, where all are copied
 AGAIN_SECONDS = 1.0  # between two tries to connect
 SWEEP_SECONDS = 10.0
@@ -140,6 +140,7 @@ class SharedInbox(Inbox):
         with closing(connect(path, MIGRATIONS)) as target, transaction(target), self._snapshot():
             add_columns(target)
             target.set_progress_handler(None, 0)  # a table takes as long as it takes
+            target.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, COPIED_BYTES)  # no row of the intakes' role stops it
             target.execute("PRAGMA defer_foreign_keys = ON")
             for table in TABLES:
                 names = [row["name"] for row in target.execute(f"PRAGMA table_info({table})")]

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from contract.comment import READER_FIELDS
 from contract.manifest import dumps
 from postbox import doctor
 from postbox.desk.app import application as desk_application
@@ -526,6 +527,18 @@ def test_a_backup_and_its_way_back_may_take_longer_than_a_statement(
     monkeypatch.setattr(database, "STATEMENT_SECONDS", 5)
 
     assert SharedInbox(desk).load(tmp_path / "inbox.sqlite", may_replace=True) == 1
+
+
+def test_the_longest_row_that_an_intake_may_write_stops_no_backup(desk: Settings, tmp_path: Path) -> None:
+    id = add(Inbox.open(desk), NOW, key=b"long")
+    add(Inbox.open(desk), NOW, body="Short.", key=b"short")
+    columns = ", ".join(f"{name} = repeat('x', 262144)" for name in (*READER_FIELDS, "reason", "held"))
+    Inbox.open(as_intake(desk)).run(f"UPDATE revision SET {columns} WHERE comment = ?", id)
+
+    Inbox.open(desk).copy(tmp_path / "inbox.sqlite")
+
+    assert SharedInbox(desk).load(tmp_path / "inbox.sqlite", may_replace=True) == 2
+    assert {len(revision.body) for revision in Inbox.open(desk).waiting()} == {262144, len("Short.")}
 
 
 def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Settings, tmp_path: Path) -> None:
