@@ -119,7 +119,7 @@ CURES = {
 WORDS = {
     "BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})",
     "x''": "''::bytea",
-    "PRAGMA wal_checkpoint(TRUNCATE)": "VACUUM comment, revision, subscription, message, event, erasure",
+    "PRAGMA wal_checkpoint(TRUNCATE)": "VACUUM (SKIP_LOCKED) comment, revision, subscription, message, event, erasure",
 }
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from starlette.testclient import TestClient
@@ -28,7 +28,7 @@ from postbox.privacy import backup
 from postbox.public import app as intake
 from postbox.settings import Settings, read
 from postbox.store import database, shared_inbox
-from postbox.store.database import transaction
+from postbox.store.database import transaction, wipe
 from postbox.store.handover import Receiver, Sender
 from postbox.store.messages import Messages
 from postbox.store.postgresql import Connection
@@ -442,6 +442,25 @@ def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: 
             assert there.site.read_bytes() == desk.site.read_bytes()
             assert copy.exists() == file.exists()
             assert not file.exists() or copy.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("harm", [
+    "LOCK TABLE postbox.comment IN SHARE UPDATE EXCLUSIVE MODE",  # as a vacuum of the server's own does
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postbox_desk'",
+])  # fmt: skip
+def test_what_is_erased_is_not_told_as_a_fault_where_its_place_is_freed_later(
+    desk: Settings, postgresql: Cluster, harm: LiteralString
+) -> None:
+    inbox = Inbox.open(desk, wait_seconds=0.1)
+    id = add(inbox, NOW)
+
+    with transaction(inbox.connection):
+        inbox.forget(id)
+    with postgresql.owner("postbox") as owner, owner.transaction():
+        owner.execute(harm)
+        wipe(inbox.connection)
+
+    assert [revision.body for revision in Inbox.open(desk).revisions(id)] == [""]
 
 
 def backed_up(desk: Settings, folder: Path) -> Path:
