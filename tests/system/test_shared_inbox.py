@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -20,7 +21,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from contract.comment import READER_FIELDS
-from contract.manifest import dumps
+from contract.manifest import STATUS_FILE, BuildStatus, dumps
 from postbox import doctor
 from postbox.desk.app import application as desk_application
 from postbox.moderation.service import Moderation
@@ -461,6 +462,23 @@ def test_what_is_erased_is_not_told_as_a_fault_where_its_place_is_freed_later(
         wipe(inbox.connection)
 
     assert [revision.body for revision in Inbox.open(desk).revisions(id)] == [""]
+
+
+def test_an_intake_sees_that_the_press_is_alive_where_it_prints_nothing(desk: Settings, tmp_path: Path) -> None:
+    there = replace(desk, content=tmp_path / "copies", var=tmp_path / "copies")
+    sender, receiver = Sender(desk), Receiver(there)
+    told, copy = (settings.site.with_name(STATUS_FILE) for settings in (desk, there))
+    told.write_text(BuildStatus(watching=True).dumps(), "utf-8")
+
+    with closing(Connection(desk.postgresql, wait_seconds=1)) as connection:
+        for time in (1, 2):
+            os.utime(told, (time, time))
+            sender.send(connection)
+            receiver.receive(connection)
+            is_alive = not BuildStatus.load(copy).wrong(copy, datetime.now(UTC))
+            os.utime(copy, (0, 0))
+
+    assert is_alive
 
 
 def backed_up(desk: Settings, folder: Path) -> Path:
