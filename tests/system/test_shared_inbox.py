@@ -395,6 +395,7 @@ FORM_OF_ADDRESS = (
     ("postgresql://postbox_intake:secret@127.0.0.1:1/postbox", "start PostgreSQL there, or correct host, database, role or password"),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postbox?sslmode=require", "server does not support SSL, but SSL was required"),
     ("postgresql://postbox_intake:secret@127.1:PORT/postbox", "server does not support SSL, but SSL was required"),
+    ("postgresql://postbox_intake:secret@localhost:PORT/postbox?hostaddr=127.1", "server does not support SSL, but SSL was required"),
     ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/postbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/outbox", 'database "outbox" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postgres", "start the desk first, whose role owns the database"),
