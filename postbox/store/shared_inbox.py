@@ -101,17 +101,21 @@ class SharedInbox(Inbox):
         """Take one post from a bucket that every machine sees; return 0, or the seconds until there is room, with nothing taken.
 
         A row says when its bucket will be empty (the theoretical arrival time of ITU-T I.371, less a post), by the server's
-        own clock; one that is empty is as good as none. What is over, and what is too many, is taken away now and then.
+        own clock; one that is empty is as good as none. What is over, and what is too many, is taken away now and then, by the desk where nobody posts.
         """
         if time.monotonic() > self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
-            self.run(SWEEP, MAX_BUCKETS)
+            self.sweep()
         each, seconds = seconds / limit, float(seconds)
         if self.run(TAKE, bucket, each, seconds):
             return 0.0
         query = "SELECT empty_at + ? - ? - seconds() AS wait FROM rate WHERE bucket = ?"
         row = self.one(query, each, seconds, bucket)
         return max(1.0, row["wait"] if row else 0.0)
+
+    def sweep(self) -> None:
+        """Take away the buckets that are empty, and those that are too many."""
+        self.run(SWEEP, MAX_BUCKETS)
 
     @cached_property
     def key(self) -> bytes:

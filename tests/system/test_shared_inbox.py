@@ -147,6 +147,15 @@ def test_intakes_count_the_posts_of_a_network_together(two: list[TestClient], de
     sent(other, comment="Four.")
 
 
+def test_a_network_is_forgotten_where_nobody_posts_again(two: list[TestClient], desk: Settings) -> None:
+    sent(two[0])
+    inbox = Inbox.open(desk)
+    assert inbox.run("UPDATE rate SET empty_at = 0") == 2
+
+    with TestClient(desk_application(desk)):
+        wait_until(lambda: not inbox.one("SELECT 1 FROM rate"), "the networks are forgotten")
+
+
 def test_while_postgresql_is_away_words_stay_in_the_box_and_then_all_goes_on(
     desk: Settings, postgresql: Cluster
 ) -> None:
