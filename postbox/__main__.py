@@ -192,19 +192,16 @@ def _backup(settings: Settings) -> None:
 
 @_command
 @click.argument("file", metavar="FILE", help="A database, like var/inbox/inbox.sqlite of a backup.")
-@click.option("--replace", is_flag=True, help="Also where there are comments, which are then gone.")
+@click.option("--replace", is_flag=True, help="Also where there are comments or messages, which are then gone.")
 def _load_inbox(settings: Settings, file: str, *, replace: bool) -> None:
     """Put an inbox that was a file into PostgreSQL."""
     if not settings.postgresql:
         raise ValueError("POSTBOX_INBOX is not set; without PostgreSQL the file itself is the inbox, in var/inbox/")
     from postbox.store.shared_inbox import SharedInbox
 
-    inbox = SharedInbox(settings, role="desk")
-    if not replace and inbox.one("SELECT 1 AS one FROM comment LIMIT 1"):
-        raise ValueError("there are comments in PostgreSQL already; say it again with --replace, and they are gone")
     if not Path(file).is_file():
         raise ValueError(f"{file} is not there")
-    comments = inbox.load(Path(file))
+    comments = SharedInbox(settings, role="desk").load(Path(file), may_replace=replace)
     _moderation(settings)  # which erases again
     _answer({"comments": comments})
 

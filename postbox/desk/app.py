@@ -137,9 +137,9 @@ async def follow_press(context: DeskContext) -> None:
 
 
 async def look_into_inbox(context: DeskContext) -> None:
-    """See what an enemy may have laid where nobody reads, until cancelled."""
+    """See what an enemy may have laid where nobody reads, and sweep there, until cancelled."""
     pause = partial(asyncio.sleep, LOOK_SECONDS)
-    await _again_and_again(context.look_for_overlong, pause, "The inbox could not be looked through")
+    await _again_and_again(context.look_into_inbox, pause, "The inbox could not be looked through")
 
 
 async def _again_and_again(work: Callable[[], None], pause: Callable[[], Awaitable[object]], told: str) -> None:

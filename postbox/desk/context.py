@@ -83,10 +83,11 @@ class DeskContext:
                 moderation.erase_again(now=self.clock())
                 self._erased_again_in = work.inbox.file
 
-    def look_for_overlong(self) -> None:
-        """See which tables of the inbox have a row longer than any of the intake's, whoever reads it or nobody."""
+    def look_into_inbox(self) -> None:
+        """See which tables have a row longer than any of the intake's, and take away the networks that have posted long ago."""
         with self.store.unit() as work:
             self._overlong = work.inbox.overlong()
+            work.inbox.sweep()
 
     @property
     def overlong(self) -> set[str]:

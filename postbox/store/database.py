@@ -4,6 +4,7 @@ Another user may write the inbox and its folder, so a file there is made only wh
 rights set by descriptor, and is read only once SQLite has told that it opened this very name and followed no link.
 """
 
+import logging
 import os
 import sqlite3
 import stat
@@ -12,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from postbox import log
 
 TIMEOUT_SECONDS = 10.0  # for another process to finish what it writes
 STATEMENT_SECONDS = 5.0  # from its start to its last row
@@ -130,8 +133,16 @@ def copy(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def wipe(connection: sqlite3.Connection) -> None:
-    """Take what was erased out of the write-ahead log too, where it would stand until that is written over."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    """Take what was erased out of the write-ahead log too, where it would stand until that is written over.
+
+    PostgreSQL, where another holds a table or nothing answers, does so later by itself: what was erased is erased already.
+    """
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.OperationalError as error:
+        if isinstance(connection, sqlite3.Connection):
+            raise
+        log.event("the places of what was erased are freed later", level=logging.WARNING, error=error)
 
 
 def _make(path: Path) -> None:

@@ -86,9 +86,10 @@ class Sender:
         keys, names = ((path.name,), "name") if path.suffix != ".md" else ((path.parent.name, path.stem), "article, id")
         table = "site_file" if path.suffix != ".md" else "published"
         marks = ", ".join("?" * (len(keys) + 2))
+        differs = "" if path.name == STATUS_FILE else " WHERE kept.content IS DISTINCT FROM excluded.content"
         connection.execute(
             f"INSERT INTO {table} AS kept ({names}, content, version) VALUES ({marks}) ON CONFLICT ({names}) DO UPDATE"  # noqa: S608  # our own names
-            " SET content = excluded.content, version = excluded.version WHERE kept.content IS DISTINCT FROM excluded.content",
+            f" SET content = excluded.content, version = excluded.version{differs}",  # the press is alive as its file's time says
             (*keys, content, version),
         )
 

@@ -119,7 +119,7 @@ CURES = {
 WORDS = {
     "BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})",
     "x''": "''::bytea",
-    "PRAGMA wal_checkpoint(TRUNCATE)": "VACUUM comment, revision, subscription, message, event, erasure",
+    "PRAGMA wal_checkpoint(TRUNCATE)": "VACUUM (SKIP_LOCKED) comment, revision, subscription, message, event, erasure",
 }
 
 
@@ -143,7 +143,7 @@ class Connection:
             sqlite3.Error: if nothing answers there, or the database does not keep every character; never with the password.
         """
         options: dict[str, Any] = postgresql_options(address)
-        if not _is_near(options.get("host") or ""):
+        if not all(_is_near(options.get(name) or "") for name in ("host", "hostaddr")):
             options.setdefault("sslmode", "require")
         with _faults(options.get("password") or ""):
             self._real = _Bounded.connect(

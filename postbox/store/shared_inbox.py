@@ -19,7 +19,7 @@ from postbox.store.submissions import MIGRATIONS, TABLES, Inbox, InboxError, Rol
 T = TypeVar("T")
 
 NUMBERED = ("event", "erasure")  # in the order in which they came
-COPIED_BYTES = 64 * 1024 * 1024  # of a row, to look at and leave out
+COPIED_BYTES = 64 * 1024 * 1024  # of a row that is copied, or looked at and left out
 PORTION = 500  # rows in memory, where all are copied
 AGAIN_SECONDS = 1.0  # between two tries to connect
 SWEEP_SECONDS = 10.0
@@ -101,17 +101,21 @@ class SharedInbox(Inbox):
         """Take one post from a bucket that every machine sees; return 0, or the seconds until there is room, with nothing taken.
 
         A row says when its bucket will be empty (the theoretical arrival time of ITU-T I.371, less a post), by the server's
-        own clock; one that is empty is as good as none. What is over, and what is too many, is taken away now and then.
+        own clock; one that is empty is as good as none. What is over, and what is too many, is taken away now and then, by the desk where nobody posts.
         """
         if time.monotonic() > self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
-            self.run(SWEEP, MAX_BUCKETS)
+            self.sweep()
         each, seconds = seconds / limit, float(seconds)
         if self.run(TAKE, bucket, each, seconds):
             return 0.0
         query = "SELECT empty_at + ? - ? - seconds() AS wait FROM rate WHERE bucket = ?"
         row = self.one(query, each, seconds, bucket)
         return max(1.0, row["wait"] if row else 0.0)
+
+    def sweep(self) -> None:
+        """Take away the buckets that are empty, and those that are too many."""
+        self.run(SWEEP, MAX_BUCKETS)
 
     @cached_property
     def key(self) -> bytes:
@@ -139,6 +143,8 @@ class SharedInbox(Inbox):
         """Copy it as of one moment into a database of SQLite, the form of every backup; nobody who writes waits for that."""
         with closing(connect(path, MIGRATIONS)) as target, transaction(target), self._snapshot():
             add_columns(target)
+            target.set_progress_handler(None, 0)  # a table takes as long as it takes
+            target.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, COPIED_BYTES)  # no row of the intakes' role stops it
             target.execute("PRAGMA defer_foreign_keys = ON")
             for table in TABLES:
                 names = [row["name"] for row in target.execute(f"PRAGMA table_info({table})")]
@@ -149,23 +155,32 @@ class SharedInbox(Inbox):
                     target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
                 self.run("CLOSE copied")
 
-    def load(self, path: Path) -> int:
+    def load(self, path: Path, *, may_replace: bool = False) -> int:
         """Take the rows of a copy instead of those that are there, in one transaction; return how many comments there are then.
 
         The copy is a database of SQLite, of either engine and any version. What breaks a rule of the tables was never of our
-        writing, and is left out.
+        writing, and is left out. An address that wants no mail now wants none whatever the copy says.
+
+        Raises:
+            InboxError: if there are comments or messages, and they may not be replaced.
         """
         with closing(connect(path, MIGRATIONS)) as source, transaction(self.connection):
             source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, COPIED_BYTES)
             source.text_factory = lambda data: data.decode("utf-8", "replace")
             add_columns(source)
-            self.run(f"TRUNCATE {', '.join(TABLES)}")
+            source.set_progress_handler(None, 0)
+            if not may_replace and self.one("SELECT id FROM comment UNION ALL SELECT id FROM message LIMIT 1"):
+                raise InboxError(
+                    "there are comments or messages in PostgreSQL already; say it again with --replace, and they are gone"
+                )
+            self.run(f"TRUNCATE {', '.join(table for table in TABLES if table != 'refused')}")
             for table in TABLES:
                 names = [
                     row["name"] for row in source.execute(f"PRAGMA table_info({table})") if row["name"] != "sequence"
                 ]
                 columns, marks = ", ".join(names), ", ".join("?" * len(names))
                 query = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # our own names
+                query += " ON CONFLICT DO NOTHING" if table == "refused" else ""
                 order = "ORDER BY sequence" if table in NUMBERED else ""
                 for row in source.execute(f"SELECT {columns} FROM {table} {order}"):  # noqa: S608  # our own names
                     self._load_row(table, query, row)

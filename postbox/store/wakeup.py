@@ -22,7 +22,7 @@ class Wakeup:
 
         async def wait(_seconds: float) -> None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(quiet):  # wait_for of Python 3.11 can lose a cancellation (bpo-37658)
+                async with asyncio.timeout(quiet):  # wait_for of Python 3.11 can lose a cancellation
                     await event.wait()
             event.clear()
 

@@ -54,7 +54,7 @@ def restore(settings: Settings, *folders: str) -> None:
     for folder in folders or WHAT_A_BACKUP_HOLDS:
         kept = settings.var.parent.parent / "backup" / folder
         if settings.postgresql and folder == "var/inbox":
-            SharedInbox(settings).load(kept / "inbox.sqlite")
+            SharedInbox(settings).load(kept / "inbox.sqlite", may_replace=True)
         else:
             shutil.rmtree(settings.var.parent / folder)
             shutil.copytree(kept, settings.var.parent / folder)

@@ -13,24 +13,29 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from starlette.testclient import TestClient
 
-from contract.manifest import dumps
+from contract.comment import READER_FIELDS
+from contract.manifest import STATUS_FILE, BuildStatus, dumps
 from postbox import doctor
 from postbox.desk.app import application as desk_application
 from postbox.moderation.service import Moderation
 from postbox.privacy import backup
 from postbox.public import app as intake
 from postbox.settings import Settings, read
-from postbox.store import shared_inbox
+from postbox.store import database, shared_inbox
+from postbox.store.database import transaction, wipe
 from postbox.store.handover import Receiver, Sender
+from postbox.store.messages import Messages
 from postbox.store.postgresql import Connection
 from postbox.store.shared_inbox import SharedInbox
 from postbox.store.submissions import Inbox, add_columns
+from postbox.store.subscriptions import Subscriptions
 from postbox.store.unit_of_work import Store
 from tests.support.commands import done, fault
 from tests.support.desk import a_client, send, signed_in
@@ -42,7 +47,7 @@ from tests.support.pages import values
 from tests.support.place import ARTICLE, ROOT
 from tests.support.process import PATIENCE_SECONDS, free_port, listens, wait_until
 from tests.support.proxy import Proxy, proxy
-from tests.support.store import NOW, add
+from tests.support.store import NOW, a_message, add
 
 
 @pytest.fixture
@@ -140,6 +145,15 @@ def test_intakes_count_the_posts_of_a_network_together(two: list[TestClient], de
     assert b"192" not in Inbox.open(desk).connection.execute(buckets).fetchall()[1]["bucket"]
     Inbox.open(desk).run("UPDATE rate SET empty_at = empty_at - 200")
     sent(other, comment="Four.")
+
+
+def test_a_network_is_forgotten_where_nobody_posts_again(two: list[TestClient], desk: Settings) -> None:
+    sent(two[0])
+    inbox = Inbox.open(desk)
+    assert inbox.run("UPDATE rate SET empty_at = 0") == 2
+
+    with TestClient(desk_application(desk)):
+        wait_until(lambda: not inbox.one("SELECT 1 FROM rate"), "the networks are forgotten")
 
 
 def test_while_postgresql_is_away_words_stay_in_the_box_and_then_all_goes_on(
@@ -390,6 +404,7 @@ FORM_OF_ADDRESS = (
     ("postgresql://postbox_intake:secret@127.0.0.1:1/postbox", "start PostgreSQL there, or correct host, database, role or password"),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postbox?sslmode=require", "server does not support SSL, but SSL was required"),
     ("postgresql://postbox_intake:secret@127.1:PORT/postbox", "server does not support SSL, but SSL was required"),
+    ("postgresql://postbox_intake:secret@localhost:PORT/postbox?hostaddr=127.1", "server does not support SSL, but SSL was required"),
     ("postgresql://postbox_nobody:secret@127.0.0.1:PORT/postbox", 'role "postbox_nobody" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/outbox", 'database "outbox" does not exist; start PostgreSQL there, or'),
     ("postgresql://postbox_intake:secret@127.0.0.1:PORT/postgres", "start the desk first, whose role owns the database"),
@@ -440,6 +455,42 @@ def test_what_the_desk_publishes_changes_and_takes_away_reaches_an_intake(desk: 
             assert not file.exists() or copy.read_bytes() == file.read_bytes()
 
 
+@pytest.mark.parametrize("harm", [
+    "LOCK TABLE postbox.comment IN SHARE UPDATE EXCLUSIVE MODE",  # as a vacuum of the server's own does
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postbox_desk'",
+])  # fmt: skip
+def test_what_is_erased_is_not_told_as_a_fault_where_its_place_is_freed_later(
+    desk: Settings, postgresql: Cluster, harm: LiteralString
+) -> None:
+    inbox = Inbox.open(desk, wait_seconds=0.1)
+    id = add(inbox, NOW)
+
+    with transaction(inbox.connection):
+        inbox.forget(id)
+    with postgresql.owner("postbox") as owner, owner.transaction():
+        owner.execute(harm)
+        wipe(inbox.connection)
+
+    assert [revision.body for revision in Inbox.open(desk).revisions(id)] == [""]
+
+
+def test_an_intake_sees_that_the_press_is_alive_where_it_prints_nothing(desk: Settings, tmp_path: Path) -> None:
+    there = replace(desk, content=tmp_path / "copies", var=tmp_path / "copies")
+    sender, receiver = Sender(desk), Receiver(there)
+    told, copy = (settings.site.with_name(STATUS_FILE) for settings in (desk, there))
+    told.write_text(BuildStatus(watching=True).dumps(), "utf-8")
+
+    with closing(Connection(desk.postgresql, wait_seconds=1)) as connection:
+        for time in (1, 2):
+            os.utime(told, (time, time))
+            sender.send(connection)
+            receiver.receive(connection)
+            is_alive = not BuildStatus.load(copy).wrong(copy, datetime.now(UTC))
+            os.utime(copy, (0, 0))
+
+    assert is_alive
+
+
 def backed_up(desk: Settings, folder: Path) -> Path:
     """Write a backup and unpack it; return the folder of its inbox."""
     with (folder / "backup.tar.gz").open("wb+") as file:
@@ -476,6 +527,21 @@ def test_a_backup_is_the_same_on_either_engine_and_comes_back_without_what_was_e
     sent(two[1], comment="After it all.")
 
 
+def test_messages_are_replaced_only_if_one_says_so_and_refused_addresses_never(desk: Settings, tmp_path: Path) -> None:
+    Inbox(tmp_path).connection.close()
+    inbox = Inbox.open(desk)
+    a_message(desk)
+    with transaction(inbox.connection):
+        Subscriptions(inbox).refuse("tom@feet.example")
+
+    refused, kept = fault(desk, "load-inbox", str(tmp_path / "inbox.sqlite")), Messages(inbox).size()
+    told = done(desk, "load-inbox", "--replace", str(tmp_path / "inbox.sqlite"))
+
+    assert "say it again with --replace" in refused
+    assert (kept, Messages(inbox).size(), told) == (1, 0, "comments: 0\n")
+    assert inbox.one("SELECT 1 FROM refused")
+
+
 def test_a_backup_keeps_nobody_who_writes_waiting(
     monkeypatch: pytest.MonkeyPatch, desk: Settings, tmp_path: Path
 ) -> None:
@@ -491,6 +557,35 @@ def test_a_backup_keeps_nobody_who_writes_waiting(
     Inbox.open(desk).copy(tmp_path / "inbox.sqlite")
 
     assert {"0", "1", "2", "3", "4"} <= {revision.body for revision in Inbox(tmp_path).waiting()}
+
+
+def test_a_backup_and_its_way_back_may_take_longer_than_a_statement(
+    monkeypatch: pytest.MonkeyPatch, desk: Settings, tmp_path: Path
+) -> None:
+    add(Inbox.open(desk), NOW)
+    monkeypatch.setattr(database, "STEPS", 1)
+
+    def then_no_time_is_left(copy: sqlite3.Connection) -> None:
+        add_columns(copy)
+        monkeypatch.setattr(database, "STATEMENT_SECONDS", -1)
+
+    monkeypatch.setattr(shared_inbox, "add_columns", then_no_time_is_left)
+    SharedInbox(desk).copy(tmp_path / "inbox.sqlite")
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 5)
+
+    assert SharedInbox(desk).load(tmp_path / "inbox.sqlite", may_replace=True) == 1
+
+
+def test_the_longest_row_that_an_intake_may_write_stops_no_backup(desk: Settings, tmp_path: Path) -> None:
+    id = add(Inbox.open(desk), NOW, key=b"long")
+    add(Inbox.open(desk), NOW, body="Short.", key=b"short")
+    columns = ", ".join(f"{name} = repeat('x', 262144)" for name in (*READER_FIELDS, "reason", "held"))
+    Inbox.open(as_intake(desk)).run(f"UPDATE revision SET {columns} WHERE comment = ?", id)
+
+    Inbox.open(desk).copy(tmp_path / "inbox.sqlite")
+
+    assert SharedInbox(desk).load(tmp_path / "inbox.sqlite", may_replace=True) == 2
+    assert {len(revision.body) for revision in Inbox.open(desk).waiting()} == {262144, len("Short.")}
 
 
 def test_a_row_that_breaks_a_rule_stays_behind_and_the_others_come(desk: Settings, tmp_path: Path) -> None:
