@@ -130,10 +130,11 @@ class Publisher:
 
     # Changes
 
-    def publish(self, key: str, data: bytes, why: str, *, kept: bytes = b"") -> Published:
+    def publish(self, key: str, data: bytes, why: str, *, kept: bytes = b"", number: int | None = None) -> Published:
         """Write the file of a text, or take it away if there is no ``data``, and wait for the press.
 
-        ``kept`` is what stays here as its unfinished copy; one that there was stays as a version.
+        ``kept`` is what stays here as its unfinished copy; one that there was stays as a version. ``number`` is that of the
+        copy that ``data`` was made of: one that was saved since stays as it is, with more to publish.
         """
         texts, before = self._texts, self._status().faults
         with texts.lock:
@@ -153,7 +154,10 @@ class Publisher:
             if why != "published" and working and working.data != old:
                 texts.keep(key, working.data, "replaced", now)
             texts.drop(key)
-            if kept:
+            if working and number not in (None, working.number) and not working.is_deleted:
+                more = _with_lines_of(data, working.data)
+                texts.save(key, more, base=hash_of(data), number=working.number - 1, now=now)
+            elif kept:
                 number = working.number if working else 0
                 texts.save(key, kept, base=hash_of(data), number=number, now=now, is_deleted=why == "deleted")
             self._waiting.add(key)
@@ -289,6 +293,13 @@ class Publisher:
     def _is_of(self, pending: Pending, fault: str, *, is_late: bool) -> bool:
         is_named = self._texts.place(pending.key) in fault
         return is_named or not (is_late or fault[:FAULT_LENGTH] in {known[:FAULT_LENGTH] for known in pending.faults})
+
+
+def _with_lines_of(published: bytes, data: bytes) -> bytes:
+    """Return an unfinished text with the lines that it lacks and got when it was published, for its address stays."""
+    stands, text = read(published), read(data)
+    names = [name for name in ("Id", "Slug", "Date") if stands.field(name.lower()) and not text.field(name.lower())]
+    return edited(data, {name: stands.field(name.lower()) for name in names})
 
 
 def is_new(key: str) -> bool:

@@ -20,6 +20,8 @@ from starlette.testclient import TestClient
 from contract.manifest import STATUS_FILE, BuildStatus
 from postbox.settings import Settings
 from postbox.web import uploads
+from postbox.writing import publisher
+from postbox.writing.publisher import Proof, Publisher
 from postbox.writing.texts import Texts
 from tests.support.desk import a_client, signed_in
 from tests.support.process import wait_until
@@ -205,6 +207,28 @@ def test_two_devices_that_save_at_once_do_not_overwrite_each_other(author: TestC
         )
 
     assert sorted(answers) == [303, 409, 409, 409]
+
+
+def test_words_that_another_device_saves_while_the_proof_is_drawn_are_still_to_be_published(
+    author: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = author.post("/write", data={"kind": "articles"}).headers["location"].removeprefix("/write/")
+    settings.site.with_name(STATUS_FILE).write_text(BuildStatus(watching=True).dumps(), "utf-8")
+    monkeypatch.setattr(publisher, "LIVE_SECONDS", 0.05)
+
+    def prove(of: Publisher, final: str, data: bytes) -> Proof:
+        send(author, key=key, title="Other toes", text="Mine, and more.")
+        return Proof("0" * 64, "articles/toes/index.html")
+
+    monkeypatch.setattr(Publisher, "prove", prove)
+    send(author, "publish", key=key, title="Toes", summary="In short.", text="Mine.")
+
+    file = settings.content / "articles/toes.md"
+    assert b"\n\nMine." in file.read_bytes()
+    shown = form(author.get("/write/articles/toes").text)
+    assert (shown["text"], shown["slug"]) == ("Mine, and more.", "toes")
+    send(author, "publish", key="articles/toes")
+    assert b"\n\nMine, and more." in file.read_bytes()
 
 
 def test_what_cannot_be_undone_any_more_shows_the_text_as_it_is(author: TestClient) -> None:
