@@ -69,7 +69,7 @@ class Publisher:
 
     def __init__(self, texts: Texts, proofs: Path, status: Callable[[], BuildStatus]) -> None:
         self._texts, self._proofs, self._status = texts, proofs, status
-        self._waiting: set[str] = set()  # keys that a thread of this process waits for
+        self._waiting: set[int] = set()  # versions that a thread of this process waits for
 
     # Proofs
 
@@ -149,7 +149,9 @@ class Publisher:
             try:
                 pending = replace(pending, written=texts.put(key, data))
             except OSError:
-                texts.settle(key)
+                texts.settle(key, version)
+                if last:
+                    texts.expect(last)
                 raise
             if why != "published" and working and working.data != old:
                 texts.keep(key, working.data, "replaced", now)
@@ -160,12 +162,12 @@ class Publisher:
             elif kept:
                 number = working.number if working else 0
                 texts.save(key, kept, base=hash_of(data), number=number, now=now, is_deleted=why == "deleted")
-            self._waiting.add(key)
+            self._waiting.add(version)
         try:
             done = self._wait(pending)
             self._settle(pending, done)
         finally:
-            self._waiting.discard(key)
+            self._waiting.discard(version)
         return done
 
     def catch_up(self) -> None:
@@ -173,10 +175,10 @@ class Publisher:
         for key in self._texts.pending():
             with self._texts.lock:
                 pending = self._texts.pending().get(key)
-                if not pending or key in self._waiting:
+                if not pending or pending.version in self._waiting:
                     continue
                 if hash_of(self._texts.file(key)) != pending.hash:  # not yet when the process ended, or another since
-                    self._texts.settle(key)
+                    self._texts.settle(key, pending.version)
                     continue
                 self._keep_whole(pending)
                 if done := self._told(pending):
@@ -196,18 +198,23 @@ class Publisher:
         """Put the old bytes back if the site does not build with the new ones; what has not been told is still waited for."""
         key, texts, now = pending.key, self._texts, datetime.now(UTC)
         with texts.lock:
+            made, last = texts.version(key, pending.version), texts.pending().get(key, pending)
+            if (
+                done.state == "live" and last.version > pending.version
+            ):  # what is live now is what the later one falls back to
+                texts.expect(replace(last, old=made.data if made and pending.hash else b""))
             if done.state == "back" and hash_of(texts.file(key)) == pending.hash:
-                made, working = texts.version(key, pending.version), texts.working(key)
-                texts.put(key, pending.old)
-                texts.keep(key, pending.old or (made.data if made else b""), "undone", now)
+                working = texts.working(key)
+                texts.put(key, last.old)
+                texts.keep(key, last.old or (made.data if made else b""), "undone", now)
                 texts.drop(key)
                 unfinished = working or made  # what was written on it since is more than what was published
                 if unfinished and pending.hash and key != FACTS_FILE:  # the facts have no unfinished copy
                     number = working.number if working else 0
-                    texts.save(key, unfinished.data, base=hash_of(pending.old), number=number, now=now)
+                    texts.save(key, unfinished.data, base=hash_of(last.old), number=number, now=now)
                 log.event("a text was put back, for the site did not build with it", version=pending.version)
             if done.state in ("live", "back"):
-                texts.settle(key)
+                texts.settle(key, pending.version)
 
     def undo(self, key: str, id: int) -> Published:
         """Take a change back, if it is the last.

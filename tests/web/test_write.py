@@ -323,6 +323,31 @@ def test_what_was_written_since_stays_where_the_press_refuses_later(author: Test
     assert send(author, text="Mine, and more still.").status_code == 303
 
 
+def test_what_the_press_has_shown_is_what_a_later_change_falls_back_to(author: TestClient, settings: Settings) -> None:
+    file, texts, told = (
+        settings.content / f"{KEY}.md",
+        Texts(settings.content, settings.desk),
+        [BuildStatus(watching=True)],
+    )
+    both = Publisher(texts, settings.proofs, lambda: told[0])
+    first, second = FILE.replace(b"Some", b"My"), FILE.replace(b"Some", b"No")
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(both.publish, KEY, first, "published")
+        wait_until(lambda: file.read_bytes() == first, "the first is written")
+        between = datetime.now(UTC).isoformat(timespec="microseconds")
+        two = pool.submit(both.publish, KEY, second, "published")
+        wait_until(lambda: file.read_bytes() == second, "the second is written")
+
+        told[0] = BuildStatus(watching=True, built=between, finished=between)
+        assert one.result(10).state == "live"
+        assert [row.old for row in texts.pending().values()] == [first]
+        after = datetime.now(UTC).isoformat(timespec="microseconds")
+        told[0] = BuildStatus(watching=True, failed=after, faults=[f"content/{KEY}.md:9: no"])
+
+        assert two.result(10).state == "back"
+    assert (file.read_bytes(), texts.pending()) == (first, {})
+
+
 def test_a_text_that_is_linked_stays_until_the_link_is_gone(author: TestClient, settings: Settings) -> None:
     linker = settings.content / "articles/linker.md"
     linker.write_bytes(
