@@ -8,8 +8,9 @@ import io
 import logging
 import struct
 from importlib.metadata import version
+from typing import Any
 
-RECIPE = f"1 pikepdf {version('pikepdf')}".encode()
+RECIPE = f"2 pikepdf {version('pikepdf')}".encode()
 ICON = b"\0\0\1\0"  # a favicon.ico, which is no photograph
 # Boxes of a movie (ISO/IEC 14496-12): those that one begins with, those that hold others, what is said about it,
 # and those with its dates behind four bytes of flags.
@@ -66,14 +67,24 @@ def _clean_pdf(data: bytes) -> bytes | None:
                 for key in ("/Metadata", "/PieceInfo"):
                     if key in part:
                         del part[key]
-                if isinstance(part, pikepdf.Stream) and part.get("/Filter") == "/DCTDecode":
-                    parms = part.get("/DecodeParms")
+                filters = _alone_or_listed(part.get("/Filter"))
+                if isinstance(part, pikepdf.Stream) and "/DCTDecode" in filters:
+                    if len(filters) > 1:  # a photograph that is packed once more
+                        return None
+                    [parms, *_] = _alone_or_listed(part.get("/DecodeParms"))
                     kept = parms if isinstance(parms, pikepdf.Dictionary) else None
                     part.write(_bare_jpeg(part.read_raw_bytes()), filter=pikepdf.Name.DCTDecode, decode_parms=kept)
             pdf.save(made, deterministic_id=True, fix_metadata_version=False)
     except Exception:  # broken, or locked by a password; of what is odd in one the library raises almost anything
         return None
     return made.getvalue()
+
+
+def _alone_or_listed(entry: Any) -> list[Any]:
+    """Return the entries of a stream that may stand alone or in an array (ISO 32000-1, table 5)."""
+    import pikepdf
+
+    return [*entry] if isinstance(entry, pikepdf.Array) and len(entry) else [entry]
 
 
 def _bare_jpeg(data: bytes) -> bytes:

@@ -131,7 +131,7 @@ def test_a_file_of_the_root_is_linked_to_where_it_goes(place: Place) -> None:
 # What a file says of its maker
 
 
-def a_pdf(path: Path) -> None:
+def a_pdf(path: Path, *, is_listed: bool = False) -> None:
     """Write a PDF with an author, a title, XMP, and a photograph that says where it was taken."""
     exif = Image.Exif()
     exif[0x010E] = SECRET.decode()
@@ -143,6 +143,8 @@ def a_pdf(path: Path) -> None:
     pdf.Root["/Metadata"] = pdf.make_stream(SECRET, Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML)
     image = pdf.make_stream(photograph.getvalue(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image)
     image.write(photograph.getvalue(), filter=pikepdf.Name.DCTDecode)
+    if is_listed:
+        image["/Filter"], image["/DecodeParms"] = pikepdf.Array([pikepdf.Name.DCTDecode]), pikepdf.Array([None])
     pdf.pages[0]["/Resources"] = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Photo=image))
     path.parent.mkdir(exist_ok=True)
     pdf.save(path, fix_metadata_version=False)
@@ -150,7 +152,7 @@ def a_pdf(path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["files/", "extra/"])
 def test_a_pdf_keeps_its_title_and_nothing_else_that_is_said_about_it(place: Place, folder: str) -> None:
-    a_pdf(place.folder / f"content/{folder}plan.pdf")
+    a_pdf(place.folder / f"content/{folder}plan.pdf", is_listed=folder == "extra/")
     place.article("second", text=f"[The plan]({{static}}/{folder}plan.pdf)")
 
     place.build()
@@ -236,6 +238,9 @@ def test_what_cannot_be_cleaned_is_published_and_told(place: Place, capfd: pytes
     place.write("files/plan.docx", "").write_bytes(b"PK\x03\x04\0\xff")
     place.write("extra/locked.pdf", "%PDF-1.4\n")
     place.write("extra/favicon.ico", "").write_bytes(b"\0\0\1\0\1\0\xff")
+    packed = pikepdf.new()
+    packed.Root["/Photo"] = packed.make_stream(b"x", Filter=[pikepdf.Name.ASCIIHexDecode, pikepdf.Name.DCTDecode])
+    packed.save(place.folder / "content/extra/packed.pdf")
     place.article("second", text="[The plan]({static}/files/plan.docx)")
 
     place.build()
@@ -245,6 +250,7 @@ def test_what_cannot_be_cleaned_is_published_and_told(place: Place, capfd: pytes
     assert [re.sub(r"\S*content/", "", line.partition(" is published with")[0]) for line in told] == [
         "articles/second.md:7: files/plan.docx",
         "extra/locked.pdf: extra/locked.pdf",
+        "extra/packed.pdf: extra/packed.pdf",
     ]
 
 
