@@ -86,9 +86,10 @@ class Publisher:
             raise TextError(NO_PRESS)
         if len(list(asked.parent.glob("*.json"))) > ASKED_MOST:
             raise TextError("Too many pages wait to be drawn. Try again in a minute; your words are kept.")
-        made.unlink(missing_ok=True)  # what it links to may have changed since
         request = json.dumps({"path": path, "text": data.decode("utf-8-sig")})
-        atomic.write(asked, request.encode(), is_durable=False)
+        with self._texts.lock:  # one who asks for the same writes the same draft
+            made.unlink(missing_ok=True)  # what it links to may have changed since
+            atomic.write(asked, request.encode(), is_durable=False)
         end = time.monotonic() + PROOF_SECONDS
         while time.monotonic() < end:
             if proof := self._read(made, name):
