@@ -143,6 +143,7 @@ UNSAVED: dict[str, tuple[bytes, dict[str, str], int, str, str]] = {
     "cut off": (a_body()[:-60], {}, 400, "did not arrive whole", "An hour's work."),
     "no UTF-8": (a_body(b"An h\xffur."), {}, 400, "did not arrive as they were typed", "An h\ufffdur."),
     "too many fields": (a_body(b"Mine.", *[a_part("x", b"")] * 40), {}, 400, "more than 40 fields", "Mine."),
+    "too many files": (a_body(b"Mine.", *[A_FILE % b""] * 40), {}, 400, "more than 40 fields", "Mine."),
 }  # fmt: skip
 
 
