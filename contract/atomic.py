@@ -23,7 +23,8 @@ def write(path: Path, data: bytes | None, *, is_durable: bool = True) -> datetim
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
             with suppress(FileNotFoundError):
-                os.fchmod(descriptor, stat.S_IMODE(path.lstat().st_mode))
+                if stat.S_ISREG(mode := path.lstat().st_mode):  # a link has every right
+                    os.fchmod(descriptor, stat.S_IMODE(mode))
             file.write(data)
             if is_durable:
                 file.flush()

@@ -8,13 +8,15 @@ import io
 import logging
 import struct
 from importlib.metadata import version
+from typing import Any
 
-RECIPE = f"1 pikepdf {version('pikepdf')}".encode()
+RECIPE = f"3 pikepdf {version('pikepdf')}".encode()
 ICON = b"\0\0\1\0"  # a favicon.ico, which is no photograph
 # Boxes of a movie (ISO/IEC 14496-12): those that one begins with, those that hold others, what is said about it,
 # and those with its dates behind four bytes of flags.
 FIRST = {b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip"}
-BOXES, SAID, DATED = {b"moov", b"trak", b"mdia"}, {b"udta", b"meta", b"uuid"}, {b"mvhd", b"tkhd", b"mdhd"}
+BOXES, DATED = {b"moov", b"trak", b"mdia", b"moof", b"traf"}, {b"mvhd", b"tkhd", b"mdhd"}
+SAID = {b"udta", b"meta", b"uuid", b"free", b"skip"}  # free places may hold what an editor took out
 # Segments of a JPEG (ITU-T T.81, annex B): APP1 has Exif and XMP, APP13 IPTC, COM a comment; after SOS come the pixels.
 JPEG_SAID, JPEG_PIXELS = {0xE1, 0xED, 0xFE}, 0xDA
 
@@ -38,7 +40,7 @@ def clean(name: str, data: bytes) -> bytes | None:
         _clean_movie(movie, 0, len(movie), name)
         return bytes(movie)
     if data.startswith(b"ID3") or name.lower().endswith(".mp3"):
-        return _clean_mp3(data)
+        return _clean_mp3(data, name)
     return data if data.startswith(ICON) or _is_text(data) else None
 
 
@@ -66,14 +68,24 @@ def _clean_pdf(data: bytes) -> bytes | None:
                 for key in ("/Metadata", "/PieceInfo"):
                     if key in part:
                         del part[key]
-                if isinstance(part, pikepdf.Stream) and part.get("/Filter") == "/DCTDecode":
-                    parms = part.get("/DecodeParms")
+                filters = _alone_or_listed(part.get("/Filter"))
+                if isinstance(part, pikepdf.Stream) and "/DCTDecode" in filters:
+                    if len(filters) > 1:  # a photograph that is packed once more
+                        return None
+                    [parms, *_] = _alone_or_listed(part.get("/DecodeParms"))
                     kept = parms if isinstance(parms, pikepdf.Dictionary) else None
                     part.write(_bare_jpeg(part.read_raw_bytes()), filter=pikepdf.Name.DCTDecode, decode_parms=kept)
             pdf.save(made, deterministic_id=True, fix_metadata_version=False)
     except Exception:  # broken, or locked by a password; of what is odd in one the library raises almost anything
         return None
     return made.getvalue()
+
+
+def _alone_or_listed(entry: Any) -> list[Any]:
+    """Return the entries of a stream that may stand alone or in an array (ISO 32000-1, table 5)."""
+    import pikepdf
+
+    return [*entry] if isinstance(entry, pikepdf.Array) and len(entry) else [entry]
 
 
 def _bare_jpeg(data: bytes) -> bytes:
@@ -110,9 +122,16 @@ def _clean_movie(data: bytearray, start: int, end: int, place: str) -> None:
         start = stop
 
 
-def _clean_mp3(data: bytes) -> bytes:
-    """Return an MP3 without its ID3 tags (id3.org: ID3v2.4.0, section 3.1; ID3v1)."""
+def _clean_mp3(data: bytes, place: str) -> bytes:
+    """Return an MP3 without its tags (id3.org: ID3v2.4.0, section 3.1; ID3v1; hydrogenaud.io: APEv2, whose footer tells its size)."""
     while data.startswith(b"ID3") and len(data) > 10:
         size = sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
         data = data[10 + size + (10 if data[5] & 0x10 else 0) :]
-    return data[:-128] if data[-128:-125] == b"TAG" else data
+    data = data[:-128] if data[-128:-125] == b"TAG" else data
+    if data[-32:-24] == b"APETAGEX":
+        size, _, flags = struct.unpack_from("<III", data, len(data) - 20)
+        size += 32 if flags >> 31 else 0  # it has a header too
+        if not 32 <= size <= len(data):
+            raise FileError(f"{place} is broken; save it again")
+        data = data[:-size]
+    return data

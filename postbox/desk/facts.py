@@ -86,6 +86,9 @@ def _undo(desk: DeskRequest, data: bytes) -> Response:
         done = desk.publisher.undo(FILE, parse_int(desk.form.get("version", "")))
     except TextError as error:
         return _page(desk, data, Draft(_values(data), {"": str(error)}, status=409))
+    if done.state == "back":
+        told = f"Not undone: the site could not be built with it. {' '.join(done.faults)[:600]}"
+        return _page(desk, data, Draft(_values(data), {"": told}, status=409))
     return desk.redirect(f"/details?flash={'undone' if done.state == 'live' else done.state}")
 
 

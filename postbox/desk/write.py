@@ -331,7 +331,7 @@ def _publish(desk: DeskRequest, view: View, key: str, data: bytes) -> Response:
         return _page(desk, view)
     if key != view.key:
         desk.texts.rename(view.key, key)
-    return _done(desk, key, desk.publisher.publish(key, data, "published"))
+    return _done(desk, key, desk.publisher.publish(key, data, "published", number=view.number))
 
 
 def _change_file(desk: DeskRequest, key: str, action: str) -> Response:

@@ -161,14 +161,19 @@ class _Parts:
     def _end(self) -> None:
         if b"filename" in self._disposition:
             self._upload.file = self._upload.file or bytes(self._body)
+            self._count_part()
         else:
             self._keep(self._disposition.get(b"name", b""), bytes(self._body))
         self._body = bytearray()
 
-    def _keep(self, name: bytes, value: bytes) -> None:
+    def _count_part(self) -> None:
         self._count += 1
-        if self._count > PARTS:
+        if self.is_full:
             self.refuse(400, f"The form had more than {PARTS} fields.")
+
+    def _keep(self, name: bytes, value: bytes) -> None:
+        self._count_part()
+        if self.is_full:
             return
         try:
             text = value.decode()

@@ -69,7 +69,7 @@ class Publisher:
 
     def __init__(self, texts: Texts, proofs: Path, status: Callable[[], BuildStatus]) -> None:
         self._texts, self._proofs, self._status = texts, proofs, status
-        self._waiting: set[str] = set()  # keys that a thread of this process waits for
+        self._waiting: set[int] = set()  # versions that a thread of this process waits for
 
     # Proofs
 
@@ -86,9 +86,10 @@ class Publisher:
             raise TextError(NO_PRESS)
         if len(list(asked.parent.glob("*.json"))) > ASKED_MOST:
             raise TextError("Too many pages wait to be drawn. Try again in a minute; your words are kept.")
-        made.unlink(missing_ok=True)  # what it links to may have changed since
         request = json.dumps({"path": path, "text": data.decode("utf-8-sig")})
-        atomic.write(asked, request.encode(), is_durable=False)
+        with self._texts.lock:  # one who asks for the same writes the same draft
+            made.unlink(missing_ok=True)  # what it links to may have changed since
+            atomic.write(asked, request.encode(), is_durable=False)
         end = time.monotonic() + PROOF_SECONDS
         while time.monotonic() < end:
             if proof := self._read(made, name):
@@ -130,10 +131,11 @@ class Publisher:
 
     # Changes
 
-    def publish(self, key: str, data: bytes, why: str, *, kept: bytes = b"") -> Published:
+    def publish(self, key: str, data: bytes, why: str, *, kept: bytes = b"", number: int | None = None) -> Published:
         """Write the file of a text, or take it away if there is no ``data``, and wait for the press.
 
-        ``kept`` is what stays here as its unfinished copy; one that there was stays as a version.
+        ``kept`` is what stays here as its unfinished copy; one that there was stays as a version. ``number`` is that of the
+        copy that ``data`` was made of: one that was saved since stays as it is, with more to publish.
         """
         texts, before = self._texts, self._status().faults
         with texts.lock:
@@ -148,20 +150,25 @@ class Publisher:
             try:
                 pending = replace(pending, written=texts.put(key, data))
             except OSError:
-                texts.settle(key)
+                texts.settle(key, version)
+                if last:
+                    texts.expect(last)
                 raise
             if why != "published" and working and working.data != old:
                 texts.keep(key, working.data, "replaced", now)
             texts.drop(key)
-            if kept:
+            if working and number not in (None, working.number) and not working.is_deleted:
+                more = _with_lines_of(data, working.data)
+                texts.save(key, more, base=hash_of(data), number=working.number - 1, now=now)
+            elif kept:
                 number = working.number if working else 0
                 texts.save(key, kept, base=hash_of(data), number=number, now=now, is_deleted=why == "deleted")
-            self._waiting.add(key)
+            self._waiting.add(version)
         try:
             done = self._wait(pending)
             self._settle(pending, done)
         finally:
-            self._waiting.discard(key)
+            self._waiting.discard(version)
         return done
 
     def catch_up(self) -> None:
@@ -169,10 +176,10 @@ class Publisher:
         for key in self._texts.pending():
             with self._texts.lock:
                 pending = self._texts.pending().get(key)
-                if not pending or key in self._waiting:
+                if not pending or pending.version in self._waiting:
                     continue
                 if hash_of(self._texts.file(key)) != pending.hash:  # not yet when the process ended, or another since
-                    self._texts.settle(key)
+                    self._texts.settle(key, pending.version)
                     continue
                 self._keep_whole(pending)
                 if done := self._told(pending):
@@ -192,18 +199,23 @@ class Publisher:
         """Put the old bytes back if the site does not build with the new ones; what has not been told is still waited for."""
         key, texts, now = pending.key, self._texts, datetime.now(UTC)
         with texts.lock:
+            made, last = texts.version(key, pending.version), texts.pending().get(key, pending)
+            if (
+                done.state == "live" and last.version > pending.version
+            ):  # what is live now is what the later one falls back to
+                texts.expect(replace(last, old=made.data if made and pending.hash else b""))
             if done.state == "back" and hash_of(texts.file(key)) == pending.hash:
-                made, working = texts.version(key, pending.version), texts.working(key)
-                texts.put(key, pending.old)
-                texts.keep(key, pending.old or (made.data if made else b""), "undone", now)
+                working = texts.working(key)
+                texts.put(key, last.old)
+                texts.keep(key, last.old or (made.data if made else b""), "undone", now)
                 texts.drop(key)
                 unfinished = working or made  # what was written on it since is more than what was published
                 if unfinished and pending.hash and key != FACTS_FILE:  # the facts have no unfinished copy
                     number = working.number if working else 0
-                    texts.save(key, unfinished.data, base=hash_of(pending.old), number=number, now=now)
+                    texts.save(key, unfinished.data, base=hash_of(last.old), number=number, now=now)
                 log.event("a text was put back, for the site did not build with it", version=pending.version)
             if done.state in ("live", "back"):
-                texts.settle(key)
+                texts.settle(key, pending.version)
 
     def undo(self, key: str, id: int) -> Published:
         """Take a change back, if it is the last.
@@ -289,6 +301,13 @@ class Publisher:
     def _is_of(self, pending: Pending, fault: str, *, is_late: bool) -> bool:
         is_named = self._texts.place(pending.key) in fault
         return is_named or not (is_late or fault[:FAULT_LENGTH] in {known[:FAULT_LENGTH] for known in pending.faults})
+
+
+def _with_lines_of(published: bytes, data: bytes) -> bytes:
+    """Return an unfinished text with the lines that it lacks and got when it was published, for its address stays."""
+    stands, text = read(published), read(data)
+    names = [name for name in ("Id", "Slug", "Date") if stands.field(name.lower()) and not text.field(name.lower())]
+    return edited(data, {name: stands.field(name.lower()) for name in names})
 
 
 def is_new(key: str) -> bool:

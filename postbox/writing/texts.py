@@ -285,10 +285,10 @@ class Texts:
         }
         return {row["key"]: Pending(**dict(row) | made[row["key"]]) for row in rows}
 
-    def settle(self, key: str) -> None:
-        """Forget that a file was written; the press has told of it, or it was not."""
+    def settle(self, key: str, version: int) -> None:
+        """Forget that a version was written to a file; the press has told of it, or it was not. A later one stays."""
         with self.change() as connection:
-            connection.execute("DELETE FROM pending WHERE key = ?", (key,))
+            connection.execute("DELETE FROM pending WHERE key = ? AND version = ?", (key, version))
 
     def _working(self, condition: str, *values: object) -> Iterator[WorkingCopy]:
         with self.lock:

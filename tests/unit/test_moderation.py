@@ -126,11 +126,13 @@ def test_a_crash_at_any_step_is_repaired_at_the_next_start_once(
 def test_a_file_appears_whole_and_leaves_no_draft_behind(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/.b.md.new").symlink_to("elsewhere")  # as nobody but an enemy leaves one
+    (tmp_path / "a/b.md").symlink_to("elsewhere")
 
     atomic.write(tmp_path / "a" / "b.md", "Words\r\nand “quotes”\n".encode())
 
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.md"]
     assert (tmp_path / "a" / "b.md").read_bytes() == "Words\r\nand “quotes”\n".encode()
+    assert (tmp_path / "a" / "b.md").lstat().st_mode & 0o111 == 0
 
 
 # A change

@@ -111,6 +111,21 @@ def test_a_fault_from_before_takes_back_nothing_that_may_mend_it(
     assert facts.loads((settings.content / "site.toml").read_bytes())["role"] == "Coach"
 
 
+def test_an_undo_that_the_press_refuses_says_why(david: TestClient, settings: Settings) -> None:
+    form, path = fields(david.get("/details").text), settings.content / "site.toml"
+    status, later = settings.site.with_name("press.json"), "2099-01-01T00:00:00.000000+00:00"
+    status.write_text(BuildStatus(watching=True, built=later, finished=later).dumps(), "utf-8")
+    answer = david.post("/details", data=form | {"role": "Coach", "action": "publish"}, follow_redirects=False)
+    before, version = path.read_bytes(), answer.headers["location"].partition("undo=")[2]
+    told = BuildStatus(watching=True, failed=later, faults=["content/site.toml:1: no"])
+    status.write_text(told.dumps(), "utf-8")
+
+    answer = david.post("/details", data={"version": version, "action": "undo"})
+
+    assert (answer.status_code, path.read_bytes()) == (409, before)
+    assert "Not undone: the site could not be built with it. content/site.toml:1: no" in answer.text
+
+
 def test_a_photograph_is_taken_and_a_change_is_undone_and_brought_back(david: TestClient, settings: Settings) -> None:
     form, path = fields(david.get("/details").text), settings.content / "site.toml"
     before, words = path.read_bytes(), {"role": "Coach", "action": "publish"}

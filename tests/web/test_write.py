@@ -20,6 +20,8 @@ from starlette.testclient import TestClient
 from contract.manifest import STATUS_FILE, BuildStatus
 from postbox.settings import Settings
 from postbox.web import uploads
+from postbox.writing import publisher
+from postbox.writing.publisher import Proof, Publisher
 from postbox.writing.texts import Texts
 from tests.support.desk import a_client, signed_in
 from tests.support.process import wait_until
@@ -141,6 +143,7 @@ UNSAVED: dict[str, tuple[bytes, dict[str, str], int, str, str]] = {
     "cut off": (a_body()[:-60], {}, 400, "did not arrive whole", "An hour's work."),
     "no UTF-8": (a_body(b"An h\xffur."), {}, 400, "did not arrive as they were typed", "An h\ufffdur."),
     "too many fields": (a_body(b"Mine.", *[a_part("x", b"")] * 40), {}, 400, "more than 40 fields", "Mine."),
+    "too many files": (a_body(b"Mine.", *[A_FILE % b""] * 40), {}, 400, "more than 40 fields", "Mine."),
 }  # fmt: skip
 
 
@@ -205,6 +208,28 @@ def test_two_devices_that_save_at_once_do_not_overwrite_each_other(author: TestC
         )
 
     assert sorted(answers) == [303, 409, 409, 409]
+
+
+def test_words_that_another_device_saves_while_the_proof_is_drawn_are_still_to_be_published(
+    author: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = author.post("/write", data={"kind": "articles"}).headers["location"].removeprefix("/write/")
+    settings.site.with_name(STATUS_FILE).write_text(BuildStatus(watching=True).dumps(), "utf-8")
+    monkeypatch.setattr(publisher, "LIVE_SECONDS", 0.05)
+
+    def prove(of: Publisher, final: str, data: bytes) -> Proof:
+        send(author, key=key, title="Other toes", text="Mine, and more.")
+        return Proof("0" * 64, "articles/toes/index.html")
+
+    monkeypatch.setattr(Publisher, "prove", prove)
+    send(author, "publish", key=key, title="Toes", summary="In short.", text="Mine.")
+
+    file = settings.content / "articles/toes.md"
+    assert b"\n\nMine." in file.read_bytes()
+    shown = form(author.get("/write/articles/toes").text)
+    assert (shown["text"], shown["slug"]) == ("Mine, and more.", "toes")
+    send(author, "publish", key="articles/toes")
+    assert b"\n\nMine, and more." in file.read_bytes()
 
 
 def test_what_cannot_be_undone_any_more_shows_the_text_as_it_is(author: TestClient) -> None:
@@ -297,6 +322,31 @@ def test_what_was_written_since_stays_where_the_press_refuses_later(author: Test
     wait_until(lambda: not Texts(settings.content, settings.desk).pending(), "that is settled")
     assert form(author.get(f"/write/{KEY}").text)["text"] == "Mine, and more."
     assert send(author, text="Mine, and more still.").status_code == 303
+
+
+def test_what_the_press_has_shown_is_what_a_later_change_falls_back_to(author: TestClient, settings: Settings) -> None:
+    file, texts, told = (
+        settings.content / f"{KEY}.md",
+        Texts(settings.content, settings.desk),
+        [BuildStatus(watching=True)],
+    )
+    both = Publisher(texts, settings.proofs, lambda: told[0])
+    first, second = FILE.replace(b"Some", b"My"), FILE.replace(b"Some", b"No")
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(both.publish, KEY, first, "published")
+        wait_until(lambda: file.read_bytes() == first, "the first is written")
+        between = datetime.now(UTC).isoformat(timespec="microseconds")
+        two = pool.submit(both.publish, KEY, second, "published")
+        wait_until(lambda: file.read_bytes() == second, "the second is written")
+
+        told[0] = BuildStatus(watching=True, built=between, finished=between)
+        assert one.result(10).state == "live"
+        assert [row.old for row in texts.pending().values()] == [first]
+        after = datetime.now(UTC).isoformat(timespec="microseconds")
+        told[0] = BuildStatus(watching=True, failed=after, faults=[f"content/{KEY}.md:9: no"])
+
+        assert two.result(10).state == "back"
+    assert (file.read_bytes(), texts.pending()) == (first, {})
 
 
 def test_a_text_that_is_linked_stays_until_the_link_is_gone(author: TestClient, settings: Settings) -> None:
