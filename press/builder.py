@@ -158,7 +158,8 @@ class Builder:
             made = set(files_below(Path(staging)))
             for file in made - pages.records.keys():
                 pages.read(file, Path(staging, file))
-            refuse(_dead(settings, pages.links, pages, made | pages.files))
+            if not content:  # texts that were right may lead to a comment that has gone since
+                refuse(_dead(settings, pages.links, pages, made | pages.files))
             move(Path(staging), output, pages.files)
             pages.settle(made)
             told = {path.name: path for path in Path(staged).iterdir()}

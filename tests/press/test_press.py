@@ -532,6 +532,18 @@ def test_a_comment_that_an_article_links_to_is_off_the_page_all_the_same(press: 
     assert "second.md:7: link to /articles/big-toe-and-glutes/#comment-abcd" in state(place).faults[0]
 
 
+def test_a_comment_that_an_article_links_to_is_off_the_page_after_a_start_too(place: Place) -> None:
+    comment = place.comment(a_comment())
+    place.article("second", text="As [Tom](/articles/big-toe-and-glutes/#comment-abcd) says.")
+    place.build()
+    comment.unlink()
+
+    with pytest.raises(BuildError, match=r"second\.md:7: link to /articles/big-toe-and-glutes/#comment-abcd"):
+        place.build()
+
+    assert "comment-abcd" not in place.page(f"/{ARTICLE}")
+
+
 # By itself
 
 
