@@ -558,6 +558,24 @@ def test_it_wakes_when_an_article_falls_due_and_when_a_conversation_closes(place
         wait_for(lambda: "This conversation is closed." in place.page("/articles/closing/"))
 
 
+def test_what_falls_due_while_a_build_reads_the_texts_appears_with_the_next(
+    press: Noted, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    place.article("due", Date=(now - hour).isoformat(timespec="seconds"))
+    times = [now - 2 * hour]
+    with monkeypatch.context() as patched:
+        patched.setattr("press.plugin.facts.now_in", lambda _: times[-1])
+        patched.setattr("press.plugin.checks.check_ids", lambda _: times.append(now))
+        running = warm(press, place)
+        assert not (place.output / "articles/due").exists()
+
+    running.turn(set())
+
+    assert (place.output / "articles/due/index.html").exists()
+    assert press.due is None
+
+
 @pytest.mark.slow
 def test_what_falls_due_broken_is_told_once_and_comes_when_it_is_mended(place: Place) -> None:
     moment = datetime.now(UTC) + timedelta(seconds=2)
