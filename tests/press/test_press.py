@@ -28,6 +28,7 @@ from contract.manifest import BuildStatus as State
 from press.builder import Builder
 from press.errors import BuildError
 from press.incremental.cache import Cache
+from press.incremental.comments import words_key
 from press.plugin.hooks import INTERNALS
 from press.plugin.reader import MarkdownReader
 from press.plugin.run import run
@@ -667,6 +668,19 @@ def test_no_words_of_a_comment_are_in_the_cache(press: Noted, place: Place) -> N
 
     assert "in <em>confidence" in place.page(f"/{ARTICLE}")
     assert b"confidence" not in cache.read_bytes()
+
+
+def test_not_even_the_key_of_words_that_have_gone_stays_in_the_cache(press: Noted, place: Place) -> None:
+    cache, key = place.folder / "var/press/cache", words_key(a_comment().body)
+    comment = place.comment(a_comment())
+    running = warm(press, place)
+    assert key in cache.read_bytes()
+
+    comment.unlink()
+    running.turn({comment})
+    settle(running)
+
+    assert key not in cache.read_bytes()
 
 
 # Pelican
