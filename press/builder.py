@@ -96,7 +96,7 @@ class Builder:
         self._sources: dict[str, bytes] = self._cache.state.get("sources", {})
         self._pages: Pages | None = None
         self._articles: dict[str, Article] = {}
-        self._has_lost_ids = self._has_news = False
+        self._has_lost_ids = self._has_lost_words = self._has_news = False
         self._printed = set(self._conversations.keys)  # of the words on the pages
 
     def build_all(self) -> None:
@@ -158,7 +158,8 @@ class Builder:
             made = set(files_below(Path(staging)))
             for file in made - pages.records.keys():
                 pages.read(file, Path(staging, file))
-            refuse(_dead(settings, pages.links, pages, made | pages.files))
+            if not content:  # texts that were right may lead to a comment that has gone since
+                refuse(_dead(settings, pages.links, pages, made | pages.files))
             move(Path(staging), output, pages.files)
             pages.settle(made)
             told = {path.name: path for path in Path(staged).iterdir()}
@@ -207,11 +208,13 @@ class Builder:
 
     def look(self, folder: str = "") -> set[str]:
         """Read the comments of one folder again, or all; return the articles in whose pages something has changed."""
+        before = self._keys_of(folder)
         if folder:
             looked_at = self._conversations.refresh(folder)
         else:
             self._conversations.scan()
             looked_at = set(self._articles)
+        self._has_lost_words |= bool(before - self._keys_of(folder))
         changed = set()
         for id in looked_at & self._articles.keys():
             article, conversation = self._articles[id], self._conversations[id]
@@ -220,6 +223,16 @@ class Builder:
                 self._good.forget(article)
                 changed.add(id)
         return changed
+
+    def _keys_of(self, folder: str) -> set[bytes]:
+        conversations = self._conversations
+        return set(conversations[folder].known.keys if folder else conversations.keys)
+
+    def forget(self) -> None:
+        """Delete the keys of words that have gone from the cache."""
+        if self._has_lost_words and self._pages:
+            with contextlib.suppress(OSError):  # on a full disk; it is tried again
+                self._save()
 
     @property
     def problems(self) -> list[str]:
@@ -374,7 +387,7 @@ class Builder:
         }
         self._cache.save()
         self._cache.state = {}
-        self._has_news = False
+        self._has_news = self._has_lost_words = False
 
 
 def _stamps(settings: dict[str, Any], names: Iterable[str]) -> dict[str, Stamp | None]:

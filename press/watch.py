@@ -170,6 +170,8 @@ class Watcher:
         if self._is_unfinished and not self.is_busy:
             self._is_unfinished, self._live = False, []
             self._finish()
+        if not self.is_busy:
+            self._builder.forget()
         if self._push:
             is_quiet = not self.is_busy and time.monotonic() - self._last >= PUSH_PAUSE
             if ended := self._push.turn(self._builder.state, is_quiet=is_quiet):

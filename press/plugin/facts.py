@@ -114,9 +114,12 @@ def site_of(generator: Generator, listed: list[Article], shown: list[Article]) -
     )
 
 
-def due(contents: Iterable[Content], now: datetime) -> datetime | None:
-    """Return when the site changes by itself: an article or a page is published, or a conversation closes."""
-    times = [time for c in contents for time in (c.appears, getattr(c, "closes", None)) if time and time > now]
+def due(contents: Iterable[Content]) -> datetime | None:
+    """Return when the site changes by itself: a text that is held back appears, or an open conversation closes.
+
+    It is past already for what falls due during the build, which took it as it was before.
+    """
+    times = [time for c in contents for time in (c.appears, getattr(c, "is_open", False) and c.closes) if time]
     return min(times, default=None)
 
 

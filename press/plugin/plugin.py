@@ -194,7 +194,7 @@ def _add_facts(generators: list[Generator]) -> None:
     context["site"] = facts.site_of(generator, listed, visible)
     held_back = [*drafts, *draft_pages]
     context["held_back"] = sorted((checks.source(content), facts.until(content)) for content in held_back)
-    context["due"] = facts.due([*visible, *held_back], facts.now_in(settings))
+    context["due"] = facts.due([*visible, *held_back])
     context["drafts"] = drafts if settings["PREVIEW"] else []  # not even a template sees them
     context["conversations"] = {article.id: facts.conversation_of(article) for article in visible}
     context["comment_entries"] = Newest(listed)

@@ -28,6 +28,7 @@ from contract.manifest import BuildStatus as State
 from press.builder import Builder
 from press.errors import BuildError
 from press.incremental.cache import Cache
+from press.incremental.comments import words_key
 from press.plugin.hooks import INTERNALS
 from press.plugin.reader import MarkdownReader
 from press.plugin.run import run
@@ -535,6 +536,18 @@ def test_a_comment_that_an_article_links_to_is_off_the_page_all_the_same(press: 
     assert "second.md:7: link to /articles/big-toe-and-glutes/#comment-abcd" in state(place).faults[0]
 
 
+def test_a_comment_that_an_article_links_to_is_off_the_page_after_a_start_too(place: Place) -> None:
+    comment = place.comment(a_comment())
+    place.article("second", text="As [Tom](/articles/big-toe-and-glutes/#comment-abcd) says.")
+    place.build()
+    comment.unlink()
+
+    with pytest.raises(BuildError, match=r"second\.md:7: link to /articles/big-toe-and-glutes/#comment-abcd"):
+        place.build()
+
+    assert "comment-abcd" not in place.page(f"/{ARTICLE}")
+
+
 # By itself
 
 
@@ -547,6 +560,24 @@ def test_it_wakes_when_an_article_falls_due_and_when_a_conversation_closes(place
         assert not (place.output / "articles/due").exists()
         wait_for(lambda: (place.output / "articles/due/index.html").exists())
         wait_for(lambda: "This conversation is closed." in place.page("/articles/closing/"))
+
+
+def test_what_falls_due_while_a_build_reads_the_texts_appears_with_the_next(
+    press: Noted, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    place.article("due", Date=(now - hour).isoformat(timespec="seconds"))
+    times = [now - 2 * hour]
+    with monkeypatch.context() as patched:
+        patched.setattr("press.plugin.facts.now_in", lambda _: times[-1])
+        patched.setattr("press.plugin.checks.check_ids", lambda _: times.append(now))
+        running = warm(press, place)
+        assert not (place.output / "articles/due").exists()
+
+    running.turn(set())
+
+    assert (place.output / "articles/due/index.html").exists()
+    assert press.due is None
 
 
 @pytest.mark.slow
@@ -638,6 +669,19 @@ def test_no_words_of_a_comment_are_in_the_cache(press: Noted, place: Place) -> N
 
     assert "in <em>confidence" in place.page(f"/{ARTICLE}")
     assert b"confidence" not in cache.read_bytes()
+
+
+def test_not_even_the_key_of_words_that_have_gone_stays_in_the_cache(press: Noted, place: Place) -> None:
+    cache, key = place.folder / "var/press/cache", words_key(a_comment().body)
+    comment = place.comment(a_comment())
+    running = warm(press, place)
+    assert key in cache.read_bytes()
+
+    comment.unlink()
+    running.turn({comment})
+    settle(running)
+
+    assert key not in cache.read_bytes()
 
 
 # Pelican
