@@ -43,6 +43,7 @@ ROOM_BYTES = 4096  # for all fields but the comment
 MAX_KEPT_TEXTS = 128  # of readers, as HTML
 SITE_FORMS = ("/comments", "/comments/message")  # where the forms on the site's own pages post to
 READ_SECONDS = 1.0  # that counting a post waits for another intake's
+WRITE_SECONDS = 5.0  # that keeping one waits for whoever holds it; with a server that says nothing, 28 s in all
 HEALTH_SECONDS = 1.0  # to be answered in, whoever holds the inbox
 FOREVER_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -63,7 +64,8 @@ class IntakeContext:
         )  # one, so that whoever reads takes one turn of the interpreter in two at most
         self._asking = ThreadPoolExecutor(1, "inbox")  # of another machine
         self._manifest = ManifestFile(settings.site)
-        self._writer = GroupCommit(Inbox.open(settings, role="intake"))
+        wait = WRITE_SECONDS if settings.postgresql else None
+        self._writer = GroupCommit(Inbox.open(settings, wait_seconds=wait, role="intake"))
         self._by_sender = Rate(settings.rate_sender, settings.rate_seconds)
         self._by_all = Rate(settings.rate_overall, settings.rate_seconds)
         self._by_reader = Rate(settings.rate_reads, settings.rate_seconds)
