@@ -305,6 +305,24 @@ def test_a_backup_is_brought_back_into_postgresql(machine: Machine, postgresql: 
         assert not [*(machine.site / "var/inbox").glob("inbox.sqlite*")]
 
 
+def test_what_is_in_postgresql_and_cannot_be_backed_up_is_not_replaced(machine: Machine) -> None:
+    archive, file = machine.run("online/backup").strip(), machine.root / "etc/site/desk.env"
+    before = file.read_text()
+    file.write_text(f"{before}POSTBOX_INBOX='postgresql://postbox_desk@127.0.0.1:1/postbox'\n")
+    article = machine.site / WORDS / f"articles/{ARTICLE}.md"
+    words = article.read_bytes()
+    article.write_bytes(words + b"\nLater words.\n")
+
+    said = machine.run(f"if online/restore {archive} 2>&1; then exit 1; fi")
+
+    file.write_text(before)
+    assert "so nothing was brought back" in said
+    assert article.read_bytes() == words + b"\nLater words.\n"
+    assert machine.asked()[-1] == f"start {' '.join(SERVICES)}"
+    assert not [*Path(archive).parent.glob("*-unread.tar")]
+    article.write_bytes(words)
+
+
 def opens(port: int, role: str, password: str) -> str:
     """Open the inbox at a port in a role; return why it cannot be, or nothing."""
     address = f"postgresql://postbox_{role}:{password}@127.0.0.1:{port}/postbox"
