@@ -210,6 +210,7 @@ class Machine:
         (self.root / "systemctl").touch()
         tools = {
             "apt-get": "# another test asks for the packages",
+            "chown": f"""user=$1 && exec {shutil.which("chown")} "$({lookup.replace("NUMBER", "3")})" "$2" """,
             "systemctl": f'echo "$@" >>{self.root}/systemctl',
             "systemd-sysusers": f'exec {shutil.which("systemd-sysusers")} --root={self.root} "$@"',
             "systemd-tmpfiles": f'exec {shutil.which("systemd-tmpfiles")} --root={self.root} "$@"',

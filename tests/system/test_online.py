@@ -243,6 +243,8 @@ def test_a_backup_is_brought_back_while_another_was_written_since(machine: Machi
 
 def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None:
     (machine.root / "etc/site/desk.env").write_text("POSTBOX_MAIL_TO='you@mail.example'\n")
+    for name in ("push", "push.hosts"):
+        (machine.root / "etc/site" / name).write_text(name)
     picture = machine.site / WORDS / "images/mine.svg"
     picture.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     texts = (
@@ -265,6 +267,8 @@ def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None
         assert doctor == "/srv/site/online/doctor"
         assert "you@mail.example" in (new.root / "etc/site/desk.env").read_text()
         assert (new.site / WORDS / "images/mine.svg").read_bytes() == picture.read_bytes()
+        read = f"from pathlib import Path; f = Path('{new.root}/etc/site'); print(*((f / n).read_text() for n in ('push', 'push.hosts')))"
+        assert new.as_user("site-press", read).stdout == "push push.hosts\n"
         with open_for_all(new) as ports, reader(ports) as client:
             assert "On the old machine." in client.get(receipt).text
         assert new.as_user("site-desk", f"{texts}print(texts.working(key).data)").stdout == "b'Half'\n"
@@ -307,6 +311,24 @@ def test_a_backup_is_brought_back_into_postgresql(machine: Machine, postgresql: 
             assert reads(client, before, after) == [200, 404]
         assert not any("secret" in log.read_text() for log in machine.root.glob("site-*.log"))
         assert not [*(machine.site / "var/inbox").glob("inbox.sqlite*")]
+
+
+def test_what_is_in_postgresql_and_cannot_be_backed_up_is_not_replaced(machine: Machine) -> None:
+    archive, file = machine.run("online/backup").strip(), machine.root / "etc/site/desk.env"
+    before = file.read_text()
+    file.write_text(f"{before}POSTBOX_INBOX='postgresql://postbox_desk@127.0.0.1:1/postbox'\n")
+    article = machine.site / WORDS / f"articles/{ARTICLE}.md"
+    words = article.read_bytes()
+    article.write_bytes(words + b"\nLater words.\n")
+
+    said = machine.run(f"if online/restore {archive} 2>&1; then exit 1; fi")
+
+    file.write_text(before)
+    assert "so nothing was brought back" in said
+    assert article.read_bytes() == words + b"\nLater words.\n"
+    assert machine.asked()[-1] == f"start {' '.join(SERVICES)}"
+    assert not [*Path(archive).parent.glob("*-unread.tar")]
+    article.write_bytes(words)
 
 
 def opens(port: int, role: str, password: str) -> str:
