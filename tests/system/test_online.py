@@ -404,6 +404,16 @@ def test_git_pull_alone_publishes_while_the_press_watches(machine: Machine) -> N
         wait_until(lambda: "To the front page" in page.read_text("utf-8"), "the press has seen it")
 
 
+def test_a_machine_with_an_intake_alone_is_updated_without_the_rest(machine: Machine) -> None:
+    published(machine, "theme/templates/404.html", "front page", "first page")
+    machine.asked()
+
+    machine.run(commands("the second machine has an update of its own"))
+
+    assert "first page" in (machine.site / "theme/templates/404.html").read_text("utf-8")
+    assert machine.asked() == ["restart site-intake"]
+
+
 def test_nginx_sends_brotli_where_it_has_the_module(machine: Machine) -> None:
     module = machine.root / "etc/nginx/modules-enabled/50-mod-http-brotli-static.conf"
     machine.certificate()
