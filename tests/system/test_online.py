@@ -243,8 +243,9 @@ def test_a_backup_is_brought_back_while_another_was_written_since(machine: Machi
 
 def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None:
     (machine.root / "etc/site/desk.env").write_text("POSTBOX_MAIL_TO='you@mail.example'\n")
-    for name in ("push", "push.hosts"):
-        (machine.root / "etc/site" / name).write_text(name)
+    (machine.root / "bin/ssh-keyscan").write_text('#!/bin/sh\necho "$1 ssh-ed25519 AAAA"\n')
+    (machine.root / "bin/ssh-keyscan").chmod(0o755)
+    machine.run(commands("one of its own that the user `site-press` can read"))
     picture = machine.site / WORDS / "images/mine.svg"
     picture.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     texts = (
@@ -268,7 +269,8 @@ def test_a_new_machine_goes_on_where_the_old_one_ended(machine: Machine) -> None
         assert "you@mail.example" in (new.root / "etc/site/desk.env").read_text()
         assert (new.site / WORDS / "images/mine.svg").read_bytes() == picture.read_bytes()
         read = f"from pathlib import Path; f = Path('{new.root}/etc/site'); print(*((f / n).read_text() for n in ('push', 'push.hosts')))"
-        assert new.as_user("site-press", read).stdout == "push push.hosts\n"
+        key = (machine.root / "etc/site/push").read_text()
+        assert new.as_user("site-press", read).stdout == f"{key} example.org ssh-ed25519 AAAA\n\n"
         with open_for_all(new) as ports, reader(ports) as client:
             assert "On the old machine." in client.get(receipt).text
         assert new.as_user("site-desk", f"{texts}print(texts.working(key).data)").stdout == "b'Half'\n"
