@@ -24,7 +24,7 @@ from typing import Any, Literal, TypeVar
 from contract.comment import READER_FIELDS, Words
 from postbox import log
 from postbox.settings import Settings
-from postbox.store.database import EVERY_ROW, connect, copy, open_in_memory, refuse_code
+from postbox.store.database import EVERY_ROW, ROW_BYTES, connect, copy, open_in_memory, refuse_code
 from postbox.store.tokens import Tokens, new_id, secret
 
 T = TypeVar("T")
@@ -105,6 +105,7 @@ MIGRATIONS = [
 TABLES = ("comment", "revision", "message", "subscription", "refused", "event", "erasure")
 MAX_REQUESTS = 100  # for a deletion, at once
 MAX_REVISIONS = 200  # of one comment, as far as they are read
+ROW_LENGTH = ROW_BYTES // 4  # characters of a row in all, of four bytes at most
 PORTION = 50  # comments or messages in memory at a time, where all are looked through
 _WORDS = ", ".join(READER_FIELDS)
 _ERASED = ", ".join(f"{name} = ''" for name in (*READER_FIELDS, "reason")) + ", digest = x'', held = '[]'"
@@ -446,8 +447,11 @@ class Inbox:
         except sqlite3.DataError:
             for (key,) in self.connection.execute(keys).fetchall():
                 try:
-                    self.connection.execute(one, (key,)).fetchone()
+                    row = self.connection.execute(one, (key,)).fetchone() or ()
+                    is_too_long = sum(len(value) for value in row if isinstance(value, str | bytes)) > ROW_LENGTH
                 except sqlite3.DataError:
+                    is_too_long = True
+                if is_too_long:
                     self.run("INSERT INTO temp.too_long VALUES (?, ?)", table, key)
             return self.connection.execute(query, values).fetchall()
 

@@ -19,7 +19,7 @@ from postbox.store.tokens import secret
 from postbox.store.unit_of_work import Store
 from tests.support.desk import a_client, a_published, name_of, published, send, signed_in
 from tests.support.process import wait_until
-from tests.support.store import latest
+from tests.support.store import a_message, latest
 
 PAGES = ("/", "/published", "/log", "/messages", "/comment/0001")
 ASIDE = "The inbox is set aside"
@@ -125,6 +125,26 @@ OVERLONG = {
     "event": f"INSERT INTO event (kind, about) VALUES ('comment', {LONG})",
     "erasure": f"INSERT INTO erasure (kind, about) VALUES ('message', {LONG})",
 }
+
+
+SUMMED = "replace(hex(zeroblob(250000)), '0', 'x')"  # half of what one may have
+
+
+@pytest.mark.parametrize("statement", [
+    f"UPDATE revision SET body = {SUMMED}, reason = {SUMMED}, received = {SUMMED} WHERE author = 'Enemy'",
+    f"INSERT INTO message (id, name, contact, body, received, held) VALUES ('m', '', {SUMMED}, {SUMMED}, {SUMMED}, '[]')",
+], ids=["revision", "message"])  # fmt: skip
+def test_a_row_that_is_too_long_in_all_keeps_no_other_from_being_seen(settings: Settings, statement: str) -> None:
+    send(settings, author="Tom", body="Honest words.")
+    a_message(settings, body="Honest message.")
+    send(settings, author="Enemy", body="Mine.")
+    forge(settings, statement)
+
+    with a_client(settings) as client:
+        signed_in(client, settings)
+
+        assert "Honest words." in client.get("/").text
+        assert "Honest message." in client.get("/messages").text
 
 
 @pytest.mark.parametrize("table", OVERLONG)
