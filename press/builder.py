@@ -158,8 +158,8 @@ class Builder:
             made = set(files_below(Path(staging)))
             for file in made - pages.records.keys():
                 pages.read(file, Path(staging, file))
-            if not content:  # texts that were right may lead to a comment that has gone since
-                refuse(_dead(settings, pages.links, pages, made | pages.files))
+            # Texts that were right may lead to a comment that has gone since.
+            refuse(_dead(settings, pages.links, pages, made | pages.files, with_ids=not content))
             move(Path(staging), output, pages.files)
             pages.settle(made)
             told = {path.name: path for path in Path(staged).iterdir()}
@@ -400,9 +400,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _dead(settings: dict[str, Any], checked: Iterable[str], pages: Pages, files: Collection[str]) -> Iterator[str]:
+def _dead(
+    settings: dict[str, Any], checked: Iterable[str], pages: Pages, files: Collection[str], *, with_ids: bool = True
+) -> Iterator[str]:
     """Yield each link that leads nowhere, with the place where its author wrote it."""
     root = urlsplit(settings["SITE_URL"]).path
-    for file, led, cause in dead_links(checked, pages.links, files):
+    for file, led, cause in dead_links(checked, pages.links, files, with_ids=with_ids):
         address = led.removeprefix(root)
         yield f"{origin(settings, address) or file}: link to {address}: {cause}"

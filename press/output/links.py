@@ -57,7 +57,7 @@ def page_links(text: str, file: str, site_url: str, *, except_below: tuple[str, 
 
 
 def dead_links(
-    checked: Iterable[str], links: Mapping[str, PageLinks], files: Collection[str]
+    checked: Iterable[str], links: Mapping[str, PageLinks], files: Collection[str], *, with_ids: bool = True
 ) -> Iterator[tuple[str, str, str]]:
     """Yield ``(file, address, cause)`` for each internal address that leads nowhere.
 
@@ -67,6 +67,7 @@ def dead_links(
         checked: the files of the pages and feeds to check.
         links: all pages and feeds, by their file.
         files: every file of the output.
+        with_ids: whether an id that its page has not is a fault.
     """
     for file in checked:
         for address, target, fragment, fault in links[file].links:
@@ -74,7 +75,11 @@ def dead_links(
                 yield file, address, fault
             elif target not in files:
                 yield file, address, "no such page or file"
-            elif fragment and (fragment not in links[target].ids if target in links else "=" not in fragment):
+            elif (
+                with_ids
+                and fragment
+                and (fragment not in links[target].ids if target in links else "=" not in fragment)
+            ):
                 yield file, address, f"that page has no id “{fragment}”"
 
 
