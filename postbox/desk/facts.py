@@ -22,10 +22,10 @@ from postbox.web.forms import Refused
 from postbox.web.uploads import Upload
 from postbox.writing.draft import DraftError
 from postbox.writing.draft import picture as draft_of_picture
+from postbox.writing.publisher import Published
 from postbox.writing.text_file import TextError
 
 CHANGED = "The details were changed elsewhere meanwhile. What you typed is below; what the site says now stands at each field."
-BACK = "Not published: the site could not be built with it, and your details are as they were. Look at the picture."
 ASKED = "asked"  # in the desk's own folder: the author has seen the question who he is, and put it off
 # Without these nobody learns who the author is.
 WHO = ("role", "area", "hours", "portrait")
@@ -77,8 +77,13 @@ def publish(desk: DeskRequest) -> Response:
         done = desk.publisher.publish(FILE, edited(data, typed), "published")
         if done.state != "back":
             return desk.redirect(f"/details?flash={done.state}&undo={done.version}")
-        draft.problems[""], draft.status = BACK, 409
+        draft.problems[""], draft.status = f"Not published: {_because(done)}", 409
     return _page(desk, data, draft, is_looked_at=not draft.problems)
+
+
+def _because(done: Published) -> str:
+    """Return why a change was put back, in the words of the build."""
+    return f"the site could not be built with it. {' '.join(done.faults)[:600]} Your details are as they were."
 
 
 def _undo(desk: DeskRequest, data: bytes) -> Response:
@@ -87,8 +92,7 @@ def _undo(desk: DeskRequest, data: bytes) -> Response:
     except TextError as error:
         return _page(desk, data, Draft(_values(data), {"": str(error)}, status=409))
     if done.state == "back":
-        told = f"Not undone: the site could not be built with it. {' '.join(done.faults)[:600]}"
-        return _page(desk, data, Draft(_values(data), {"": told}, status=409))
+        return _page(desk, data, Draft(_values(data), {"": f"Not undone: {_because(done)}"}, status=409))
     return desk.redirect(f"/details?flash={'undone' if done.state == 'live' else done.state}")
 
 

@@ -152,7 +152,7 @@ class SharedInbox(Inbox):
                 self.run(f"DECLARE copied NO SCROLL CURSOR FOR SELECT {columns} FROM {table}")  # noqa: S608  # our own names
                 while portion := self.connection.execute(f"FETCH {PORTION} FROM copied").fetchall():
                     values = [[row[name] for name in names] for row in portion]
-                    target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
+                    target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608  # our own names
                 self.run("CLOSE copied")
 
     def load(self, path: Path, *, may_replace: bool = False) -> int:

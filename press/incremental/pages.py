@@ -125,11 +125,11 @@ class Pages:
                     raise BuildError(place_of(error)) from error
                 if data is None:
                     continue
-                path = f"{self._staging}/{file}"  # a Path costs as much as the page's own bytes
-                if (folder := os.path.dirname(path)) not in folders:  # noqa: PTH120
+                path = f"{self._staging}/{file}"
+                if (folder := os.path.dirname(path)) not in folders:  # noqa: PTH120  # a Path costs as much as writing the page
                     folders.add(folder)
-                    os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-                with open(path, "wb") as written:  # noqa: PTH123
+                    os.makedirs(folder, exist_ok=True)  # noqa: PTH103  # likewise
+                with open(path, "wb") as written:  # noqa: PTH123  # likewise
                     written.write(data)
         return {file: self.records[file] for file in files}, texts
 

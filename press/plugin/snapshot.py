@@ -43,7 +43,7 @@ def key_of(settings: dict[str, Any], fingerprint: bytes) -> bytes:
         for folder, folders, names in os.walk(root):
             if folder == settings["PATH"] and "comments" in folders:
                 folders.remove("comments")
-            if any(os.path.islink(f"{folder}/{name}") for name in folders):  # noqa: PTH114
+            if any(os.path.islink(f"{folder}/{name}") for name in folders):  # noqa: PTH114  # as os.walk gives them; a Path costs more
                 return b""  # Pelican follows it, wherever that leads
             folders.sort()
             for path in (f"{folder}/{name}" for name in sorted(names)):
@@ -70,7 +70,7 @@ def restore(data: bytes, settings: dict[str, Any], pages: Pages) -> None:
     forget_articles()
     generator = Generator({}, settings, settings["PATH"], settings["THEME"], settings["OUTPUT_PATH"])
     plugin.prepare_templates(generator)
-    with gzip_ng.open(io.BytesIO(data)) as file:  # type: ignore[no-untyped-call]
+    with gzip_ng.open(io.BytesIO(data)) as file:  # type: ignore[no-untyped-call]  # as above
         context, rows = _Unpickler(file, settings).load()
     plugin.add_conversations(settings, [*context["articles"], *context["hidden_articles"], *context["drafts"]])
     for file, template, variables in rows:
@@ -80,7 +80,7 @@ def restore(data: bytes, settings: dict[str, Any], pages: Pages) -> None:
 def _known(path: str) -> bytes:
     """Return what tells that a file is as it was."""
     try:
-        status = os.stat(path)  # noqa: PTH116
+        status = os.stat(path)  # noqa: PTH116  # of every file of a site; a Path costs as much again
         if path.endswith(TEXTS) and stat.S_ISREG(status.st_mode) and status.st_size <= TEXT_BYTES:
             return Path(path).read_bytes()
         return repr(stamp_of(status)).encode()

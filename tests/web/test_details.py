@@ -234,5 +234,7 @@ def test_a_portrait_that_no_browser_shows_is_taken_back(served: tuple[Place, str
     page.get_by_role("button", name="Publish").click()
 
     expect(page.get_by_role("alert")).to_contain_text("Not published: the site could not be built with it")
+    expect(page.get_by_role("alert")).to_contain_text("images/broken.jpg")
+    expect(page.get_by_role("alert")).to_contain_text("Your details are as they were.")
     assert path.read_bytes() == before
     page.close()
