@@ -83,7 +83,7 @@ def publish(desk: DeskRequest) -> Response:
 
 def _because(done: Published) -> str:
     """Return why a change was put back, in the words of the build."""
-    return f"the site could not be built with it. {' '.join(done.faults)[:600]} Your details are as they were."
+    return f"the site could not be built with it. {' '.join(done.faults)[:600].rstrip('.')}. Your details are as they were."
 
 
 def _undo(desk: DeskRequest, data: bytes) -> Response:
