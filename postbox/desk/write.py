@@ -367,7 +367,7 @@ def _done(desk: DeskRequest, key: str, done: Published, what: str = "published",
     """Lead to the page that says what came of a change to a file."""
     if done.state == "back":
         view = _view(desk, key)
-        view.problems, view.status = {"": f"Not published; the page is as it was. {' '.join(done.faults)[:600]}"}, 409
+        view.problems, view.status = {"": f"Not published; the page is as it was. {desk.why_back(done)}"}, 409
         return _page(desk, view)
     told = urlencode({"flash": what, "state": done.state, "version": done.version})
     return desk.redirect(f"{place or f'/write/{quote(key)}?'}{told}")
