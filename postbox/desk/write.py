@@ -97,16 +97,18 @@ def endpoint(
 
 
 def foreign(context: DeskContext) -> Refusal:
-    """Return what answers a form of another site; words of a text are shown again, for a copy of the page may have sent them."""
+    """Return what answers a form of another site; its words are shown again, for a copy of a page may have sent them."""
 
     async def answer(request: Request, error: Exception) -> Response:
         _, is_text, key = request.url.path.partition("/write/")
+        typed: dict[str, str] = {}
         try:
-            if is_text:
-                request.state.upload = upload = await read_upload(request, max_file=0)
+            with suppress(Refused):  # what is no form has no words
+                request.state.typed = typed = (await read_upload(request, max_file=0)).fields
+            if is_text and typed:
                 request.state.problem = Refused(403, FOREIGN)
                 request.scope["path_params"] = {"key": key}
-                return await run_in_threadpool(context.answer, _unsaved, request, upload.fields)
+                return await run_in_threadpool(context.answer, _unsaved, request, typed)
         except Exception as broken:  # the answer of an application's error handler has none of its own
             error = broken
         return await context.refused(request, error)

@@ -195,11 +195,19 @@ def test_another_sites_form_is_refused(
     token = SignIn(settings.desk).issue(datetime.now(UTC))
     before = everything(settings)
 
-    form = {"action": "publish", "name": name, name: "tick", "sequences": "1", "token": token}
+    form = {
+        "action": "publish",
+        "name": name,
+        name: "tick",
+        "sequences": "1",
+        "token": token,
+        "answer": "An hour's work",
+    }
     answer = david.post(address.replace("ID", id), data=form, headers=headers)
 
     assert answer.status_code == 403
     assert "This form belongs to another site." in answer.text
+    assert "An hour&#39;s work" in answer.text
     assert everything(settings) == before
 
 

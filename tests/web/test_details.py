@@ -158,13 +158,15 @@ def test_a_photograph_is_taken_and_a_change_is_undone_and_brought_back(david: Te
     assert david.get("/write/site.toml").status_code == david.post("/write/site.toml", data=form).status_code == 404
 
 
-def test_words_of_somebody_who_is_not_signed_in_come_back(david: TestClient) -> None:
-    form = fields(david.get("/details").text)
-    david.cookies.clear()
+@pytest.mark.parametrize(("headers", "status"), [({"cookie": "desk=x"}, 401), ({"sec-fetch-site": "cross-site"}, 403)])
+def test_words_of_somebody_who_may_not_send_them_come_back(
+    david: TestClient, headers: dict[str, str], status: int
+) -> None:
+    form = fields(david.get("/details").text) | {"role": "Coach", "action": "publish"}
 
-    answer = david.post("/details", data=form | {"role": "Coach", "action": "publish"}, files={"picture": b"x"})
+    answer = david.post("/details", data=form, files={"picture": b"x"}, headers=headers)
 
-    assert (answer.status_code, '<p class="typed">Coach</p>' in answer.text) == (401, True)
+    assert (answer.status_code, '<p class="typed">Coach</p>' in answer.text) == (status, True)
 
 
 @pytest.mark.parametrize("spoil", [
