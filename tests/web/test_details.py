@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from contract import facts
 from contract.manifest import BuildStatus
-from postbox.desk.facts import edited
+from postbox.desk.details import edited
 from postbox.desk.sessions import SignIn
 from postbox.settings import Settings
 from postbox.writing import publisher
