@@ -446,12 +446,16 @@ def test_an_article_without_what_its_address_hangs_on_stops_the_build(place: Pla
 
 
 @pytest.mark.parametrize("key", ["Slug", "Id", "Formerly"])
-@pytest.mark.parametrize("value", ["Feet", "../feet", "feet--hands", "füße", "feet/hands", "f" * 101])
-def test_an_address_that_a_host_could_misread_stops_the_build(place: Place, key: str, value: str) -> None:
-    place.article("second", **{key: value})
+def test_an_address_that_a_host_could_misread_stops_the_build(place: Place, key: str) -> None:
+    values = ("Feet", "../feet", "feet--hands", "füße", "feet/hands", "f" * 101)
+    for number, value in enumerate(values):
+        place.article(f"a{number}", **{key: value})
 
-    with pytest.raises(BuildError, match=rf"articles/second\.md:\d: {key}: “{re.escape(value)}” must be small"):
+    with pytest.raises(BuildError) as refused:
         place.build()
+
+    for number, value in enumerate(values):
+        assert re.search(rf"articles/a{number}\.md:\d: {key}: “{re.escape(value)}” must be small", str(refused.value))
 
 
 @pytest.mark.parametrize(("header", "clash"), [

@@ -368,7 +368,7 @@ db.execute("INSERT INTO revision VALUES (?, 1, 'E', x'', '2026', '[]', 'waiting'
 assert db.execute("SELECT length(body) FROM revision").fetchone() == (300000000,)
 """,
     **{
-        f"a {table} of thirty megabytes": f"long = 'x' * 30_000_000; db.execute({insert!r}, (long,))"
+        f"a {table} of eight megabytes": f"long = 'x' * 8_000_000; db.execute({insert!r}, (long,))"
         for table, insert in {
             "subscription": "INSERT INTO subscription (comment, address, events) VALUES (?, 'x', '')",
             "message": "INSERT INTO message (id, name, contact, body, received, held) VALUES (?, '', '', '', '', '[]')",
