@@ -96,7 +96,9 @@ class Conversations:
         self._remembered = {id: Known(*known) for id, known in (state or {}).items()}  # type: ignore[arg-type]  # as ``state`` gave it
         self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
         self._strays: list[Problem] = []
-        self._comment = lru_cache(READ)(lambda folder, name, _: read(root / folder / name))
+        self._comment = lru_cache(READ)(
+            lambda folder, name, _: read(f"{root}/{folder}/{name}")
+        )  # a Path costs as much as to read it
         self._entries = lru_cache(HELD)(self._read_entries)
 
     def __getitem__(self, article: str) -> Conversation:
