@@ -351,10 +351,11 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
-def test_a_text_without_a_mark_is_passed_by_and_comes_out_the_same(text: str) -> None:
+def test_plain_paragraphs_come_out_as_they_would_with_every_mark_looked_for(text: str) -> None:
     marked = f"Plain words.\n\n{text}\n\nMore of *them*, and *[HTML]: none\n"
     thorough = Markdown(**pelicanconf.MARKDOWN)
     thorough.treeprocessors.register(InlineProcessor(thorough), "inline", 20)
+    thorough.parser.blockprocessors.deregister("plain_paragraph")
 
     assert of_pages(marked) == thorough.convert(marked)
 
