@@ -141,6 +141,9 @@ def _deflated(data: bytes, mode: int = zlib_ng.Z_FULL_FLUSH) -> bytes:
     return bytes(stream.compress(data) + stream.flush(mode))
 
 
+END = _deflated(b"", zlib_ng.Z_FINISH)
+
+
 def shown(text: str) -> str:
     """Return a text if the font has each of its letters, else nothing: better no words than a row of boxes."""
     return text if all(_has(letter) for letter in set(text) if not letter.isspace()) else ""
