@@ -129,7 +129,11 @@ class Conversations:
         """Look at every folder; return the articles whose conversation has changed."""
         listed = sorted(os.scandir(self._root), key=lambda entry: entry.name) if self._root.is_dir() else []
         listed = [entry for entry in listed if is_ours(entry.name)]
-        looks = {entry.name: self._look(entry.name) for entry in listed if entry.is_dir(follow_symlinks=False)}
+        looks = {}
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                looks[entry.name] = self._look(entry.name)
+                self._progress("looking at conversations", 1, len(listed))
         before, self._places = self._places, {}
         for folder, (files, _, _) in looks.items():
             for name in files:

@@ -92,11 +92,11 @@ class Pages:
         Raises:
             BuildError: with what is wrong.
         """
-        changed = [
-            page
-            for file, page in self.by_file.items()
-            if file not in self._before or not self._is_current(file, self._inputs(page))
-        ]
+        changed = []
+        for file, page in self.by_file.items():
+            if file not in self._before or not self._is_current(file, self._inputs(page)):
+                changed.append(page)
+            self.progress("looking at pages", 1, len(self.by_file))
         for page in changed:
             for value in page.variables.values():
                 if isinstance(value, Content):
