@@ -20,6 +20,7 @@ from pathlib import Path
 from contract import documents
 from contract.addresses import TAG
 from contract.documents import FileError
+from contract.facts import FILE as FACTS_FILE
 from press.assets import files, svg
 from press.assets.files import shown
 from press.assets.raster import Raster, RasterError, is_raster
@@ -109,7 +110,7 @@ class Images:
                 raise FileError(f"there is no {shown(self.content / place)}")
             return self._square(found[0], Raster(found[0])) if found else ""
         except FAULTS as error:
-            self.faults.append(f"PORTRAIT: {error}")
+            self.faults.append(f"{files.line_of(self.content / FACTS_FILE, place)}: portrait: {error}")
             return ""
 
     def clean(self, path: Path) -> Path:
