@@ -158,7 +158,8 @@ def fit(title: str) -> tuple[int, list[str]]:
         lines = _wrap(words, widths, WIDTH / size)
         if len(lines) * size * LEADING <= HEIGHT and max(widths, default=0) * size <= WIDTH:
             break
-    narrower = (_wrap(words, widths, width / size) for width in range(WIDTH // 2, WIDTH, 10))
+    least = max(WIDTH // 2, int(sum(widths) * size / len(lines)) // 10 * 10) if lines else WIDTH
+    narrower = (_wrap(words, widths, width / size) for width in range(least, WIDTH, 10))
     even = next((other for other in narrower if len(other) == len(lines)), lines)
     return size, [" ".join(line) for line in even]
 
