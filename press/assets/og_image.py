@@ -86,7 +86,7 @@ class SocialImages:
         """Return the file of the paper with some rows in place of its own; the others are compressed once for all images.
 
         Its first column says of each row that it has no filter (PNG, third edition, 9.2). Pillow compresses row by row,
-        which takes ten times as long.
+        which takes five times as long.
         """
         paper, pixels = self._paper, rows.tobytes()
         (above, first), (below, _) = self._plain(0, top), self._plain(bottom, paper.height)
