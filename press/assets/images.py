@@ -157,7 +157,7 @@ class Images:
             (output / "images").mkdir(exist_ok=True)
         for name, path in self._files.items():
             if not stands(f"images/{name}"):
-                link(path, output / "images" / name)
+                link(path, f"{output}/images/{name}")
         for place, path in self._documents.items():  # some are their author's own
             (output / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, output / place)

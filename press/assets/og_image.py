@@ -33,7 +33,8 @@ LEADING = 1.14
 MOST_LETTERS, ENDLESS_WORD = 150, re.compile(r"(\S{28})\S+")
 COLOURS, SHADES = 48, 16  # what smooth edges need: of the ground, and of letters
 LEVEL = 2  # of compression
-RECIPE = f"{resvg_py.__version__} {PIL.__version__} {uharfbuzz.__version__} {zlib_ng.ZLIBNG_VERSION} {COLOURS} {SHADES}"
+VERSIONS = (resvg_py.__version__, PIL.__version__, uharfbuzz.__version__, zlib_ng.ZLIBNG_VERSION)
+RECIPE = f"{VERSIONS} {COLOURS} {SHADES} rows"
 
 
 class SocialImages:
@@ -51,6 +52,7 @@ class SocialImages:
             self._ink = ImageColor.getrgb(ink)[:3]
         except ValueError:
             raise BuildError(f"theme/templates/tokens.css: --ink is “{ink}”; write it like #1d2925") from None
+        self._plain = functools.cache(self._compressed)  # of a handful of places
         self._key = name_hash(f"{RECIPE}{ink}{ground}".encode())
 
     def missing(self, titles: Iterable[str]) -> list[str]:
@@ -65,15 +67,46 @@ class SocialImages:
         return f"social-{name_hash(f'{self._key}{title}'.encode())}.png"
 
     def _draw(self, title: str) -> bytes:
-        image = self._paper.copy()
         size, lines = fit(shown(title))
+        letters = []
         for number, line in enumerate(reversed(lines)):
             x, y = float(LEFT), BASELINE - round(number * size * LEADING)
             for letter, width in _shaped(line):
                 ink, mask, left, top = _drawn(letter, size)
-                image.paste(ink, (1 + round(x) + left, y + top), mask)
+                letters.append((ink, mask, 1 + round(x) + left, y + top))
                 x += width * size
-        return _png(image)
+        top = min((y for *_, y in letters), default=0)
+        bottom = max((y + ink.height for ink, *_, y in letters), default=0)
+        rows = self._paper.crop((0, top, self._paper.width, bottom))
+        for ink, mask, x, y in letters:
+            rows.paste(ink, (x, y - top), mask)
+        return self._png(rows, top, bottom)
+
+    def _png(self, rows: Image.Image, top: int, bottom: int) -> bytes:
+        """Return the file of the paper with some rows in place of its own; the others are compressed once for all images.
+
+        Its first column says of each row that it has no filter (PNG, third edition, 9.2). Pillow compresses row by row,
+        which takes five times as long.
+        """
+        paper, pixels = self._paper, rows.tobytes()
+        (above, first), (below, _) = self._plain(0, top), self._plain(bottom, paper.height)
+        size, colours = (paper.width - 1, paper.height), bytes(paper.getpalette() or [])
+        adler = zlib_ng.adler32(self._pixels[bottom * paper.width :], zlib_ng.adler32(pixels, first))
+        head = b"IHDR" + struct.pack(">2I5B", *size, 8, 3, 0, 0, 0)
+        data = b"IDAT" + b"\x78\x01" + above + _deflated(pixels) + below + END + struct.pack(">I", adler)
+        chunks = (head, b"PLTE" + colours, data, b"IEND")
+        return b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib_ng.crc32(chunk)) for chunk in chunks
+        )
+
+    @functools.cached_property
+    def _pixels(self) -> bytes:
+        return self._paper.tobytes()
+
+    def _compressed(self, top: int, bottom: int) -> tuple[bytes, int]:
+        """Return rows of the paper, compressed, and their checksum."""
+        pixels = self._pixels[top * self._paper.width : bottom * self._paper.width]
+        return _deflated(pixels), zlib_ng.adler32(pixels)
 
     @functools.cached_property
     def _paper(self) -> Image.Image:
@@ -92,17 +125,13 @@ class SocialImages:
         return image
 
 
-def _png(image: Image.Image) -> bytes:
-    """Return the file of an image whose first column says of each row that it has no filter (PNG, third edition, 9.2).
+def _deflated(data: bytes, mode: int = zlib_ng.Z_FULL_FLUSH) -> bytes:
+    """Return a part of a compressed stream (RFC 1951); what is drawn by machine has long runs, and little else is looked for."""
+    stream = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS, strategy=zlib_ng.Z_RLE)
+    return bytes(stream.compress(data) + stream.flush(mode))
 
-    Pillow compresses row by row, which takes five times as long.
-    """
-    size, colours = struct.pack(">2I5B", image.width - 1, image.height, 8, 3, 0, 0, 0), bytes(image.getpalette() or [])
-    pixels = zlib_ng.compress(image.tobytes(), LEVEL)
-    chunks = (b"IHDR" + size, b"PLTE" + colours, b"IDAT" + pixels, b"IEND")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib_ng.crc32(chunk)) for chunk in chunks
-    )
+
+END = _deflated(b"", zlib_ng.Z_FINISH)
 
 
 def shown(text: str) -> str:
@@ -119,7 +148,8 @@ def fit(title: str) -> tuple[int, list[str]]:
         lines = _wrap(words, widths, WIDTH / size)
         if len(lines) * size * LEADING <= HEIGHT and max(widths, default=0) * size <= WIDTH:
             break
-    narrower = (_wrap(words, widths, width / size) for width in range(WIDTH // 2, WIDTH, 10))
+    least = max(WIDTH // 2, int(sum(widths) * size / len(lines)) // 10 * 10) if lines else WIDTH
+    narrower = (_wrap(words, widths, width / size) for width in range(least, WIDTH, 10))
     even = next((other for other in narrower if len(other) == len(lines)), lines)
     return size, [" ".join(line) for line in even]
 

@@ -96,7 +96,10 @@ class Conversations:
         self._remembered = {id: Known(*known) for id, known in (state or {}).items()}  # type: ignore[arg-type]  # as ``state`` gave it
         self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
         self._strays: list[Problem] = []
-        self._comment = lru_cache(READ)(lambda folder, name, _: read(root / folder / name))
+        self._fresh: dict[str, tuple[bytes, list[Comment]]] = {}  # just read to be known, and about to be drawn
+        self._comment = lru_cache(READ)(
+            lambda folder, name, _: read(f"{root}/{folder}/{name}")
+        )  # a Path costs as much as to read it
         self._entries = lru_cache(HELD)(self._read_entries)
 
     def __getitem__(self, article: str) -> Conversation:
@@ -127,8 +130,13 @@ class Conversations:
         """Look at every folder; return the articles whose conversation has changed."""
         listed = sorted(os.scandir(self._root), key=lambda entry: entry.name) if self._root.is_dir() else []
         listed = [entry for entry in listed if is_ours(entry.name)]
-        looks = {entry.name: self._look(entry.name) for entry in listed if entry.is_dir(follow_symlinks=False)}
+        looks = {}
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                looks[entry.name] = self._look(entry.name)
+                self._progress("looking at conversations", 1, len(listed))
         before, self._places = self._places, {}
+        self._fresh.clear()
         for folder, (files, _, _) in looks.items():
             for name in files:
                 self._places[name] = (*self._places.get(name, ()), folder)
@@ -203,10 +211,16 @@ class Conversations:
         return was is None or was.known.digest != known.digest
 
     def _read_entries(self, conversation: Conversation) -> list[Entry]:
-        return list(thread(self._gather(conversation.folder, conversation.files)[0]))
+        stamp, comments = self._fresh.pop(conversation.folder, (b"", []))
+        if stamp != conversation.known.stamp:
+            comments, _ = self._gather(conversation.folder, conversation.files)
+        return list(thread(comments))
 
     def _learn(self, folder: str, files: dict[str, Stamp], stamp: bytes) -> Known:
-        return _known(stamp, *self._gather(folder, files))
+        comments, problems = self._gather(folder, files)
+        if len(self._fresh) < HELD:
+            self._fresh[folder] = stamp, comments
+        return _known(stamp, comments, problems)
 
     def _gather(self, folder: str, files: dict[str, Stamp]) -> tuple[list[Comment], list[Problem]]:
         taken: dict[str, str] = {}

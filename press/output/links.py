@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
@@ -120,4 +121,5 @@ def _resolve(address: str, here: str, site_url: str, except_below: tuple[str, ..
             return None
     if f"{place}/".startswith(tuple(f"{path}/" for path in except_below if path)):
         return None
-    return address, f"{place}index.html"[1:] if place.endswith("/") else place[1:], unquote(fragment), ""
+    # A page is named in many links of another; each of its names is held once.
+    return address, intern(f"{place}index.html"[1:] if place.endswith("/") else place[1:]), unquote(fragment), ""

@@ -9,7 +9,6 @@ import io
 import os
 import pickle
 import stat
-from pathlib import Path
 from typing import Any
 
 from pelican.contents import Article, Content
@@ -29,6 +28,10 @@ TEXTS, TEXT_BYTES = (".md", ".toml"), 1 << 20
 ASKED = {"site", "due", "held_back", "articles", "hidden_articles", "drafts"}
 # Of a text: what belongs to one process, and what depends on comments.
 NOT_KEPT = {"_context", "conversation", "comment_count", "updated"}
+
+
+class Settings(dict[str, Any]):
+    """The settings of a run, which every text and list holds on to; a snapshot keeps none."""
 
 
 def key_of(settings: dict[str, Any], fingerprint: bytes) -> bytes:
@@ -82,7 +85,8 @@ def _known(path: str) -> bytes:
     try:
         status = os.stat(path)  # noqa: PTH116  # of every file of a site; a Path costs as much again
         if path.endswith(TEXTS) and stat.S_ISREG(status.st_mode) and status.st_size <= TEXT_BYTES:
-            return Path(path).read_bytes()
+            with open(path, "rb") as file:  # noqa: PTH123  # likewise
+                return file.read()
         return repr(stamp_of(status)).encode()
     except OSError as error:  # the run says what is wrong with it
         return repr(error).encode()
@@ -97,11 +101,12 @@ def _listing(articles: Listing) -> tuple[Any, ...]:
     return list, (list(articles),)
 
 
-class _Pickler(pickle.Pickler):
-    dispatch_table = copyreg.dispatch_table | {Article: _text, PageText: _text, Listing: _listing}
+def _settings(_: Settings) -> tuple[Any, ...]:
+    return Settings, ()
 
-    def persistent_id(self, value: object) -> str | None:
-        return "settings" if type(value) is dict and "PRESS" in value else None
+
+class _Pickler(pickle.Pickler):
+    dispatch_table = copyreg.dispatch_table | {Article: _text, PageText: _text, Listing: _listing, Settings: _settings}
 
 
 class _Unpickler(pickle.Unpickler):
@@ -109,5 +114,5 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file)
         self._settings = settings
 
-    def persistent_load(self, name: str) -> dict[str, Any]:
-        return self._settings
+    def find_class(self, module: str, name: str) -> Any:
+        return (lambda: self._settings) if name == Settings.__name__ else super().find_class(module, name)
