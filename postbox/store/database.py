@@ -1,6 +1,6 @@
 """Databases: opened in WAL mode, durable before the answer, migrated in order, read within limits of size and time.
 
-Another user may write the inbox and its folder, so a file there is made only where there is none (``O_EXCL``), has its
+Another user may write the inbox and its folder, so a file there is made only where there is none (``link``), has its
 rights set by descriptor, and is read only once SQLite has told that it opened this very name and followed no link.
 """
 
@@ -8,6 +8,7 @@ import logging
 import os
 import sqlite3
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -146,12 +147,21 @@ def wipe(connection: sqlite3.Connection) -> None:
 
 
 def _make(path: Path) -> None:
-    """Make an empty file where there is none; whatever lies there already is left as it is."""
+    """Make an empty file where there is none; whatever lies there already is left as it is.
+
+    It has its rights before it has its name, for the other user may be opening it in that moment.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o660)
-        os.fchmod(descriptor, 0o660)  # whatever the mask is
+    if os.path.lexists(path):
+        return
+    descriptor, made = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        os.fchmod(descriptor, 0o660)
         os.close(descriptor)
+        with suppress(FileExistsError):
+            os.link(made, path, follow_symlinks=False)
+    finally:
+        os.unlink(made)  # noqa: PTH108  # a name
 
 
 def _check_file(path: Path) -> None:

@@ -116,6 +116,23 @@ def test_what_was_answered_survives_a_power_cut(open: Open, pragma: str, value: 
         assert connection.execute(f"PRAGMA {pragma}").fetchone()[0] == value
 
 
+def test_nobody_meets_a_database_without_the_rights_of_its_group(
+    open: Open, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was_there, change_mode = [], os.fchmod
+
+    def note(descriptor: int, mode: int) -> None:
+        was_there.append(path.exists())
+        change_mode(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", note)
+
+    open()
+
+    assert was_there == [False]
+    assert [file.name for file in path.parent.iterdir() if file.name.startswith(".")] == []
+
+
 @pytest.mark.parametrize("mask", [0o022, 0o077])
 def test_the_group_may_write_and_others_may_not_read(open: Open, path: Path, mask: int) -> None:
     before = os.umask(mask)
