@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 from postbox.settings import Settings
 from tests.support.engines import ENGINES, Cluster, Overrides, cluster, hand_over
 from tests.support.place import Place, a_place
+from tests.support.process import serve
 from tests.support.store import NOW, Clock
 
 
@@ -32,6 +33,12 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = Place(tmp_path_factory.mktemp("shipped"))
     place.build()
     return place
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, str]]:
+    """The site as `make serve` serves it, for a reader who may send as often as they like, and its address."""
+    yield from serve(tmp_path_factory.mktemp("served"), POSTBOX_RATE_SENDER="1000")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -8,15 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.support.place import Place
-from tests.support.process import postbox, serve
+from tests.support.process import postbox
 
 ARTICLE = "/articles/big-toe-and-glutes/"
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, str]]:
-    """The site, and its address."""
-    yield from serve(tmp_path_factory.mktemp("served"), POSTBOX_RATE_SENDER="1000")
 
 
 @pytest.fixture

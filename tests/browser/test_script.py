@@ -41,12 +41,6 @@ FAULTS = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, str]]:
-    """The site, and its address."""
-    yield from serve(tmp_path_factory.mktemp("served"), POSTBOX_RATE_SENDER="1000")
-
-
 @pytest.fixture
 def place(served: tuple[Place, str]) -> Place:
     """The copy of the site that is served."""

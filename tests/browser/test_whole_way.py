@@ -12,13 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.place import Place
-from tests.support.process import PATIENCE_SECONDS, postbox, run, serve, wait_until
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, str]]:
-    """The site as `make serve` serves it, and its address."""
-    yield from serve(tmp_path_factory.mktemp("served"))
+from tests.support.process import PATIENCE_SECONDS, postbox, run, wait_until
 
 
 @pytest.fixture

@@ -15,16 +15,11 @@ from postbox.writing.publisher import Publisher
 from postbox.writing.text_file import edited
 from postbox.writing.texts import Texts
 from tests.support.place import ARTICLE, Place, a_comment
-from tests.support.process import serve, wait_until
+from tests.support.process import wait_until
 
 PATIENCE = 45_000  # milliseconds: longer than the desk waits for the press
 expect.set_options(timeout=PATIENCE)
 LIVE = "On the site now."
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, str]]:
-    yield from serve(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(params=[False, True], ids=["without scripts", "with scripts"])

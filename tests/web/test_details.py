@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +19,6 @@ from postbox.settings import Settings
 from postbox.writing import publisher
 from tests.support.desk import client, signed_in
 from tests.support.place import ROOT, Place
-from tests.support.process import serve
 
 __all__ = ["client"]  # fixtures
 
@@ -180,11 +178,6 @@ def test_a_file_that_cannot_be_read_is_told_and_the_rest_of_the_desk_goes_on(
     assert david.get("/details").status_code in (409, 503)
     assert "site.toml" in david.get("/details").text
     assert david.get("/").status_code == 200
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, str]]:
-    yield from serve(tmp_path_factory.mktemp("served"))
 
 
 def sign_in(page: Page, place: Place, address: str) -> None:
