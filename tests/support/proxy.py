@@ -79,6 +79,9 @@ class Proxy:
                     self.held += len(data)
                 self._flows.wait(60)
                 target.sendall(data)
+        with contextlib.suppress(
+            OSError
+        ):  # also where its end was no orderly one, or the other side would wait for more
             target.shutdown(socket.SHUT_WR)
 
     def _connected(self) -> socket.socket | None:
