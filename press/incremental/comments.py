@@ -151,8 +151,10 @@ class Conversations:
             for folder, (_, stamp, _) in looks.items()
             if folder not in self._found and self._remembered.get(folder, Known()).stamp != stamp
         ]
+        # Those that this process can hold are read here, for the forks that draw them have them then.
+        at_once = AT_ONCE if sum(len(looks[folder][0]) for folder in unread) > READ else max(1, len(unread))
         for known in on_every_core(
-            lambda folders: {id: self._learn(id, *looks[id][:2]) for id in folders}, unread, AT_ONCE
+            lambda folders: {id: self._learn(id, *looks[id][:2]) for id in folders}, unread, at_once
         ):
             self._progress("reading conversations", len(known), len(unread))
             self._remembered |= known
