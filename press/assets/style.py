@@ -18,8 +18,11 @@ USE = re.compile(r"var\(--([\w-]+)\)")
 def style(theme: Environment, accent: Sequence[str], name: str = "style.css") -> str:
     """Return a stylesheet, minified; ``accent`` is for light paper and for dark."""
     template, fixed = theme.get_template(name), constants(theme, accent)
-    source = TOKEN.sub(lambda found: "" if found[1] in fixed else found[0], template.render(accent=accent))
-    source = with_values(source, fixed)
+
+    def kept(token: re.Match[str]) -> str:
+        return "" if token[1] in fixed else token[0].replace(", ", ",")  # a minifier leaves the values of tokens alone
+
+    source = with_values(TOKEN.sub(kept, template.render(accent=accent)), fixed)
     return str(lightningcss.process_stylesheet(source, filename=template.filename or "", minify=True))
 
 
@@ -27,7 +30,7 @@ def constants(theme: Environment, accent: Sequence[str]) -> dict[str, str]:
     """Return the tokens that nothing changes, neither print nor forced colours: in a page the value of each stands in its place."""
     times = Counter(name for name, _ in TOKEN.findall(theme.get_template("style.css").render(accent=accent)))
     tokens = TOKEN.findall(theme.get_template("tokens.css").render(accent=accent))
-    return {name: value for name, value in tokens if times[name] == 1 and "var(" not in value}
+    return {name: value.replace(", ", ",") for name, value in tokens if times[name] == 1 and "var(" not in value}
 
 
 def with_values(text: str, tokens: Mapping[str, str]) -> str:
