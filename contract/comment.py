@@ -192,7 +192,7 @@ def path_of(root: Path, article: str, id: str) -> Path:
     return root / article / f"{id}.md"
 
 
-def read(path: Path) -> Comment:
+def read(path: Path | str) -> Comment:
     """Read one file, in isolation from all others.
 
     Raises:
@@ -208,15 +208,15 @@ def read(path: Path) -> Comment:
         line = error.object.count(b"\n", 0, error.start) + 1  # the error's own bytes: a BOM is not among them
         byte = error.object[error.start]
         raise CommentError(f"line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
-    if path.parts[-2:] != (comment.article, f"{comment.id}.md"):
-        place = f"{comment.article}/{comment.id}.md"
+    place = f"{comment.article}/{comment.id}.md"
+    if not f"/{path}".endswith(f"/{place}"):
         raise CommentError(
             f"line 1: this is the place of another comment; move it to {place}, or give it an Id of its own"
         )
     return comment
 
 
-def read_file(path: Path, size: int) -> bytes:
+def read_file(path: Path | str, size: int) -> bytes:
     """Return what stands in a file, at most a byte more than ``size``; neither a link nor a pipe is followed.
 
     Raises:
@@ -229,7 +229,7 @@ def read_file(path: Path, size: int) -> bytes:
         if error.errno not in (errno.ELOOP, errno.ENXIO):  # what O_NOFOLLOW says of a link, and a socket of itself
             raise
         raise CommentError("line 1: this is no file of its own but a link; put the file itself here") from None
-    with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise CommentError("line 1: this is no ordinary file; delete it")
         return file.read(size + 1)

@@ -29,7 +29,8 @@ _NO_ADDRESS = re.compile(r"\([ \t\n]*\)")
 # No mark may have another meaning: emphasis begins behind a space and before a letter, and ends the other way round.
 _MARKS = {"*": "em", "**": "strong"}
 _WORDS = r"[^\x00-\x1f\x7f*_`\\\[\]<>&]++"
-_EMPHASIS = re.compile(rf"(?<![^ \n])(?P<mark>\*\*?)(?=\w)(?P<words>{_WORDS})(?<=\w)(?P=mark)(?![^ \n.,:;?!)])")
+# Its first sign stands first, before the look behind it, so that none of the others is looked at.
+_EMPHASIS = re.compile(rf"(?P<mark>\*(?<![^ \n]\*)\*?)(?=\w)(?P<words>{_WORDS})(?<=\w)(?P=mark)(?![^ \n.,:;?!)])")
 _LINE = rf"(?![-+>~\s]|\d+[.)])(?:{_WORDS}|{_EMPHASIS.pattern})++(?<=\S)"
 _PLAIN = re.compile(rf"(?:(?:\A|(?<=\S)\n\n?){_LINE})++")
 

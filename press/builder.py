@@ -376,7 +376,7 @@ class Builder:
         }
 
     def _save(self) -> None:
-        self._cache.state = {
+        state = {
             "output": str(Path(self._settings["OUTPUT_PATH"]).absolute()),
             "records": {
                 file: (record.inputs, record.stamp, (record.links.links, record.links.ids))
@@ -385,7 +385,9 @@ class Builder:
             "sources": self._sources,
             "conversations": self._conversations.state,
         }
-        self._cache.save()
+        if state != self._cache.state or self._cache.has_new:  # a press that starts on a finished site writes nothing
+            self._cache.state = state
+            self._cache.save()
         self._cache.state = {}
         self._has_news = self._has_lost_words = False
 

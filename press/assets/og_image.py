@@ -33,7 +33,9 @@ LEADING = 1.14
 MOST_LETTERS, ENDLESS_WORD = 150, re.compile(r"(\S{28})\S+")
 COLOURS, SHADES = 48, 16  # what smooth edges need: of the ground, and of letters
 LEVEL = 2  # of compression
-RECIPE = f"{resvg_py.__version__} {PIL.__version__} {uharfbuzz.__version__} {zlib_ng.ZLIBNG_VERSION} {COLOURS} {SHADES}"
+RECIPE = (
+    f"{resvg_py.__version__} {PIL.__version__} {uharfbuzz.__version__} {zlib_ng.ZLIBNG_VERSION} {COLOURS} {SHADES} rows"
+)
 
 
 class SocialImages:
@@ -51,6 +53,7 @@ class SocialImages:
             self._ink = ImageColor.getrgb(ink)[:3]
         except ValueError:
             raise BuildError(f"theme/templates/tokens.css: --ink is “{ink}”; write it like #1d2925") from None
+        self._plain = functools.cache(self._compressed)  # of a handful of places
         self._key = name_hash(f"{RECIPE}{ink}{ground}".encode())
 
     def missing(self, titles: Iterable[str]) -> list[str]:
@@ -65,15 +68,55 @@ class SocialImages:
         return f"social-{name_hash(f'{self._key}{title}'.encode())}.png"
 
     def _draw(self, title: str) -> bytes:
-        image = self._paper.copy()
         size, lines = fit(shown(title))
+        letters = []
         for number, line in enumerate(reversed(lines)):
             x, y = float(LEFT), BASELINE - round(number * size * LEADING)
             for letter, width in _shaped(line):
                 ink, mask, left, top = _drawn(letter, size)
-                image.paste(ink, (1 + round(x) + left, y + top), mask)
+                letters.append((ink, mask, 1 + round(x) + left, y + top))
                 x += width * size
-        return _png(image)
+        top = min((y for *_, y in letters), default=0)
+        bottom = max((y + ink.height for ink, *_, y in letters), default=0)
+        rows = self._paper.crop((0, top, self._paper.width, bottom))
+        for ink, mask, x, y in letters:
+            rows.paste(ink, (x, y - top), mask)
+        return self._png(rows, top, bottom)
+
+    def _png(self, rows: Image.Image, top: int, bottom: int) -> bytes:
+        """Return the file of the paper with some rows in place of its own; the others are compressed once for all images.
+
+        Its first column says of each row that it has no filter (PNG, third edition, 9.2). Pillow compresses row by row,
+        which takes ten times as long.
+        """
+        paper, pixels = self._paper, rows.tobytes()
+        (above, first), (below, _) = self._plain(0, top), self._plain(bottom, paper.height)
+        size, colours = (
+            struct.pack(">2I5B", paper.width - 1, paper.height, 8, 3, 0, 0, 0),
+            bytes(paper.getpalette() or []),
+        )
+        adler = zlib_ng.adler32(self._pixels[bottom * paper.width :], zlib_ng.adler32(pixels, first))
+        data = (
+            b"\x78\x01"
+            + above
+            + _deflated(pixels)
+            + below
+            + _deflated(b"", zlib_ng.Z_FINISH)
+            + struct.pack(">I", adler)
+        )
+        chunks = (b"IHDR" + size, b"PLTE" + colours, b"IDAT" + data, b"IEND")
+        return b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib_ng.crc32(chunk)) for chunk in chunks
+        )
+
+    @functools.cached_property
+    def _pixels(self) -> bytes:
+        return self._paper.tobytes()
+
+    def _compressed(self, top: int, bottom: int) -> tuple[bytes, int]:
+        """Return rows of the paper, compressed, and their checksum."""
+        pixels = self._pixels[top * self._paper.width : bottom * self._paper.width]
+        return _deflated(pixels), zlib_ng.adler32(pixels)
 
     @functools.cached_property
     def _paper(self) -> Image.Image:
@@ -92,17 +135,13 @@ class SocialImages:
         return image
 
 
-def _png(image: Image.Image) -> bytes:
-    """Return the file of an image whose first column says of each row that it has no filter (PNG, third edition, 9.2).
+def _deflated(data: bytes, mode: int = zlib_ng.Z_FULL_FLUSH) -> bytes:
+    """Return a part of a compressed stream (RFC 1951); what is drawn by machine has long runs, and little else is looked for."""
+    stream = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS, strategy=zlib_ng.Z_RLE)
+    return bytes(stream.compress(data) + stream.flush(mode))
 
-    Pillow compresses row by row, which takes five times as long.
-    """
-    size, colours = struct.pack(">2I5B", image.width - 1, image.height, 8, 3, 0, 0, 0), bytes(image.getpalette() or [])
-    pixels = zlib_ng.compress(image.tobytes(), LEVEL)
-    chunks = (b"IHDR" + size, b"PLTE" + colours, b"IDAT" + pixels, b"IEND")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib_ng.crc32(chunk)) for chunk in chunks
-    )
+
+END = _deflated(b"", zlib_ng.Z_FINISH)
 
 
 def shown(text: str) -> str:

@@ -98,6 +98,11 @@ class Cache:
         finally:
             self._apart = None
 
+    @property
+    def has_new(self) -> bool:
+        """Whether something was put that is not in the file yet."""
+        return bool(self._new)
+
     def save(self) -> None:
         """Delete all values but the live ones, and keep the state."""
         self.put(STATE, (self._version, self.state))

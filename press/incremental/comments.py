@@ -96,7 +96,9 @@ class Conversations:
         self._remembered = {id: Known(*known) for id, known in (state or {}).items()}  # type: ignore[arg-type]  # as ``state`` gave it
         self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
         self._strays: list[Problem] = []
-        self._comment = lru_cache(READ)(lambda folder, name, _: read(root / folder / name))
+        self._comment = lru_cache(READ)(
+            lambda folder, name, _: read(f"{root}/{folder}/{name}")
+        )  # a Path costs as much as to read it
         self._entries = lru_cache(HELD)(self._read_entries)
 
     def __getitem__(self, article: str) -> Conversation:
@@ -127,7 +129,11 @@ class Conversations:
         """Look at every folder; return the articles whose conversation has changed."""
         listed = sorted(os.scandir(self._root), key=lambda entry: entry.name) if self._root.is_dir() else []
         listed = [entry for entry in listed if is_ours(entry.name)]
-        looks = {entry.name: self._look(entry.name) for entry in listed if entry.is_dir(follow_symlinks=False)}
+        looks = {}
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                looks[entry.name] = self._look(entry.name)
+                self._progress("looking at conversations", 1, len(listed))
         before, self._places = self._places, {}
         for folder, (files, _, _) in looks.items():
             for name in files:

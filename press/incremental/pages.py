@@ -7,7 +7,7 @@ A page of which this cannot be said is rendered each time, and written where its
 import os
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from press.incremental.cache import Cache, digest
 from press.incremental.comments import Conversation, Stamp, stamp_of
 from press.incremental.parallel import Progress, on_every_core
 from press.output.feeds import Newest
-from press.output.links import PageLinks, page_links
+from press.output.links import Link, PageLinks, page_links
 
 AT_ONCE = 32  # pages
 # Of an article: where it came from; everything else that a template can ask it for is hashed.
@@ -92,11 +92,11 @@ class Pages:
         Raises:
             BuildError: with what is wrong.
         """
-        changed = [
-            page
-            for file, page in self.by_file.items()
-            if file not in self._before or not self._is_current(file, self._inputs(page))
-        ]
+        changed = []
+        for file, page in self.by_file.items():
+            if file not in self._before or not self._is_current(file, self._inputs(page)):
+                changed.append(page)
+            self.progress("looking at pages", 1, len(self.by_file))
         for page in changed:
             for value in page.variables.values():
                 if isinstance(value, Content):
@@ -105,12 +105,14 @@ class Pages:
         first = {page.template.name: page.file for page in changed}
         # A page and the feed of its comments together, so that these are read once.
         rest = sorted({page.file for page in changed} - {*first.values()})
+        known: dict[Link, Link] = {}  # each of the links that most pages have is held once
         for records, texts in chain(
             [self._render_part([*first.values()])], on_every_core(self._render_part, rest, AT_ONCE)
         ):
             self.progress("drawing pages", len(records), len(changed))
             for file, record in records.items():
-                self.take(file, record)
+                links = tuple(known.setdefault(link, link) for link in record.links.links)
+                self.take(file, replace(record, links=replace(record.links, links=links)))
             for key, text in texts.items():
                 self.cache.put(key, text)
 

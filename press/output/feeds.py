@@ -1,20 +1,28 @@
-"""Feeds: the newest comments, the ids of entries, and links written out in full."""
+"""Feeds: that of the comments, the ids of entries, and links written out in full.
+
+Every article has a feed of its comments; that is written here and not by a template, which took six times as long.
+"""
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha1
 from urllib.parse import urljoin
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from markupsafe import Markup, escape
 from pelican.contents import Article
 
 from contract.addresses import TAG
+from contract.manifest import Site
+from contract.templates import day
 from contract.thread import Entry
 from press.output.links import SCHEME
 
 FEED_ENTRIES = 50
+SUMMARY_LENGTH, LEEWAY = 300, 5  # characters
 ADDRESS = re.compile(r"""(\s(?:href|src|poster)\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
 
@@ -45,6 +53,72 @@ def _newest(article: Article) -> float:
     return max([*dates, article.date.timestamp()] if known.has_undated else dates)  # type: ignore[no-any-return]  # Pelican ships no types
 
 
+def comment_feed(
+    namespace: UUID,
+    words: Callable[[str], str],
+    site: Site,
+    comments: Iterable[tuple[Article, Entry, datetime]],
+    article: Article | None = None,
+) -> Markup:
+    """Return the feed of an article's newest comments, or of all (Atom, RFC 4287, with threads, RFC 4685).
+
+    Args:
+        namespace: the site's own UUID.
+        words: makes HTML of what a reader wrote.
+        site: the facts of the site.
+        comments: the comments, the newest first.
+        article: the article.
+    """
+    found = list(comments)
+    title = f"Comments on “{article.title}”" if article else f"Comments · {site.name}"
+    address = escape(f"{site.url}/{article.url if article else ''}")
+    parts = [
+        f"""<?xml version="1.0" encoding="utf-8"?>
+<?xml-stylesheet type="text/css" href="{escape(site.root + site.feed_style)}"?>
+<feed xmlns="http://www.w3.org/2005/Atom" xmlns:thr="http://purl.org/syndication/thread/1.0" xml:lang="{escape(site.language)}">
+<p xmlns="http://www.w3.org/1999/xhtml">This is a feed. Copy the address of this page into a feed reader, and it tells you what is new.
+<a href="{escape(site.url)}/">Go to {escape(site.name)}</a></p>
+<title>{escape(title)}</title>
+<id>{feed_id(namespace, f"{article.id if article else ''}#comments")}</id>
+<link href="{address}"/>
+<link rel="self" href="{address}comments.xml"/>
+<updated>{latest(date for _, _, date in found)}</updated>
+""",
+        *(_comment_entry(namespace, words, site, *comment) for comment in found),
+        "</feed>",
+    ]
+    return Markup("".join(parts))  # noqa: S704  # each value in it is escaped
+
+
+def _comment_entry(
+    namespace: UUID, words: Callable[[str], str], site: Site, article: Article, entry: Entry, date: datetime
+) -> str:
+    comment, parent, author = entry.comment, entry.parent, escape(entry.comment.author)
+    page = escape(f"{site.url}/{article.url}#comment-")
+    reply = (
+        parent
+        and f'<thr:in-reply-to ref="{feed_id(namespace, f"{article.id}/{parent.id}")}" href="{page}{parent.id}"/>\n'
+    )
+    return f"""<entry>
+<title>{author} on “{escape(article.title)}”</title>
+<id>{feed_id(namespace, f"{article.id}/{comment.id}")}</id>
+<link href="{page}{comment.id}"/>
+<p xmlns="http://www.w3.org/1999/xhtml"><a href="{page}{comment.id}">{day(date, site.timezone) if comment.date else "Read it"}</a></p>
+<updated>{date.isoformat()}</updated>
+<author><name>{author}</name></author>
+{reply or ""}<summary>{escape(_shortened(comment.body))}</summary>
+<content type="html">{escape(str(words(comment.body)))}</content>
+</entry>
+"""
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a longer text, cut at a space."""
+    if len(text) <= SUMMARY_LENGTH + LEEWAY:
+        return text
+    return f"{text[: SUMMARY_LENGTH - 3].rsplit(' ', 1)[0]}..."
+
+
 def feed_id(namespace: UUID, name: str) -> str:
     """Return the permanent name of a feed or of an entry (RFC 9562, version 5): it outlives a move and another date.
 
@@ -52,7 +126,9 @@ def feed_id(namespace: UUID, name: str) -> str:
         namespace: the site's own UUID.
         name: empty for the feed of articles, then ``article``, ``article/comment``, ``#comments``, ``article#comments`` by their ids.
     """
-    return f"urn:uuid:{uuid5(namespace, name)}"
+    # As uuid.uuid5 makes it, in a quarter of the time: there are as many as comments, twice over.
+    digest = sha1(namespace.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    return f"urn:uuid:{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{'89ab'[int(digest[16], 16) % 4]}{digest[17:20]}-{digest[20:32]}"
 
 
 def latest(dates: Iterable[datetime]) -> str:

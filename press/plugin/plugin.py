@@ -69,15 +69,17 @@ def prepare_templates(generator: Generator) -> None:
     """Load templates from this theme alone; Pelican would take a missing one from its own without a word."""
     templates = FileSystemLoader(Path(generator.theme, "templates"))
     generator.env.loader = ChoiceLoader([templates, DictLoader(UNUSED_TEMPLATES)])
+    prepare(generator.env)
+    uuid = checks.feed_uuid(generator.settings)
     generator.env.globals |= {
         "structured": json_ld,
-        "feed_id": partial(feeds.feed_id, checks.feed_uuid(generator.settings)),
+        "feed_id": partial(feeds.feed_id, uuid),
+        "comment_feed": partial(feeds.comment_feed, uuid, generator.env.filters["reader_html"]),
         "latest": feeds.latest,
         "feed_entries": feeds.FEED_ENTRIES,
         "once": _once(),
     }
     generator.env.filters["absolute"] = feeds.absolute
-    prepare(generator.env)
     generator.env.filters["rooted"] = rooted
     root = urlsplit(generator.settings["SITE_URL"]).path
     generator.env.template_class = type("Template", (_BelowRoot,), {"root": root})

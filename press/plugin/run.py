@@ -99,13 +99,14 @@ def run(settings: dict[str, Any], fingerprint: bytes, cache: Cache, known: bytes
     Raises:
         BuildError: with everything that is wrong.
     """
-    settings = settings | {
-        "PLUGINS": [*settings["PLUGINS"], "press.plugin.hooks"],
-        "JINJA_FILTERS": settings["JINJA_FILTERS"]
-        | {"reader_html": partial(reader_html, render=functools.lru_cache(HELD)(render))},
-        "JINJA_ENVIRONMENT": settings["JINJA_ENVIRONMENT"]
-        | {"bytecode_cache": _Compiled(fingerprint, cache), "auto_reload": False},  # each run loads them anew
-    }
+    filters = {"reader_html": partial(reader_html, render=functools.lru_cache(HELD)(render))}
+    environment = {"bytecode_cache": _Compiled(fingerprint, cache), "auto_reload": False}  # each run loads them anew
+    settings = snapshot.Settings(
+        settings,
+        PLUGINS=[*settings["PLUGINS"], "press.plugin.hooks"],
+        JINJA_FILTERS=settings["JINJA_FILTERS"] | filters,
+        JINJA_ENVIRONMENT=settings["JINJA_ENVIRONMENT"] | environment,
+    )
     with warnings(settings) as faults:
         try:
             with contextlib.redirect_stdout(io.StringIO()):

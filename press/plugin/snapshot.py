@@ -31,6 +31,10 @@ ASKED = {"site", "due", "held_back", "articles", "hidden_articles", "drafts"}
 NOT_KEPT = {"_context", "conversation", "comment_count", "updated"}
 
 
+class Settings(dict[str, Any]):
+    """The settings of a run, which every text and list holds on to; a snapshot keeps none."""
+
+
 def key_of(settings: dict[str, Any], fingerprint: bytes) -> bytes:
     """Return the hash of all that a run hangs on but comments and the clock, or nothing where that cannot be all.
 
@@ -97,11 +101,12 @@ def _listing(articles: Listing) -> tuple[Any, ...]:
     return list, (list(articles),)
 
 
-class _Pickler(pickle.Pickler):
-    dispatch_table = copyreg.dispatch_table | {Article: _text, PageText: _text, Listing: _listing}
+def _settings(_: Settings) -> tuple[Any, ...]:
+    return Settings, ()
 
-    def persistent_id(self, value: object) -> str | None:
-        return "settings" if type(value) is dict and "PRESS" in value else None
+
+class _Pickler(pickle.Pickler):
+    dispatch_table = copyreg.dispatch_table | {Article: _text, PageText: _text, Listing: _listing, Settings: _settings}
 
 
 class _Unpickler(pickle.Unpickler):
@@ -109,5 +114,5 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file)
         self._settings = settings
 
-    def persistent_load(self, name: str) -> dict[str, Any]:
-        return self._settings
+    def find_class(self, module: str, name: str) -> Any:
+        return (lambda: self._settings) if name == Settings.__name__ else super().find_class(module, name)

@@ -8,7 +8,10 @@ import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown import Markdown
+from markdown.treeprocessors import InlineProcessor
 from markdown_it import MarkdownIt
 
 import pelicanconf
@@ -305,6 +308,56 @@ def test_what_is_no_list_stays_as_it_was(text: str) -> None:
     settings = pelicanconf.MARKDOWN | {"extensions": ["markdown.extensions.extra", "markdown.extensions.sane_lists"]}
 
     assert of_pages(text) == Markdown(**settings).convert(text)
+
+
+# What a mark of an author's text is made of, and what stands around it
+PIECES = [
+    *(
+        "toe",
+        " ",
+        "\n",
+        "\n\n",
+        "*",
+        "**",
+        "_",
+        "`",
+        "``",
+        "\\",
+        "[",
+        "]",
+        "](/toe/)",
+        "![",
+        "[^1]",
+        "\n\n[^1]: Note",
+        "&copy;",
+        "&",
+    ),
+    *(
+        "<b>",
+        "</b>",
+        "<https://example.org>",
+        "<a@example.org>",
+        "  \n",
+        "\n\n- ",
+        "\n\n> ",
+        "\n\n    ",
+        "# ",
+        "<div markdown>",
+        "|",
+        "\n-|-\n",
+    ),
+    *("\n\n*[toe]: The big one", "\n: ", "{.note}", "é"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_plain_paragraphs_come_out_as_they_would_with_every_mark_looked_for(text: str) -> None:
+    marked = f"Plain words.\n\n{text}\n\nMore of *them*, and *[HTML]: none\n"
+    thorough = Markdown(**pelicanconf.MARKDOWN)
+    thorough.treeprocessors.register(InlineProcessor(thorough), "inline", 20)
+    thorough.parser.blockprocessors.deregister("plain_paragraph")
+
+    assert of_pages(marked) == thorough.convert(marked)
 
 
 def test_two_drafts_of_one_address_are_told_in_the_preview(place: Place) -> None:
