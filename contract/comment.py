@@ -229,10 +229,13 @@ def read_file(path: Path | str, size: int) -> bytes:
         if error.errno not in (errno.ELOOP, errno.ENXIO):  # what O_NOFOLLOW says of a link, and a socket of itself
             raise
         raise CommentError("line 1: this is no file of its own but a link; put the file itself here") from None
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise CommentError("line 1: this is no ordinary file; delete it")
-        return file.read(size + 1)
+        return os.read(descriptor, min(size, status.st_size) + 1)
+    finally:
+        os.close(descriptor)
 
 
 def is_ours(name: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from moving import disqus, exchange, isso
+from moving import disqus, isso, jsonl
 from moving.addresses import Addresses
 from moving.index import Index
 from moving.markdown import Articles
@@ -74,7 +74,7 @@ def from_isso(_: Site) -> tuple[Reader, str]:
 
 @_command("comments", "Bring in comments in the exchange format (docs/moving-in.md).")
 def comments(_: Site) -> tuple[Reader, str]:
-    return exchange.read, ""
+    return jsonl.read, ""
 
 
 def _run(

@@ -148,13 +148,13 @@ def _forget(settings: Settings, who: str, *, yes: bool) -> None:
 @click.option("--messages", is_flag=True, help="Every message from the contact form instead, with how to answer it.")
 def _export(settings: Settings, who: str | None, *, messages: bool) -> None:
     """Print as JSON all that is kept about a person, or every comment in the exchange format, one a line."""
-    from postbox.privacy import exchange, subject_access
+    from postbox.privacy import export, subject_access
 
     moderation = _moderation(settings)
     if who and messages:
         raise ValueError("--messages prints everybody's; leave out WHO, or --messages")
     if not who:
-        for line in exchange.messages(moderation) if messages else exchange.lines(moderation):
+        for line in export.messages(moderation) if messages else export.lines(moderation):
             print(_plain_json(line))
     elif who in (theirs := subject_access.find(moderation, who)).comments:
         _answer(subject_access.about_comment(moderation, who), is_json=True)

@@ -46,8 +46,8 @@ def main() -> None:
 def publish() -> None:
     """Write the site for the address in SITE_URL into output/, and send it with the commands in SITE_PUSH."""
     from press.builder import Builder
+    from press.deploy import commands_of
     from press.errors import BuildError
-    from press.push import commands_of
 
     started = time.perf_counter()
     with contextlib.closing(Builder(Path("publishconf.py"), {}, progress=_progress())) as builder:
@@ -68,14 +68,14 @@ def publish() -> None:
 
 def _send(builder: "Builder", commands: list[list[str]]) -> bool:
     """Send what was printed, in a few tries; tell whether it has arrived, and say why it has not."""
-    from press.push import Push
+    from press.deploy import Deployment
 
     said: list[str] = []
-    with contextlib.closing(Push(commands, said.append)) as push:
+    with contextlib.closing(Deployment(commands, said.append)) as deployment:
         for _ in range(PUSH_TRIES if commands and builder.state.unsent else 0):
             if said:
                 print(said.pop(), file=sys.stderr, flush=True)
-            while not (ended := push.turn(builder.state, is_quiet=True)):
+            while not (ended := deployment.turn(builder.state, is_quiet=True)):
                 time.sleep(LOOK_SECONDS)
             builder.tell(**ended)
             if not said:
@@ -197,8 +197,8 @@ def _wait_for(servers: list[subprocess.Popen[bytes]], *ports: int) -> None:
 def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> Iterator[tuple["Builder", "Watcher"]]:
     """Make a builder and what watches for it, until the process is told to end."""
     from press.builder import Builder
-    from press.proof import proving
-    from press.push import Push, commands_of
+    from press.deploy import Deployment, commands_of
+    from press.draft_preview import proving
     from press.watch import Watcher, watching
 
     for number in (
@@ -216,9 +216,9 @@ def _watcher(config: str, *, is_compressing: bool = False, **overrides: Any) -> 
         ):
             proofs.enter_context(proving(Path(config), overrides, builder.proofs))
             say = partial(print, file=sys.stderr, flush=True)
-            push = Push(commands, say) if (commands := commands_of(builder.push_commands)) else None
-            with contextlib.closing(push) if push else contextlib.nullcontext():
-                yield builder, Watcher(builder, changes, content / "comments", say, push)
+            deployment = Deployment(commands, say) if (commands := commands_of(builder.push_commands)) else None
+            with contextlib.closing(deployment) if deployment else contextlib.nullcontext():
+                yield builder, Watcher(builder, changes, content / "comments", say, deployment)
 
 
 def _progress() -> "Progress":

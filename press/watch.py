@@ -25,9 +25,9 @@ import watchfiles
 from contract.manifest import BEAT_SECONDS
 from press.assets.preparation import prepare
 from press.builder import Builder
+from press.deploy import PAUSE as PUSH_PAUSE
+from press.deploy import Deployment
 from press.errors import BuildError, place_of
-from press.push import PAUSE as PUSH_PAUSE
-from press.push import Push
 
 CONFIGURATION = ("pelicanconf.py", "publishconf.py")
 STEP_MS = 3  # the default waits 50 ms for more changes; an approved comment can be on its page by then
@@ -112,7 +112,7 @@ class _NoDrafts(watchfiles.DefaultFilter):
 class Watcher:
     """Renders what changes, until it is told that it is over.
 
-    ``say`` takes a line for the terminal; ``push`` sends what was printed.
+    ``say`` takes a line for the terminal; ``deployment`` sends what was printed.
     """
 
     def __init__(
@@ -121,9 +121,9 @@ class Watcher:
         changes: Changes,
         comments: Path,
         say: Callable[[str], None],
-        push: Push | None = None,
+        deployment: Deployment | None = None,
     ) -> None:
-        self._push = push
+        self._deployment = deployment
         self._builder, self._changes, self._comments, self._say = builder, changes, comments, say
         self._faults: dict[str, list[str]] = {}  # by what they are of
         self._pages: dict[str, float] = {}  # those to be rendered, and since when
@@ -172,9 +172,9 @@ class Watcher:
             self._finish()
         if not self.is_busy:
             self._builder.forget()
-        if self._push:
+        if self._deployment:
             is_quiet = not self.is_busy and time.monotonic() - self._last >= PUSH_PAUSE
-            if ended := self._push.turn(self._builder.state, is_quiet=is_quiet):
+            if ended := self._deployment.turn(self._builder.state, is_quiet=is_quiet):
                 self._tell(**ended)
 
     def build_all(self) -> bool:

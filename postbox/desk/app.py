@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from postbox import log
-from postbox.desk import auth, comment, email_decision, facts, failed_mail, messages, queue, write
+from postbox.desk import auth, comment, details, email_decision, failed_mail, messages, queue, text_changes, write
 from postbox.desk.context import DeskContext, Handler
 from postbox.mail.worker import MailWorker
 from postbox.privacy.retention import hourly
@@ -73,8 +73,8 @@ def application(settings: Settings) -> Starlette:
             _, working = await asyncio.wait(working, timeout=CANCEL_SECONDS)
 
     writing: list[tuple[str, *tuple[Handler, ...]]] = [
-        ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", write.show, write.change), ("/versions/{key:path}", write.versions),
-        ("/proof/{name}", write.proof_page), ("/images/{name}", write.image), ("/details", facts.show, facts.publish),
+        ("/write", write.browse), ("/write.js", write.script), ("/write/{key:path}", write.show, text_changes.change), ("/versions/{key:path}", write.versions),
+        ("/proof/{name}", write.proof_page), ("/images/{name}", write.image), ("/details", details.show, details.publish),
         ("/{below:path}/images/{name}", write.image),  # in a page of a site below a path
     ]  # fmt: skip
     app = Starlette(

@@ -8,7 +8,7 @@ import hashlib
 import sqlite3
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -22,14 +22,14 @@ from contract import facts
 from contract.manifest import STATUS_FILE, BuildStatus, ManifestFile, Site
 from contract.templates import environment
 from postbox import log
+from postbox.desk import faults
 from postbox.desk.auth import Auth
-from postbox.desk.faults import explain_all
 from postbox.moderation.service import Moderation
 from postbox.settings import Settings
 from postbox.store.unit_of_work import INBOX_FAULTS, Store, UnitOfWork
 from postbox.store.wakeup import Wakeup
 from postbox.web.forms import PRIVATE, Refused, read_form
-from postbox.writing.publisher import Publisher
+from postbox.writing.publisher import Published, Publisher
 from postbox.writing.texts import Texts
 
 LATER = "This could not be done just now. Try again in a minute."
@@ -184,13 +184,17 @@ class DeskContext:
 
 @dataclass
 class DeskRequest:
-    """One request to the desk: what it asks, and the unit of work that answers it; ``form`` is empty for a GET."""
+    """One request to the desk: what it asks, and the unit of work that answers it; ``form`` is empty for a GET.
+
+    ``told`` are the faults of the build that the answer tells itself, so that its frame does not.
+    """
 
     context: DeskContext
     work: UnitOfWork
     request: Request
     form: Mapping[str, str]
     now: datetime
+    told: list[str] = field(default_factory=list)
 
     @cached_property
     def site(self) -> Site:
@@ -224,10 +228,15 @@ class DeskRequest:
         """
         values |= {"site": self.site, "place": place, "nav": [], "faults": [], "notices": []}
         if place is not None:
-            faults = self.context.build_status.faults
-            values |= {"nav": self._navigation(), "faults": explain_all(faults), "notices": self._notices()}
+            others = [fault for fault in self.context.build_status.faults if fault not in self.told]
+            values |= {"nav": self._navigation(), "faults": faults.explain_all(others), "notices": self._notices()}
         html = self.context.theme.get_template(f"desk/{template}").render(values)
         return HTMLResponse(html, status, headers=self.site.headers)
+
+    def why_back(self, done: Published) -> str:
+        """Return why a change was put back, in the author's words; the answer tells these faults, and once."""
+        self.told = done.faults
+        return faults.sentences(done.faults)
 
     def redirect(self, address: str) -> Response:
         """Lead from a form to a page that says what was done, so that a reload does nothing again."""

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
+from contract.facts import BY_NAME
+from contract.facts import FILE as FACTS_FILE
+
 SHOWN = 10  # files; the rest are told when these are fixed
+LENGTH = 600  # characters of what is told in sentences
 _FORM = re.compile(r"(?P<file>[^:]+?\.\w+)(?::(?P<line>[0-9]+))?: (?P<problem>.+)", re.DOTALL)
 _SAVE = "Open it, correct it and publish; the site follows by itself."
 _ASK = "Ask whoever runs the site."
@@ -51,12 +55,26 @@ def explain(fault: str) -> Fault:
     found = _FORM.fullmatch(fault.strip())
     if not found:
         return Fault("The site", fault.strip().rstrip("."), _ASK)
-    file = PurePath(found["file"])
+    file, problem = PurePath(found["file"]), found["problem"].strip().rstrip(".")
+    if file.name == FACTS_FILE:
+        return _of_details(problem, found["file"], found["line"] or "")
     kinds = [_KINDS[part] for part in file.parts[:-1] if part in _KINDS] if "theme" not in file.parts else []
     what, cure = kinds[0] if kinds else ("The site’s settings or design", f"{_ASK} It is nothing that you wrote.")
-    if file.name == "site.toml":
-        what, cure = "Your details", "Open “Your details”, correct them and publish; the site follows by itself."
-    problem = found["problem"].strip().rstrip(".")
     text = re.search(r"(?:^|/)((?:articles|pages)/.+)\.md$", found["file"])
-    address = "/details" if file.name == "site.toml" else f"/write/{text[1]}" if text and kinds else ""
+    address = f"/write/{text[1]}" if text and kinds else ""
     return Fault(what.format(name=file.stem), problem, cure, found["file"], found["line"] or "", address)
+
+
+def sentences(faults: Iterable[str]) -> str:
+    """Return faults in a sentence each for the author, of some length together at the most."""
+    told = [f"{one.what}{', line ' * bool(one.line)}{one.line}: {one.problem}." for one in map(explain, faults)]
+    return " ".join(told)[:LENGTH]
+
+
+def _of_details(problem: str, file: str, line: str) -> Fault:
+    """Return a fault of the details; one of a fact goes by what stands above its field, not by its name and line."""
+    cure = "Open “Your details”, correct them and publish; the site follows by itself."
+    name, _, cause = problem.partition(": ")
+    if name in BY_NAME:
+        return Fault(BY_NAME[name].label, cause, cure, file, "", f"/details#{name}")
+    return Fault("Your details", problem, cure, file, line, "/details")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
-from postbox.desk import actions, facts
+from postbox.desk import actions, details
 from postbox.desk.actions import Outcome, Problem
 from postbox.desk.context import PER_PAGE, DeskRequest
 from postbox.desk.paging import paginate, parse_int, parse_ints
@@ -80,7 +80,7 @@ def _list(desk: DeskRequest, place: str, query: Mapping[str, str], outcome: Outc
         "done": presenter.decisions(outcome.done),
         "live": outcome.live,
         "problems": outcome.problems,
-        "is_unknown": place == "/" and facts.is_unknown(desk),
+        "is_unknown": place == "/" and details.is_unknown(desk),
     }
     return desk.page(LISTS[place], outcome.status, place=place, **values)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from contract import documents
 from contract.addresses import TAG
 from contract.documents import FileError
+from contract.facts import FILE as FACTS_FILE
 from press.assets import files, svg
 from press.assets.files import shown
 from press.assets.raster import Raster, RasterError, is_raster
@@ -111,7 +112,7 @@ class Images:
                 raise FileError(f"there is no {shown(self.content / place)}")
             return self._square(found[0], Raster(found[0])) if found else ""
         except FAULTS as error:
-            self.faults.append(f"PORTRAIT: {error}")
+            self.faults.append(f"{files.line_of(self.content / FACTS_FILE, place)}: portrait: {error}")
             return ""
 
     def clean(self, path: Path) -> Path:
@@ -158,7 +159,7 @@ class Images:
             (output / "images").mkdir(exist_ok=True)
         for name, path in self._files.items():
             if not stands(f"images/{name}"):
-                link(path, output / "images" / name)
+                link(path, f"{output}/images/{name}")
         for place, path in self._documents.items():  # some are their author's own
             (output / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, output / place)

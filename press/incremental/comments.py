@@ -96,6 +96,7 @@ class Conversations:
         self._remembered = {id: Known(*known) for id, known in (state or {}).items()}  # type: ignore[arg-type]  # as ``state`` gave it
         self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
         self._strays: list[Problem] = []
+        self._fresh: dict[str, tuple[bytes, list[Comment]]] = {}  # just read to be known, and about to be drawn
         self._comment = lru_cache(READ)(
             lambda folder, name, _: read(f"{root}/{folder}/{name}")
         )  # a Path costs as much as to read it
@@ -135,6 +136,7 @@ class Conversations:
                 looks[entry.name] = self._look(entry.name)
                 self._progress("looking at conversations", 1, len(listed))
         before, self._places = self._places, {}
+        self._fresh.clear()
         for folder, (files, _, _) in looks.items():
             for name in files:
                 self._places[name] = (*self._places.get(name, ()), folder)
@@ -149,8 +151,10 @@ class Conversations:
             for folder, (_, stamp, _) in looks.items()
             if folder not in self._found and self._remembered.get(folder, Known()).stamp != stamp
         ]
+        # Those that this process can hold are read here, for the forks that draw them have them then.
+        at_once = AT_ONCE if sum(len(looks[folder][0]) for folder in unread) > READ else max(1, len(unread))
         for known in on_every_core(
-            lambda folders: {id: self._learn(id, *looks[id][:2]) for id in folders}, unread, AT_ONCE
+            lambda folders: {id: self._learn(id, *looks[id][:2]) for id in folders}, unread, at_once
         ):
             self._progress("reading conversations", len(known), len(unread))
             self._remembered |= known
@@ -209,10 +213,16 @@ class Conversations:
         return was is None or was.known.digest != known.digest
 
     def _read_entries(self, conversation: Conversation) -> list[Entry]:
-        return list(thread(self._gather(conversation.folder, conversation.files)[0]))
+        stamp, comments = self._fresh.pop(conversation.folder, (b"", []))
+        if stamp != conversation.known.stamp:
+            comments, _ = self._gather(conversation.folder, conversation.files)
+        return list(thread(comments))
 
     def _learn(self, folder: str, files: dict[str, Stamp], stamp: bytes) -> Known:
-        return _known(stamp, *self._gather(folder, files))
+        comments, problems = self._gather(folder, files)
+        if len(self._fresh) < HELD:
+            self._fresh[folder] = stamp, comments
+        return _known(stamp, comments, problems)
 
     def _gather(self, folder: str, files: dict[str, Stamp]) -> tuple[list[Comment], list[Problem]]:
         taken: dict[str, str] = {}

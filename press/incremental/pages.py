@@ -128,9 +128,9 @@ class Pages:
                 if data is None:
                     continue
                 path = f"{self._staging}/{file}"
-                if (folder := os.path.dirname(path)) not in folders:  # noqa: PTH120  # a Path costs as much as writing the page
+                if (folder := path.rpartition("/")[0]) not in folders:
                     folders.add(folder)
-                    os.makedirs(folder, exist_ok=True)  # noqa: PTH103  # likewise
+                    os.makedirs(folder, exist_ok=True)  # noqa: PTH103  # a Path costs as much as writing the page
                 with open(path, "wb") as written:  # noqa: PTH123  # likewise
                     written.write(data)
         return {file: self.records[file] for file in files}, texts
@@ -269,7 +269,8 @@ class Pages:
 
 
 def _has_links(file: str) -> bool:
-    return file.endswith((".html", ".xml"))
+    # The feed of an article's comments leads where that of all leads, to the comments of its page.
+    return file.endswith((".html", ".xml")) and not file.endswith("/comments.xml")
 
 
 def _hash_of(content: Content) -> bytes:

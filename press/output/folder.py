@@ -100,9 +100,11 @@ def is_same(one: Path, other: Path) -> bool:
 
 def link(source: Path | str, target: Path | str) -> None:
     """Let a file that nobody writes to stand in a second place, whatever stood there."""
-    Path(target).unlink(missing_ok=True)  # an earlier link to it would be taken for the file itself
     try:
         os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        Path(target).unlink()  # not written over: it may be a link to the same file
+        link(source, target)
     except OSError:  # on another file system
         shutil.copyfile(source, target)
 

@@ -100,4 +100,4 @@ def _page(kind: str, **values: Any) -> Thing:
 
 
 def _thing(kind: str, **values: Any) -> Thing:
-    return {"@type": kind} | {key: value for key, value in values.items() if value not in ("", None)}
+    return {"@type": kind} | {key: value for key, value in values.items() if value is not None and value != ""}

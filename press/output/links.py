@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from html import unescape
 from sys import intern
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -13,11 +12,10 @@ from selectolax.lexbor import LexborHTMLParser
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 REFERRING = ("href", "src", "poster", "data", "cite")
 LISTING = ("srcset", "imagesrcset")
+# In feeds and sitemaps
+REFERRING_ELEMENTS = ("loc", "uri", "icon", "logo")
 SELECTOR = ",".join(f"[{name}]" for name in (*REFERRING, *LISTING, "content"))
-# In feeds and sitemaps, which are XML: an address as an attribute or as the text of an element, and HTML, escaped once more.
-IN_XML = re.compile(
-    r"""<[^<>]*?\s(?:href|src)=["']([^"'<>]*)|<(?:loc|uri|icon|logo)>([^<]*)|<content[^>]*>([^<]*=[^<]*)"""
-)
+FEED_SELECTOR = ",".join((SELECTOR, *REFERRING_ELEMENTS, "content"))
 
 PLAIN = re.compile(r"(?:/[\w-][\w.-]*)*/?(?:#[\w-]*)?", re.ASCII)
 # An internal address as it is written, the file of the output that it means, the id in it, and why it means none.
@@ -41,14 +39,13 @@ def page_links(text: str, file: str, site_url: str, *, except_below: tuple[str, 
         site_url: the site's address; what begins with it, or with its path, is internal.
         except_below: paths that another process answers, like ``/comments``.
     """
-    is_feed = file.endswith(".xml")
-    tree = LexborHTMLParser("" if is_feed else text)
+    tree = LexborHTMLParser(text)
     ids = frozenset(node.id or "" for node in tree.css("[id]"))
     here = f"/{file.removesuffix('index.html')}"
     root = urlsplit(site_url).path
     own = (f"{root}{here}#", f"{site_url}{here}#", "#")
     links: dict[Link, None] = {}
-    for address in dict.fromkeys(_in_feed(text) if is_feed else _addresses(tree)):
+    for address in dict.fromkeys(_addresses(tree, is_feed=file.endswith(".xml"))):
         if address.startswith(own) and address.partition("#")[2] in ids:
             continue
         # The same from every page, so that each is worked out once.
@@ -87,8 +84,8 @@ def dead_links(
                 yield file, address, f"that page has no id “{fragment}”"
 
 
-def _addresses(tree: LexborHTMLParser) -> Iterator[str]:
-    for node in tree.css(SELECTOR):
+def _addresses(tree: LexborHTMLParser, *, is_feed: bool) -> Iterator[str]:
+    for node in tree.css(FEED_SELECTOR if is_feed else SELECTOR):
         attributes = node.attributes
         if "ugc" in (attributes.get("rel") or "").split():
             continue  # what a reader links to may not stop the build
@@ -100,14 +97,10 @@ def _addresses(tree: LexborHTMLParser) -> Iterator[str]:
                     yield from candidate.split()[:1]
             elif name == "content" and value and value.startswith(("http://", "https://")):
                 yield value
-
-
-def _in_feed(xml: str) -> Iterator[str]:
-    for attribute, text, html in IN_XML.findall(xml):
-        if html:
-            yield from _addresses(LexborHTMLParser(unescape(html)))
-        else:
-            yield unescape(attribute or text)
+        if is_feed and node.tag in REFERRING_ELEMENTS:
+            yield node.text()
+        elif is_feed and node.tag == "content" and "=" in (entry := node.text()):  # HTML, escaped once more
+            yield from _addresses(LexborHTMLParser(entry), is_feed=False)
 
 
 @lru_cache(20_000)

@@ -49,7 +49,7 @@ def decide(place: Place, decision: str, writer: str) -> None:
     postbox(place, decision, next(item["name"] for item in waiting if item["author"] == writer))
 
 
-def test_what_was_sent_is_seen_as_it_will_look_with_a_link_that_can_be_copied(page: Page) -> None:
+def test_what_was_sent_is_seen_as_it_will_look_with_a_link_that_can_be_copied_there_and_on_its_page(page: Page) -> None:
     send(page, "Sue", "On the **third** step.")
 
     expect(page.get_by_role("article", name="Sue").locator("strong")).to_have_text("third")
@@ -58,6 +58,11 @@ def test_what_was_sent_is_seen_as_it_will_look_with_a_link_that_can_be_copied(pa
     copied = page.evaluate("navigator.clipboard.readText()")
     assert re.search(r"/comments/receipt/\w+", copied)
     expect(page.get_by_role("link", name="this link")).to_have_attribute("href", copied)
+    page.evaluate("navigator.clipboard.writeText('')")
+    page.goto(f"{copied}?done=stop")
+    page.get_by_role("button", name="Copy the link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == copied
 
 
 def test_a_reload_keeps_the_comment_its_state_and_the_way_to_its_receipt(context: BrowserContext, page: Page) -> None:

@@ -120,7 +120,7 @@ def test_a_comment_without_a_number_or_with_anothers_is_named(old: OldSite) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", ["element", "tag", "comment", "items"])
-def test_three_hundred_megabytes_in_one_piece_take_little_memory(old: OldSite, shape: str) -> None:
+def test_a_hundred_and_fifty_megabytes_in_one_piece_take_little_memory(old: OldSite, shape: str) -> None:
     start, _, end = a_wxr("@").partition("@")
     pieces = {
         "element": ("<item><title>", "x" * 1_000_000, "</title></item>"),
@@ -130,7 +130,7 @@ def test_three_hundred_megabytes_in_one_piece_take_little_memory(old: OldSite, s
     }
     with (old.folder / "export.xml").open("w") as file:
         file.write(start + pieces[shape][0])
-        for _ in range(300 if shape != "items" else 60):
+        for _ in range(150 if shape != "items" else 30):
             file.write(pieces[shape][1])
         file.write(pieces[shape][2] + an_item(9, "behind") + end)
 
@@ -141,7 +141,7 @@ def test_three_hundred_megabytes_in_one_piece_take_little_memory(old: OldSite, s
         capture_output=True,
         text=True,
         timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (500 * 2**20,) * 2),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (250 * 2**20,) * 2),
     )
 
     assert run.returncode == 0, run.stderr

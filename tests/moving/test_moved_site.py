@@ -1,5 +1,6 @@
 """A site that was moved in: it builds at once at its old address, and every old address leads on."""
 
+import contextlib
 import io
 import re
 from typing import Any
@@ -53,9 +54,10 @@ ODD = {
 }
 
 
-@pytest.fixture
-def moved(old: OldSite) -> OldSite:
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> OldSite:
     """A blog with all that a build could stumble over, brought in and built."""
+    old = OldSite(tmp_path_factory.mktemp("moved"))
     uploads = old.folder / "uploads/2012/03"
     uploads.mkdir(parents=True)
     Image.new("RGB", (8, 6), "tan").save(uploads / "foot.jpg")
@@ -94,8 +96,9 @@ def moved(old: OldSite) -> OldSite:
         an_item(7, "plain", link=f"{OLD}/?p=7"),
         a_file(20, where, title="IMG_0001"),
     ]
-    old.move("wordpress", old.export(a_wxr(*items)), "--uploads", "uploads")
-    publish(old)
+    with contextlib.chdir(old.folder):
+        old.move("wordpress", old.export(a_wxr(*items)), "--uploads", "uploads")
+        publish(old)
     return old
 
 

@@ -235,13 +235,13 @@ def test_a_small_portrait_is_not_made_larger(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("text", "cause"),
-    [(None, "PORTRAIT: there is no .*content/images/david.jpg$"), ("<svg/>", "PORTRAIT: .*save it as one of them$")],
+    [(None, "there is no .*content/images/david.jpg$"), ("<svg/>", ".*save it as one of them$")],
 )
 def test_a_portrait_that_cannot_be_shown_stops_the_build(place: Place, text: str | None, cause: str) -> None:
     if text:
         place.write("images/david.jpg", text)
 
-    with pytest.raises(BuildError, match=cause):
+    with pytest.raises(BuildError, match=rf"content/site\.toml:\d+: portrait: {cause}"):
         place.build(PORTRAIT="images/david.jpg")
 
 

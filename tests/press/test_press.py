@@ -241,7 +241,7 @@ class Editor:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "goes_on"), [(1, True), (2, True), (3, False)])
+@pytest.mark.parametrize(("seed", "goes_on"), [(1, True), (3, False)])
 def test_after_any_edit_the_output_is_that_of_a_build_from_nothing(
     place: Place, tmp_path_factory: pytest.TempPathFactory, seed: int, goes_on: bool
 ) -> None:

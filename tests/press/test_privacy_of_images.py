@@ -202,7 +202,7 @@ def test_what_its_name_calls_a_photograph_and_is_none_is_refused(place: Place, n
         ("images/foot.jpg", "![A foot]({static}/images/foot.jpg)", r"second\.md:7: .*content/images/foot\.jpg"),
         ("images/foot.jpg", "[A foot]({static}/images/foot.jpg)", r"second\.md:7: .*content/images/foot\.jpg"),
         ("extra/foot.jpg", "Words.", r"content/extra/foot\.jpg"),
-        ("images/david.jpg", "Words.", r"PORTRAIT: .*content/images/david\.jpg"),
+        ("images/david.jpg", "Words.", r"site\.toml:\d+: portrait: .*content/images/david\.jpg"),
     ],
 )
 def test_a_photograph_of_too_many_bytes_is_refused_unread(place: Place, path: str, text: str, told: str) -> None:

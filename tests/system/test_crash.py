@@ -31,7 +31,7 @@ from tests.support.place import Place, a_place
 from tests.support.process import PATIENCE_SECONDS, environment, line_of
 
 SEED = 20261122
-ROUNDS = 50  # in each, one intake and one decider are killed
+ROUNDS = 25  # in each, one intake and one decider are killed
 SENDERS = 4
 SHIPPED = ("0001", "0002")
 MAX_POSTS = 30  # of one sender in a round

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -71,6 +71,19 @@ def settings(tmp_path: Path) -> Settings:
     return a_place(tmp_path)
 
 
+@pytest.fixture
+def server() -> Taking:
+    """A server that takes every mail."""
+    return Taking()
+
+
+@pytest.fixture
+def post(settings: Settings, server: Taking) -> Iterator[Post]:
+    """A post that sends to it, while it runs."""
+    with running(server) as port:
+        yield Post(settings, port)
+
+
 def received(server: Taking) -> list[EmailMessage]:
     """Return what a server has taken."""
     mails = []
@@ -111,15 +124,12 @@ def wait_for(condition: Callable[[], Any]) -> None:
 # What is sent
 
 
-def test_what_is_noted_is_mailed_and_the_note_is_gone(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        post.send(author="Tom", address="tom@reader.example")
-        post.message(name="Ann")
+def test_what_is_noted_is_mailed_and_the_note_is_gone(post: Post, server: Taking) -> None:
+    post.send(author="Tom", address="tom@reader.example")
+    post.message(name="Ann")
 
-        assert post.deliver()
-        assert post.deliver(HOUR)
+    assert post.deliver()
+    assert post.deliver(HOUR)
 
     assert [(mail["To"], mail["Subject"]) for mail in received(server)] == [
         ("david@home.example", "Comment from Tom on “Working on your big toe”"),
@@ -149,55 +159,46 @@ def test_without_a_server_mails_are_files(settings: Settings) -> None:
     assert mail["Subject"] == "Comment from Tom on “Working on your big toe”"
 
 
-def test_a_decision_is_told_after_a_while_and_not_if_it_was_undone(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        ids = [post.send(address=f"{name}@reader.example", events="published") for name in ("ann", "ben")]
-        post.deliver()
-        server.taken.clear()
-        decisions = [post.approve(id) for id in ids]
+def test_a_decision_is_told_after_a_while_and_not_if_it_was_undone(post: Post, server: Taking) -> None:
+    ids = [post.send(address=f"{name}@reader.example", events="published") for name in ("ann", "ben")]
+    post.deliver()
+    server.taken.clear()
+    decisions = [post.approve(id) for id in ids]
 
+    post.deliver(NOTICE_DELAY / 2)
+    assert to(server) == []
+    post.moderation.undo(decisions[1], who="David", now=post.now)
+    post.deliver(NOTICE_DELAY)
+
+    assert to(server) == ["ann@reader.example"]
+
+
+def test_decided_undone_and_decided_again_is_told_once(post: Post, server: Taking) -> None:
+    id = post.send(address="ann@reader.example", events="published")
+    post.deliver()
+    server.taken.clear()
+
+    for _ in range(3):
+        decision = post.approve(id)
         post.deliver(NOTICE_DELAY / 2)
-        assert to(server) == []
-        post.moderation.undo(decisions[1], who="David", now=post.now)
-        post.deliver(NOTICE_DELAY)
+        post.moderation.undo(decision, who="David", now=post.now)
+    post.approve(id)
+    post.deliver(2 * NOTICE_DELAY)
+    post.deliver(HOUR)
 
     assert to(server) == ["ann@reader.example"]
 
 
-def test_decided_undone_and_decided_again_is_told_once(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        id = post.send(address="ann@reader.example", events="published")
-        post.deliver()
-        server.taken.clear()
+def test_what_comes_beyond_ten_in_an_hour_comes_as_one(post: Post, server: Taking) -> None:
+    ids = [post.send(author=f"Reader {number}") for number in range(14)]
 
-        for _ in range(3):
-            decision = post.approve(id)
-            post.deliver(NOTICE_DELAY / 2)
-            post.moderation.undo(decision, who="David", now=post.now)
-        post.approve(id)
-        post.deliver(2 * NOTICE_DELAY)
-        post.deliver(HOUR)
-
-    assert to(server) == ["ann@reader.example"]
-
-
-def test_what_comes_beyond_ten_in_an_hour_comes_as_one(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        ids = [post.send(author=f"Reader {number}") for number in range(14)]
-
-        post.deliver()
-        assert len(server.taken) == 10
-        post.approve(ids[12])
-        post.deliver(HOUR - timedelta(seconds=1))
-        assert len(server.taken) == 10
-        post.deliver(timedelta(seconds=1))
-        post.deliver(HOUR)
+    post.deliver()
+    assert len(server.taken) == 10
+    post.approve(ids[12])
+    post.deliver(HOUR - timedelta(seconds=1))
+    assert len(server.taken) == 10
+    post.deliver(timedelta(seconds=1))
+    post.deliver(HOUR)
 
     assert subjects(server)[10:] == ["13 comments to review"]
     everything = "".join(text_of(mail) for mail in received(server))
@@ -206,56 +207,47 @@ def test_what_comes_beyond_ten_in_an_hour_comes_as_one(settings: Settings) -> No
 
 
 def test_messages_pass_the_cap_of_comments_and_a_flood_of_them_waits(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    post: Post, server: Taking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("postbox.mail.worker.MAX_MESSAGES", 15)
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        for number in range(12):
-            post.send(author=f"Reader {number}")
-        for number in range(17):
-            post.message(name=f"Ann {number}")
+    for number in range(12):
+        post.send(author=f"Reader {number}")
+    for number in range(17):
+        post.message(name=f"Ann {number}")
 
-        post.deliver()
-        assert Counter(subject.split()[0] for subject in subjects(server)) == {"Comment": 10, "Message": 15}
-        post.deliver(CAP_PAUSE)
+    post.deliver()
+    assert Counter(subject.split()[0] for subject in subjects(server)) == {"Comment": 10, "Message": 15}
+    post.deliver(CAP_PAUSE)
 
     assert Counter(subject.split()[0] for subject in subjects(server)) == {"Comment": 10, "Message": 17, "12": 1}
 
 
-def test_one_click_in_a_mail_program_ends_them(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        id = post.send(address="tom@reader.example", events="published")
-        post.approve(id)
-        post.deliver(HOUR)
-        [told] = received(server)
+def test_one_click_in_a_mail_program_ends_them(post: Post, server: Taking, settings: Settings) -> None:
+    id = post.send(address="tom@reader.example", events="published")
+    post.approve(id)
+    post.deliver(HOUR)
+    [told] = received(server)
 
-        with TestClient(intake.application(settings), base_url="https://feet.example") as program:
-            answer = program.post(told["List-Unsubscribe"].strip("<>"), data={"List-Unsubscribe": "One-Click"})
+    with TestClient(intake.application(settings), base_url="https://feet.example") as program:
+        answer = program.post(told["List-Unsubscribe"].strip("<>"), data={"List-Unsubscribe": "One-Click"})
 
     assert answer.status_code == 200
     assert post.subscriptions.of(id) is None
 
 
-def test_opening_every_link_of_a_question_confirms_nothing(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        id = post.send(address="tom@reader.example")
-        post.deliver()
-        [asked] = [mail for mail in received(server) if mail["To"] == "tom@reader.example"]
-        with TestClient(intake.application(settings), base_url="https://feet.example") as scanner:
-            for link in [*links(asked), asked["List-Unsubscribe"].strip("<>")]:
-                for method in ("GET", "HEAD") * 2:
-                    assert scanner.request(method, link).status_code < 500
-        server.taken.clear()
+def test_opening_every_link_of_a_question_confirms_nothing(post: Post, server: Taking, settings: Settings) -> None:
+    id = post.send(address="tom@reader.example")
+    post.deliver()
+    [asked] = [mail for mail in received(server) if mail["To"] == "tom@reader.example"]
+    with TestClient(intake.application(settings), base_url="https://feet.example") as scanner:
+        for link in [*links(asked), asked["List-Unsubscribe"].strip("<>")]:
+            for method in ("GET", "HEAD") * 2:
+                assert scanner.request(method, link).status_code < 500
+    server.taken.clear()
 
-        post.approve(id)
-        post.answered(id)
-        post.deliver(HOUR)
+    post.approve(id)
+    post.answered(id)
+    post.deliver(HOUR)
 
     assert to(server) == []
     assert not post.subscription(id).is_confirmed
@@ -286,19 +278,17 @@ def test_a_server_that_is_down_gets_it_when_it_is_up_again(settings: Settings) -
 
 
 @pytest.mark.parametrize("fault", ["rcpt", "data", "mail"])
-def test_what_is_refused_for_now_is_sent_later_under_the_same_id(settings: Settings, fault: str) -> None:
-    server = Taking(**{fault: "451 4.3.0 Try later"})  # type: ignore[arg-type]
-    with running(server) as port:
-        post = Post(settings, port)
-        post.send()
-        [item] = post.moderation.review.queue()
-        expected = post.mail("comment", item.name)["Message-ID"]
+def test_what_is_refused_for_now_is_sent_later_under_the_same_id(post: Post, server: Taking, fault: str) -> None:
+    setattr(server, fault, "451 4.3.0 Try later")
+    post.send()
+    [item] = post.moderation.review.queue()
+    expected = post.mail("comment", item.name)["Message-ID"]
 
-        assert not post.deliver()
-        assert post.deliver(PAUSES[0] - timedelta(seconds=1))
-        assert server.taken == []
-        setattr(server, fault, "")
-        assert post.deliver(timedelta(seconds=1))
+    assert not post.deliver()
+    assert post.deliver(PAUSES[0] - timedelta(seconds=1))
+    assert server.taken == []
+    setattr(server, fault, "")
+    assert post.deliver(timedelta(seconds=1))
 
     assert [mail["Message-ID"] for mail in received(server)] == [expected]
 
@@ -331,16 +321,14 @@ def test_what_is_refused_for_good_is_listed_in_the_servers_words_without_the_add
     assert post.outbox.failed() == []
 
 
-def test_a_server_that_never_takes_it_is_given_up_after_three_days(settings: Settings) -> None:
-    server = Taking(data="451 4.3.0 Disk full")
-    with running(server) as port:
-        post = Post(settings, port)
-        post.send()
-        post.deliver()
+def test_a_server_that_never_takes_it_is_given_up_after_three_days(post: Post, server: Taking) -> None:
+    server.data = "451 4.3.0 Disk full"
+    post.send()
+    post.deliver()
 
-        for pause in PAUSES:
-            assert post.outbox.failed() == []
-            post.deliver(pause)
+    for pause in PAUSES:
+        assert post.outbox.failed() == []
+        post.deliver(pause)
 
     [failed] = post.outbox.failed()
     assert failed.error == "451 4.3.0 Disk full"
@@ -486,17 +474,14 @@ def test_a_theme_that_draws_no_letter_stops_nothing_for_good(settings: Settings,
     assert len(server.taken) == 2
 
 
-def test_forged_notes_send_nothing_and_stop_nothing(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        for kind in ("comment", "message", "confirm", "published", "answered", "digest", "nonsense", "", "c\0d"):
-            for about in ("nothing", "0001", "../../etc/passwd", "", "x" * 100_000, "a\nb", "'; DROP TABLE outbox; --"):
-                forge(settings, "INSERT INTO event (kind, about) VALUES (?, ?)", kind, about)
-        forge(settings, "INSERT INTO event (kind, about) VALUES ('comment', CAST(x'ff00fe' AS TEXT))")
-        post.send(author="Tom")
+def test_forged_notes_send_nothing_and_stop_nothing(post: Post, server: Taking, settings: Settings) -> None:
+    for kind in ("comment", "message", "confirm", "published", "answered", "digest", "nonsense", "", "c\0d"):
+        for about in ("nothing", "0001", "../../etc/passwd", "", "x" * 100_000, "a\nb", "'; DROP TABLE outbox; --"):
+            forge(settings, "INSERT INTO event (kind, about) VALUES (?, ?)", kind, about)
+    forge(settings, "INSERT INTO event (kind, about) VALUES ('comment', CAST(x'ff00fe' AS TEXT))")
+    post.send(author="Tom")
 
-        assert post.deliver()
+    assert post.deliver()
 
     assert subjects(server) == ["Comment from Tom on “Working on your big toe”"]
     assert post.inbox.events(limit=99) == []
@@ -527,29 +512,23 @@ def test_an_address_forged_beside_a_comment_that_came_without_one_gets_nothing(s
     assert honest
 
 
-def test_one_note_said_a_thousand_times_is_one_mail(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        id = post.send(address="tom@reader.example")
-        for kind in ("comment", "confirm"):
-            for _ in range(500):
-                post.inbox.add_event(kind, id)
+def test_one_note_said_a_thousand_times_is_one_mail(post: Post, server: Taking) -> None:
+    id = post.send(address="tom@reader.example")
+    for kind in ("comment", "confirm"):
+        for _ in range(500):
+            post.inbox.add_event(kind, id)
 
-        post.deliver()
-        post.deliver(HOUR)
+    post.deliver()
+    post.deliver(HOUR)
 
     assert sorted(to(server)) == ["david@home.example", "tom@reader.example"]
 
 
-def test_a_note_that_was_taken_over_and_not_dropped_is_mailed_once(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        id = post.send(address="tom@reader.example")
-        post.outbox.take_over([("comment", post.name(id)), ("confirm", id)], post.now)
+def test_a_note_that_was_taken_over_and_not_dropped_is_mailed_once(post: Post, server: Taking) -> None:
+    id = post.send(address="tom@reader.example")
+    post.outbox.take_over([("comment", post.name(id)), ("confirm", id)], post.now)
 
-        post.deliver()
+    post.deliver()
 
     assert sorted(to(server)) == ["david@home.example", "tom@reader.example"]
 
@@ -581,20 +560,17 @@ def test_it_goes_on_when_the_facts_of_the_site_are_there_again(settings: Setting
 # How many
 
 
-def test_an_address_is_asked_three_times_a_day(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        for number in range(MAX_QUESTIONS + 3):
-            post.send(address=("tom@reader.example", "TOM@Reader.Example")[number % 2])
-        post.send(address="ann@reader.example")
+def test_an_address_is_asked_three_times_a_day(post: Post, server: Taking, settings: Settings) -> None:
+    for number in range(MAX_QUESTIONS + 3):
+        post.send(address=("tom@reader.example", "TOM@Reader.Example")[number % 2])
+    post.send(address="ann@reader.example")
 
-        post.deliver()
-        readers = [address.lower() for address in to(server) if "david" not in address]
-        assert Counter(readers) == {"tom@reader.example": 3, "ann@reader.example": 1}
-        post.deliver(timedelta(days=1))
-        post.send(address="tom@reader.example")
-        post.deliver()
+    post.deliver()
+    readers = [address.lower() for address in to(server) if "david" not in address]
+    assert Counter(readers) == {"tom@reader.example": 3, "ann@reader.example": 1}
+    post.deliver(timedelta(days=1))
+    post.send(address="tom@reader.example")
+    post.deliver()
 
     assert Counter(address.lower() for address in to(server))["tom@reader.example"] == 4
     assert "tom@" not in kept(settings).lower()
@@ -613,17 +589,14 @@ def test_nothing_is_kept_of_what_was_sent_the_day_before(settings: Settings) -> 
     assert 'INSERT INTO "outbox"' not in kept(settings)
 
 
-def test_notices_beyond_ten_a_day_wait_for_the_next(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        id = post.published(address="tom@reader.example", events="others")
-        answers = [post.published(reply_to=id, author=f"Reader {n}") for n in range(MAX_TO_ADDRESS + 4)]
+def test_notices_beyond_ten_a_day_wait_for_the_next(post: Post, server: Taking) -> None:
+    id = post.published(address="tom@reader.example", events="others")
+    answers = [post.published(reply_to=id, author=f"Reader {n}") for n in range(MAX_TO_ADDRESS + 4)]
 
-        post.deliver(HOUR)
-        assert to(server) == ["tom@reader.example"] * MAX_TO_ADDRESS
-        for _ in range(30):
-            post.deliver(CAP_PAUSE)
+    post.deliver(HOUR)
+    assert to(server) == ["tom@reader.example"] * MAX_TO_ADDRESS
+    for _ in range(30):
+        post.deliver(CAP_PAUSE)
 
     assert to(server) == ["tom@reader.example"] * len(answers)
     assert len({mail["Message-ID"] for mail in received(server)}) == len(answers)
@@ -648,16 +621,14 @@ def test_readers_together_get_no_more_than_the_setting_and_questions_half_of_it(
     assert (last["new"], last["tom"]) == (4, len(followed))
 
 
-def test_an_address_that_was_refused_is_not_asked_by_the_next_comment(settings: Settings) -> None:
-    server = Taking(rcpt="550 No such user")
-    with running(server) as port:
-        post = Post(settings, port)
-        post.send(author="Tom", address="Gone@reader.example")
-        post.deliver()
-        server.rcpt = ""
-        post.send(author="Tom", address="gone@reader.example")
-        post.send(author="Ann", address="ann@reader.example")
-        post.deliver(HOUR)
+def test_an_address_that_was_refused_is_not_asked_by_the_next_comment(post: Post, server: Taking) -> None:
+    server.rcpt = "550 No such user"
+    post.send(author="Tom", address="Gone@reader.example")
+    post.deliver()
+    server.rcpt = ""
+    post.send(author="Tom", address="gone@reader.example")
+    post.send(author="Ann", address="ann@reader.example")
+    post.deliver(HOUR)
 
     assert [address for address in to(server) if "david" not in address] == ["ann@reader.example"]
 
@@ -697,21 +668,18 @@ def test_the_log_names_no_person(
     assert id not in log
 
 
-def test_no_address_reaches_another_person(settings: Settings) -> None:
-    server = Taking()
-    with running(server) as port:
-        post = Post(settings, port)
-        first = post.send(author="Tom", address="canary-tom@reader.example", events="published author others")
-        second = post.send(author="Zoë", address="canary-zoe@reader.example", events="published author others")
-        post.approve(first)
-        third = post.send(author="Ann", reply_to=first, address="canary-ann@reader.example", events="published others")
-        for id in (second, third):
-            post.approve(id)
-        post.answered(first)
-        post.answered(third)
-        post.published(author="Zoë", reply_to=third)
-        post.send(author="Eve", address="canary-eve@reader.example")
-        post.deliver(HOUR)
+def test_no_address_reaches_another_person(post: Post, server: Taking) -> None:
+    first = post.send(author="Tom", address="canary-tom@reader.example", events="published author others")
+    second = post.send(author="Zoë", address="canary-zoe@reader.example", events="published author others")
+    post.approve(first)
+    third = post.send(author="Ann", reply_to=first, address="canary-ann@reader.example", events="published others")
+    for id in (second, third):
+        post.approve(id)
+    post.answered(first)
+    post.answered(third)
+    post.published(author="Zoë", reply_to=third)
+    post.send(author="Eve", address="canary-eve@reader.example")
+    post.deliver(HOUR)
 
     everyone = {"canary-tom", "canary-zoe", "canary-ann", "canary-eve"}
     assert {address.partition("@")[0] for address in to(server)} == everyone | {"david"}

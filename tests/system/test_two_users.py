@@ -38,7 +38,7 @@ import codecs, contextlib, io, json, os, pathlib, signal, sqlite3, struct, sys, 
 from datetime import UTC, datetime
 from pathlib import Path
 from starlette.testclient import TestClient
-import postbox.__main__, postbox.desk.app, postbox.store.submissions, postbox.public.app, postbox.moderation.service, postbox.settings, postbox.desk.sessions, postbox.writing.texts, press.proof
+import postbox.__main__, postbox.desk.app, postbox.store.submissions, postbox.public.app, postbox.moderation.service, postbox.settings, postbox.desk.sessions, postbox.writing.texts, press.draft_preview
 codecs.lookup("utf-8-sig")  # Python loads a codec when it is first used, which a child may not
 
 def run(order):
@@ -279,7 +279,7 @@ DENIED = [
 @named
 def test_the_intakes_user_can_do_nothing_with_what_is_not_its_own(house: House, users: str) -> None:
     house.desk("postbox.desk.sessions.SignIn(settings.desk).issue(datetime.now(UTC))" + LIST + SAVE)
-    house.run(PRESS, "press.proof.folders(settings.proofs)")
+    house.run(PRESS, "press.draft_preview.folders(settings.proofs)")
     house.intake(POST, WORDS="One.")
     before = house.kept()
 
@@ -496,7 +496,7 @@ print(item.id + "." + hmac.new((settings.inbox / "key").read_bytes(), words.enco
 
 @named
 def test_desk_and_press_ask_and_answer_for_a_proof_and_only_the_desk_writes_a_text(house: House, users: str) -> None:
-    assert house.run(PRESS, "press.proof.folders(settings.proofs)").returncode == 0
+    assert house.run(PRESS, "press.draft_preview.folders(settings.proofs)").returncode == 0
 
     house.desk(
         "Path(settings.proofs, 'asked/a.json').write_text('{}')\nPath(settings.content, 'articles/new.md').write_text('x')"

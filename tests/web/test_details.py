@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from contract import facts
 from contract.manifest import BuildStatus
-from postbox.desk.facts import edited
+from postbox.desk.details import edited
 from postbox.desk.sessions import SignIn
 from postbox.settings import Settings
 from postbox.writing import publisher
@@ -101,7 +101,11 @@ def test_a_fault_from_before_takes_back_nothing_that_may_mend_it(
     david: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     form = fields(david.get("/details").text)
-    old = BuildStatus(watching=True, failed="2026-11-22T10:15:00.000000+00:00", faults=["PORTRAIT: it is no picture"])
+    old = BuildStatus(
+        watching=True,
+        failed="2026-11-22T10:15:00.000000+00:00",
+        faults=["content/site.toml:9: portrait: it is no picture"],
+    )
     settings.site.with_name("press.json").write_text(old.dumps(), "utf-8")
     monkeypatch.setattr(publisher, "LIVE_SECONDS", 0.2)
 
@@ -111,19 +115,25 @@ def test_a_fault_from_before_takes_back_nothing_that_may_mend_it(
     assert facts.loads((settings.content / "site.toml").read_bytes())["role"] == "Coach"
 
 
-def test_an_undo_that_the_press_refuses_says_why(david: TestClient, settings: Settings) -> None:
+def test_an_undo_that_the_press_refuses_says_why_once_and_in_its_authors_words(
+    david: TestClient, settings: Settings
+) -> None:
     form, path = fields(david.get("/details").text), settings.content / "site.toml"
     status, later = settings.site.with_name("press.json"), "2099-01-01T00:00:00.000000+00:00"
     status.write_text(BuildStatus(watching=True, built=later, finished=later).dumps(), "utf-8")
     answer = david.post("/details", data=form | {"role": "Coach", "action": "publish"}, follow_redirects=False)
     before, version = path.read_bytes(), answer.headers["location"].partition("undo=")[2]
-    told = BuildStatus(watching=True, failed=later, faults=["content/site.toml:1: no"])
+    told = BuildStatus(
+        watching=True, failed=later, faults=["content/site.toml:9: portrait: no picture", "content/pages/a.md:1: no id"]
+    )
     status.write_text(told.dumps(), "utf-8")
 
     answer = david.post("/details", data={"version": version, "action": "undo"})
 
     assert (answer.status_code, path.read_bytes()) == (409, before)
-    assert "Not undone: the site could not be built with it. content/site.toml:1: no" in answer.text
+    why = "the site could not be built with it. Photograph of you: no picture. Your details are as they were."
+    assert f"Not undone: {why}" in answer.text
+    assert (answer.text.count("no picture"), answer.text.count("no id")) == (1, 1)
 
 
 def test_a_photograph_is_taken_and_a_change_is_undone_and_brought_back(david: TestClient, settings: Settings) -> None:
@@ -148,13 +158,15 @@ def test_a_photograph_is_taken_and_a_change_is_undone_and_brought_back(david: Te
     assert david.get("/write/site.toml").status_code == david.post("/write/site.toml", data=form).status_code == 404
 
 
-def test_words_of_somebody_who_is_not_signed_in_come_back(david: TestClient) -> None:
-    form = fields(david.get("/details").text)
-    david.cookies.clear()
+@pytest.mark.parametrize(("headers", "status"), [({"cookie": "desk=x"}, 401), ({"sec-fetch-site": "cross-site"}, 403)])
+def test_words_of_somebody_who_may_not_send_them_come_back(
+    david: TestClient, headers: dict[str, str], status: int
+) -> None:
+    form = fields(david.get("/details").text) | {"role": "Coach", "action": "publish"}
 
-    answer = david.post("/details", data=form | {"role": "Coach", "action": "publish"}, files={"picture": b"x"})
+    answer = david.post("/details", data=form, files={"picture": b"x"}, headers=headers)
 
-    assert (answer.status_code, '<p class="typed">Coach</p>' in answer.text) == (401, True)
+    assert (answer.status_code, '<p class="typed">Coach</p>' in answer.text) == (status, True)
 
 
 @pytest.mark.parametrize("spoil", [
@@ -234,7 +246,7 @@ def test_a_portrait_that_no_browser_shows_is_taken_back(served: tuple[Place, str
     page.get_by_role("button", name="Publish").click()
 
     expect(page.get_by_role("alert")).to_contain_text("Not published: the site could not be built with it")
-    expect(page.get_by_role("alert")).to_contain_text("images/broken.jpg")
-    expect(page.get_by_role("alert")).to_contain_text("Your details are as they were.")
+    expect(page.get_by_role("alert")).to_contain_text(re.compile(r"Photograph of you: .*images/broken\.jpg"))
+    expect(page.get_by_role("region", name="The site")).to_have_count(0)
     assert path.read_bytes() == before
     page.close()

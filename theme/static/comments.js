@@ -1,11 +1,31 @@
 // Makes the form of a conversation easier; without this script each step is a page of the intake.
 // States are data: `data-state` of an answer's <main>, `data-result` of what it says, `data-receipt` of what was kept,
 // `data-keep` of where its link stands, `data-reply` of the links that open the form.
-{
-  const form = /** @type {HTMLFormElement} */ (document.getElementById("join"));
 
-  /** @param {string} selector @param {ParentNode} [inside] */
-  const find = (selector, inside = document) => /** @type {HTMLElement | null} */ (inside.querySelector(selector));
+/** @param {string} selector @param {ParentNode} [inside] */
+const find = (selector, inside = document) => /** @type {HTMLElement | null} */ (inside.querySelector(selector));
+
+/** @param {string} tag @param {Record<string, string>} attributes @param {(Node | string)[]} inside */
+const make = (tag, attributes, ...inside) => {
+  const element = document.createElement(tag);
+  for (const name in attributes) element.setAttribute(name, attributes[name]);
+  element.append(...inside);
+  return element;
+};
+
+// The link of a receipt, where a page may copy: one without TLS has no clipboard.
+/** @param {string} url @param {ParentNode} [receipt] */
+const offerCopy = (url, receipt) => {
+  const copy = make("button", { class: "button plain", type: "button" }, "Copy the link");
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(url);
+    copy.textContent = "Copied";
+  });
+  if (navigator.clipboard) find("[data-keep]", receipt)?.after(make("p", {}, copy));
+};
+
+if (document.getElementById("join")) {
+  const form = /** @type {HTMLFormElement} */ (document.getElementById("join"));
 
   /** @param {string} name */
   const input = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
@@ -30,14 +50,6 @@
   let opener; // the link that the form stands under
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-
-  /** @param {string} tag @param {Record<string, string>} attributes @param {(Node | string)[]} inside */
-  const make = (tag, attributes, ...inside) => {
-    const element = document.createElement(tag);
-    for (const name in attributes) element.setAttribute(name, attributes[name]);
-    element.append(...inside);
-    return element;
-  };
 
   const status = make("p", { class: "hint", role: "status" });
   const count = make("p", { class: "hint", "aria-hidden": "true" });
@@ -167,15 +179,9 @@
   // What was kept, as its receipt shows it, with the link that leads there.
   /** @param {HTMLElement} receipt @param {string} url */
   const kept = (receipt, url) => {
-    const copy = make("button", { class: "button plain", type: "button" }, "Copy the link");
-    copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(url);
-      copy.textContent = "Copied";
-    });
     const link = make("a", { href: url }, "this link");
-    const keep = find("[data-keep]", receipt);
-    keep?.replaceChildren("Keep ", link, " to check, edit or delete your comment.");
-    if (navigator.clipboard) keep?.after(make("p", {}, copy)); // a page without TLS has none
+    find("[data-keep]", receipt)?.replaceChildren("Keep ", link, " to check, edit or delete your comment.");
+    offerCopy(url, receipt);
     receipt.className = "part";
     receipt.removeAttribute("data-result"); // it stays when the next is sent
     find("[tabindex]", receipt)?.removeAttribute("id"); // there may be two in the end
@@ -264,4 +270,4 @@
   comment.after(count, countAloud);
   move([undefined, ...links].find((link) => stored("getItem", target(link))));
   recall();
-}
+} else offerCopy(location.origin + location.pathname); // the page of a receipt

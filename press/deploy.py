@@ -1,4 +1,4 @@
-"""Push: sends what was printed to where it is served, by commands of the owner's, in a pause and again until it has arrived.
+"""Deployment (SITE_PUSH): sends what was printed to where it is served, by commands of the owner's, in a pause and again until it has arrived.
 
 The commands run one after another, without a shell, from the folder of the site; what comes first (new files, then pages,
 deletions last) is theirs to say. A push that fails is tried again after pauses that grow.
@@ -48,7 +48,7 @@ def commands_of(text: str) -> list[list[str]]:
     return [list(group) for is_between, group in groupby(words, lambda word: set(word) == {";"}) if not is_between]
 
 
-class Push:
+class Deployment:
     """Sends prints with some commands, one push at a time, beside the watcher; ``say`` takes a line for the terminal."""
 
     def __init__(self, commands: list[list[str]], say: Callable[[str], None]) -> None:

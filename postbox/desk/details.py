@@ -77,13 +77,12 @@ def publish(desk: DeskRequest) -> Response:
         done = desk.publisher.publish(FILE, edited(data, typed), "published")
         if done.state != "back":
             return desk.redirect(f"/details?flash={done.state}&undo={done.version}")
-        draft.problems[""], draft.status = f"Not published: {_because(done)}", 409
+        draft.problems[""], draft.status = f"Not published: {_because(desk, done)}", 409
     return _page(desk, data, draft, is_looked_at=not draft.problems)
 
 
-def _because(done: Published) -> str:
-    """Return why a change was put back, in the words of the build."""
-    return f"the site could not be built with it. {' '.join(done.faults)[:600].rstrip('.')}. Your details are as they were."
+def _because(desk: DeskRequest, done: Published) -> str:
+    return f"the site could not be built with it. {desk.why_back(done)} Your details are as they were."
 
 
 def _undo(desk: DeskRequest, data: bytes) -> Response:
@@ -92,7 +91,7 @@ def _undo(desk: DeskRequest, data: bytes) -> Response:
     except TextError as error:
         return _page(desk, data, Draft(_values(data), {"": str(error)}, status=409))
     if done.state == "back":
-        return _page(desk, data, Draft(_values(data), {"": f"Not undone: {_because(done)}"}, status=409))
+        return _page(desk, data, Draft(_values(data), {"": f"Not undone: {_because(desk, done)}"}, status=409))
     return desk.redirect(f"/details?flash={'undone' if done.state == 'live' else done.state}")
 
 

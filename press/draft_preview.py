@@ -1,4 +1,4 @@
-"""Proofs: the page that a text would be, by the theme, the settings and the images that publish, and read by its author alone.
+"""Preview of a draft, called a proof: the page that a text would be, by the theme, settings and images that publish, for its author alone.
 
 The desk puts a request into ``asked`` and reads the answer in ``made``, both below the folder PROOFS; a request is
 ``{"path": "articles/shoes.md", "text": "Title: …"}`` in a file named by its hash. Every other text is as it last was right,

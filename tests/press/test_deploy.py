@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from contract.manifest import BuildStatus
-from press import push
+from press import deploy
 from press.__main__ import PUSH_TRIES, cli
+from press.deploy import Deployment, commands_of
 from press.errors import BuildError
-from press.push import Push, commands_of
 from tests.support.place import ARTICLE, ROOT, Place, a_comment
 from tests.support.process import end, run, wait_until
 
@@ -79,16 +79,17 @@ def test_what_is_printed_arrives_and_what_was_taken_off_is_told_until_it_has(sen
 
 def test_a_process_that_a_command_leaves_running_holds_up_no_push(tmp_path: Path) -> None:
     left = tmp_path / "left"
-    push = Push([["sh", "-c", f"sleep 600 & echo $! > {left}; echo no host; exit 1"]], lambda _: None)
+    deployment = Deployment([["sh", "-c", f"sleep 600 & echo $! > {left}; echo no host; exit 1"]], lambda _: None)
     waiting = BuildStatus(unsent=1)
     try:
-        push.turn(waiting, is_quiet=True)
+        deployment.turn(waiting, is_quiet=True)
         wait_until(
-            lambda: push.turn(waiting, is_quiet=False) == {"push_fault": "sh: no host"}, "what it said last is told"
+            lambda: deployment.turn(waiting, is_quiet=False) == {"push_fault": "sh: no host"},
+            "what it said last is told",
         )
     finally:
         os.kill(int(left.read_text()), signal.SIGKILL)
-        push.close()
+        deployment.close()
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def once(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     (place.folder / "publishconf.py").write_bytes((ROOT / "publishconf.py").read_bytes())
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("SITE_URL", "https://feet.example")
-    monkeypatch.setattr(push, "RETRY", 0.0)
+    monkeypatch.setattr(deploy, "RETRY", 0.0)
     return place
 
 
