@@ -24,6 +24,7 @@ from contract.facts import FILE as FACTS_FILE
 from press.assets import files, svg
 from press.assets.files import shown
 from press.assets.raster import Raster, RasterError, is_raster
+from press.assets.style import with_values
 from press.assets.svg import SvgError
 from press.output import tables
 from press.output.folder import link
@@ -52,13 +53,14 @@ class Images:
     """The images and linked files of one build.
 
     ``content`` is the folder that ``{static}`` stands for, ``cache`` where what was made is kept.
-    ``light`` are the tokens of the light scheme, by name.
+    ``light`` are the tokens of the light scheme, by name; ``constants`` those that stand in a page as their values.
     ``faults`` is what is wrong, each ``file:line: cause``; ``notes`` what an author should know, in the same form.
     """
 
     content: Path
     cache: Path
     light: Mapping[str, str]
+    constants: Mapping[str, str]
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _files: dict[str, Path] = field(default_factory=dict)  # by name, the images that this build publishes
@@ -218,7 +220,7 @@ class Images:
         for id in re.findall(r"""\sid=(?:"[^"]*"|'[^']*')""", drawing):
             if any(id in other for other in before):
                 raise ImageError(f"{shown(path)} has{id}, as a drawing above has; in one page it has to be another")
-        placed = svg.on_light_ground(drawing)
+        placed = with_values(svg.on_light_ground(drawing), self.constants)
         self._alone[placed] = f'<img src="{self._drawing(path, drawing)}" alt="{svg.label(drawing)}">'
         return placed
 

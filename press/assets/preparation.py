@@ -33,6 +33,6 @@ def prepare(cache: Path, paths: Iterable[Path], stop: Event) -> None:
 def _make_sizes(cache: Path, photographs: list[Path]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both; the other one ends this
     os.nice(10)
-    images = Images(cache, cache, {})
+    images = Images(cache, cache, {}, {})
     for path in photographs:
         images.make_sizes(path)

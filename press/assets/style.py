@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,13 +12,30 @@ import rjsmin
 from jinja2 import Environment
 
 TOKEN = re.compile(r"--([\w-]+):\s*([^;}]+);")
+USE = re.compile(r"var\(--([\w-]+)\)")
 
 
 def style(theme: Environment, accent: Sequence[str], name: str = "style.css") -> str:
     """Return a stylesheet, minified; ``accent`` is for light paper and for dark."""
-    template = theme.get_template(name)
-    source = template.render(accent=accent)
+    template, fixed = theme.get_template(name), constants(theme, accent)
+
+    def kept(token: re.Match[str]) -> str:
+        return "" if token[1] in fixed else token[0].replace(", ", ",")  # a minifier leaves the values of tokens alone
+
+    source = with_values(TOKEN.sub(kept, template.render(accent=accent)), fixed)
     return str(lightningcss.process_stylesheet(source, filename=template.filename or "", minify=True))
+
+
+def constants(theme: Environment, accent: Sequence[str]) -> dict[str, str]:
+    """Return the tokens that nothing changes, neither print nor forced colours: in a page the value of each stands in its place."""
+    times = Counter(name for name, _ in TOKEN.findall(theme.get_template("style.css").render(accent=accent)))
+    tokens = TOKEN.findall(theme.get_template("tokens.css").render(accent=accent))
+    return {name: value.replace(", ", ",") for name, value in tokens if times[name] == 1 and "var(" not in value}
+
+
+def with_values(text: str, tokens: Mapping[str, str]) -> str:
+    """Return a style or a drawing with the value of each of these tokens where its name stood."""
+    return USE.sub(lambda found: tokens.get(found[1], found[0]).replace('"', "'"), text)
 
 
 def light(theme: Environment, accent: Sequence[str]) -> dict[str, str]:

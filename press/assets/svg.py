@@ -11,8 +11,9 @@ from html import escape
 from pathlib import Path
 from xml.parsers import expat
 
+from press.assets.style import USE, with_values
+
 MOST_BYTES = 1_000_000
-USE = re.compile(r"var\(--([\w-]+)\)")
 ELEMENT = re.compile(
     r"svg|title|desc|defs|g|symbol|use|path|rect|circle|ellipse|line|polyline|polygon|text|tspan"
     r"|clipPath|mask|marker|pattern|linearGradient|radialGradient|stop"
@@ -59,7 +60,7 @@ def alone(drawing: str, light: Mapping[str, str]) -> str:
     size = "" if " width=" in opening else f' width="{width}" height="{height}"'
     opening = opening.replace("<svg", f'<svg xmlns="http://www.w3.org/2000/svg"{size} color="var(--ink-2)"', 1)
     ground = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="var(--surface)"/>'
-    return USE.sub(lambda found: light.get(found[1], found[0]).replace('"', "'"), f"{opening}>{ground}{rest}")
+    return with_values(f"{opening}>{ground}{rest}", light)
 
 
 def on_light_ground(drawing: str) -> str:

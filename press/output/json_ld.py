@@ -33,7 +33,6 @@ def article(site: Site, article: Article) -> Thing:
         headline=article.title,
         description=article.summary,
         url=f"{site.url}/{article.url}",
-        mainEntityOfPage=f"{site.url}/{article.url}",
         datePublished=article.date.isoformat(),
         dateModified=article.modified.isoformat() if hasattr(article, "modified") else None,
         inLanguage=article.language,

@@ -148,6 +148,7 @@ def _illustrate(generator: PagesGenerator) -> None:
         Path(settings["PATH"]),
         Path(settings["IMAGE_CACHE"]),
         style.light(generator.env, settings["ACCENT"]),
+        style.constants(generator.env, settings["ACCENT"]),
     )
     for content in visible:
         html = content._content

@@ -88,10 +88,13 @@ def test_the_measure_of_contrast_is_that_of_wcag() -> None:
     assert contrast("#777777", "#fff") == pytest.approx(4.48, abs=0.01)
 
 
-def test_a_token_keeps_its_name_in_a_page() -> None:
-    page = ":root {--gap: 4rem;\n}\nmain {margin: var(--gap)}"
+def test_a_token_stands_in_a_page_as_its_value_unless_something_changes_it() -> None:
+    tokens = ":root {--gap: 4rem; --ink: #123;\n}\n"
+    page = '{% include "tokens.css" %}main {margin: var(--gap); color: var(--ink)} @media print {:root {--ink: #000;}}'
 
-    assert style(environment(DictLoader({"style.css": page})), ()) == ":root{--gap:4rem}main{margin:var(--gap)}"
+    made = style(environment(DictLoader({"tokens.css": tokens, "style.css": page})), ())
+
+    assert made == ":root{--ink:#123}main{color:var(--ink);margin:4rem}@media print{:root{--ink:#000}}"
 
 
 def variables(text: str) -> set[str]:
