@@ -157,10 +157,14 @@ def _make(path: Path) -> None:
     descriptor, made = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:
         os.fchmod(descriptor, 0o660)
-        os.close(descriptor)
+        os.link(made, path, follow_symlinks=False)
+    except FileExistsError:
+        pass  # another process was first
+    except OSError:  # a file system without links, which has but one owner for all files
         with suppress(FileExistsError):
-            os.link(made, path, follow_symlinks=False)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o660))
     finally:
+        os.close(descriptor)
         os.unlink(made)  # noqa: PTH108  # a name
 
 

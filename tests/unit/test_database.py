@@ -1,5 +1,6 @@
 """The database: migrated in order, durable, and all of a transaction or nothing."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -131,6 +132,16 @@ def test_nobody_meets_a_database_without_the_rights_of_its_group(
 
     assert was_there == [False]
     assert [file.name for file in path.parent.iterdir() if file.name.startswith(".")] == []
+
+
+def test_a_file_system_without_links_will_do(open: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+    with open() as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077])
