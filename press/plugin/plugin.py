@@ -5,7 +5,7 @@ A file of a comment that breaks a rule is set aside with a line on standard erro
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -187,9 +187,10 @@ def _add_facts(generators: list[Generator]) -> None:
     facts.set_facts(settings, visible)
     checks.check_addresses(settings, [*pages, *visible, *context["staticfiles"]], draft_pages)
     facts.set_neighbours(listed)
+    drawing = _add_social_images(generator, visible) if settings["SOCIAL_IMAGES"] else iter(())
+    next(drawing, None)  # forks go on with it, and this process with the conversations
     add_conversations(settings, visible)
-    if settings["SOCIAL_IMAGES"]:
-        _add_social_images(generator, visible)
+    list(drawing)
 
     icon = generator.env.get_template("icon.svg").render(light=context["images"].light)
     feed_style = style.style(generator.env, settings["ACCENT"], "feed.css")
@@ -212,7 +213,8 @@ def add_conversations(settings: dict[str, Any], articles: list[Content]) -> None
         facts.set_conversation(article, conversations[article.id])
 
 
-def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) -> None:
+def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) -> Iterator[None]:
+    """Give articles their images, part by part."""
     from press.assets import og_image  # with libraries that a run without Pelican needs not
 
     images, name = generator.context["images"], og_image.shown(generator.settings["SITENAME"])
@@ -224,6 +226,7 @@ def _add_social_images(generator: ArticlesGenerator, articles: list[Content]) ->
     for part in on_every_core(social.draw_all, missing, SOCIAL_IMAGES_AT_ONCE):  # into the folder of images
         if "PRESS" in generator.settings:
             generator.settings["PRESS"].progress("drawing social images", len(part), len(missing))
+        yield
     drawn = social.draw_all(titles)
     for article in articles:
         article.social = drawn[article.title]
