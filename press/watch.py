@@ -238,9 +238,9 @@ class Watcher:
                 continue  # taken away in this moment, which is a change of its own
             except OSError as error:
                 self._fail(WHOLE, error)
-        for problem in set(self._builder.problems) - self._set_aside:
+        before, self._set_aside = self._set_aside, set(self._builder.problems)
+        for problem in self._set_aside - before:
             self._say(f"set aside: {problem}")
-        self._set_aside = set(self._builder.problems)
 
     def _take(self, articles: set[str], comments: Collection[str] = ()) -> None:
         now = time.monotonic()

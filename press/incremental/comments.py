@@ -96,6 +96,7 @@ class Conversations:
         self._remembered = {id: Known(*known) for id, known in (state or {}).items()}  # type: ignore[arg-type]  # as ``state`` gave it
         self._places: dict[str, tuple[str, ...]] = {}  # the folders that have a file of a name
         self._strays: list[Problem] = []
+        self._faulty: set[str] = set()  # the folders that have a file set aside
         self._fresh: dict[str, tuple[bytes, list[Comment]]] = {}  # just read to be known, and about to be drawn
         self._comment = lru_cache(READ)(
             lambda folder, name, _: read(f"{root}/{folder}/{name}")
@@ -122,8 +123,8 @@ class Conversations:
         """The files that are set aside."""
         return self._strays + [
             Problem(self._root / id / name, cause)
-            for id, conversation in sorted(self._found.items())
-            for name, cause in conversation.known.problems
+            for id in sorted(self._faulty)
+            for name, cause in self._found[id].known.problems
         ]
 
     def scan(self) -> set[str]:
@@ -161,6 +162,7 @@ class Conversations:
         gone = self._found.keys() - looks.keys()
         for folder in gone:
             del self._found[folder]
+            self._faulty.discard(folder)
         changed = {
             folder for folder, look in looks.items() if self._update(folder, *look[:2], anew=folder in contested)
         }
@@ -210,6 +212,7 @@ class Conversations:
             known = self._learn(folder, files, stamp)
         if was is None or was.known is not known:
             self._found[folder] = Conversation(known, folder, files, self._entries)
+        (self._faulty.add if known.problems else self._faulty.discard)(folder)
         return was is None or was.known.digest != known.digest
 
     def _read_entries(self, conversation: Conversation) -> list[Entry]:
