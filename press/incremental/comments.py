@@ -98,9 +98,8 @@ class Conversations:
         self._strays: list[Problem] = []
         self._faulty: set[str] = set()  # the folders that have a file set aside
         self._fresh: dict[str, tuple[bytes, list[Comment]]] = {}  # just read to be known, and about to be drawn
-        self._comment = lru_cache(READ)(
-            lambda folder, name, _: read(f"{root}/{folder}/{name}")
-        )  # a Path costs as much as to read it
+        # A Path costs half as much as to read the file.
+        self._comment = lru_cache(READ)(lambda folder, name, _: read(f"{root}/{folder}/{name}"))
         self._entries = lru_cache(HELD)(self._read_entries)
 
     def __getitem__(self, article: str) -> Conversation:
