@@ -66,7 +66,12 @@ JINJA_ENVIRONMENT = JINJA_OPTIONS
 PLUGINS = ["press.plugin"]
 MARKDOWN = {
     "output_format": "html5",
-    "extensions": ["markdown.extensions.extra", "markdown.extensions.sane_lists", "press.plugin.lists"],
+    "extensions": [
+        "markdown.extensions.extra",
+        "markdown.extensions.sane_lists",
+        "press.plugin.lists",
+        "press.plugin.plain_text",
+    ],
     # Aligned columns as an attribute, of which press.plugin makes a class: a style attribute is a policy error.
     "extension_configs": {"markdown.extensions.extra": {"tables": {"use_align_attribute": True}}},
 }

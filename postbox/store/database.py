@@ -165,7 +165,7 @@ def _make(path: Path) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o660))
     finally:
         os.close(descriptor)
-        os.unlink(made)  # noqa: PTH108  # a name
+        os.unlink(made)  # noqa: PTH108  # mkstemp gives a text
 
 
 def _check_file(path: Path) -> None:

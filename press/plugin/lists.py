@@ -1,30 +1,20 @@
-"""Extension of Python-Markdown: lists as CommonMark writes them, and plain paragraphs with less work.
+"""Lists as CommonMark writes them, for Python-Markdown: right below a line, nested by the width of their marker.
 
-A list stands right below a line, nested by the width of its marker. A preprocessor writes it as Python-Markdown wants it:
-an empty line above, four spaces a level.
+A preprocessor writes them as Python-Markdown wants them: an empty line above, four spaces a level.
 What follows is CommonMark 0.31, sections 5.2 and 5.3; what stands in a footnote, a quotation or a definition stays as it is.
 """
 
 import re
-from collections.abc import Callable
-from functools import cached_property
 from typing import Any
-from xml.etree.ElementTree import Element, SubElement
 
-from markdown import Markdown, inlinepatterns
-from markdown.blockprocessors import BlockProcessor
+from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
-from markdown.treeprocessors import InlineProcessor
-from markdown.util import AtomicString
 
 ITEM = re.compile(r"( *)(?P<marker>[-*+]|\d{1,9}[.)])(?P<space> +)(?P<text>\S.*)")
 RULE = re.compile(r" {0,3}(?:(?:- *){3,}|(?:\* *){3,}|(?:_ *){3,})$|[-:| ]+$")  # or the line below the head of a table
 HEADING = re.compile(r" {0,3}#{1,6} ")
 LEVEL = "    "
-ONE_LINE = re.compile(r"[^\W\d_].*")
-# What begins with a look behind is searched for from every letter of a text.
-NEEDED = {inlinepatterns.BACKTICK_RE: "`", inlinepatterns.LINK_RE: "["}
 
 
 class Lists(Preprocessor):  # type: ignore[misc]  # Python-Markdown ships no types
@@ -87,54 +77,12 @@ class Lists(Preprocessor):  # type: ignore[misc]  # Python-Markdown ships no typ
             self.lines.append(line)
 
 
-class PlainParagraph(BlockProcessor):  # type: ignore[misc]
-    """A paragraph of one line that begins with a letter: where nobody has added a kind of block, it can be nothing else."""
-
-    def test(self, parent: Element, block: str) -> bool:
-        """Tell whether a block is one."""
-        return not self.parser.state.isstate("list") and ONE_LINE.fullmatch(block) is not None and self._has_no_rival
-
-    def run(self, parent: Element, blocks: list[str]) -> None:
-        """Put it into the tree."""
-        SubElement(parent, "p").text = blocks.pop(0)
-
-    @cached_property
-    def _has_no_rival(self) -> bool:
-        places = {type(other).__module__ for other in self.parser.blockprocessors} - {__name__}
-        return all(place.startswith("markdown.") for place in places)
-
-
-class Inline(InlineProcessor):  # type: ignore[misc]
-    """Python-Markdown's own, which passes by each text in which no pattern is found."""
-
-    def run(self, tree: Element, ancestors: list[str] | None = None) -> Element | None:
-        """Apply the patterns to a tree."""
-        texts = [element for element in tree.iter() if element.text and not isinstance(element.text, AtomicString)]
-        plain = [element for element in texts if not self._may_match(str(element.text))]
-        for element in plain:
-            element.text = AtomicString(element.text)
-        made = super().run(tree, ancestors)
-        for element in plain:
-            element.text = str(element.text)
-        return made  # type: ignore[no-any-return]
-
-    def _may_match(self, text: str) -> bool:
-        return any(needed in text and search(text) for needed, search in self._searches)
-
-    @cached_property
-    def _searches(self) -> list[tuple[str, Callable[[str], object]]]:
-        patterns = dict.fromkeys(pattern.getCompiledRegExp() for pattern in self.inlinePatterns)
-        return [(NEEDED.get(pattern.pattern, ""), pattern.search) for pattern in patterns]
-
-
-class ListsExtension(Extension):  # type: ignore[misc]
-    """Registers all three; the preprocessor once blocks of code and HTML have been taken out of its way."""
+class ListsExtension(Extension):  # type: ignore[misc]  # likewise
+    """Registers the preprocessor, once blocks of code and HTML have been taken out of its way."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  # the library's name
-        """Add them to a parser."""
+        """Add it to a parser."""
         md.preprocessors.register(Lists(md), "commonmark_lists", 15)
-        md.parser.blockprocessors.register(PlainParagraph(md.parser), "plain_paragraph", 200)
-        md.treeprocessors.register(Inline(md), "inline", 20)
 
 
 def makeExtension(**options: Any) -> ListsExtension:  # noqa: N802  # the library's name

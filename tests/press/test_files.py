@@ -46,7 +46,7 @@ NAMES = [
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_file_of_any_name_can_be_linked_to(place: Place, form: str) -> None:
     for number, (written, name) in enumerate(NAMES):
-        place.write(f"files/{unicodedata.normalize(form, name)}", "Three sets.")  # type: ignore[arg-type]
+        place.write(f"files/{unicodedata.normalize(form, name)}", "Three sets.")  # type: ignore[arg-type]  # a form by its name
         address = "<{static}/files/Week plan.pdf>" if written == "<WEEK>" else f"{{static}}/files/{written}"
         place.article(f"a{number}", text=f"[A sheet]({address})")
 
